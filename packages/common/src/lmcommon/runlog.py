@@ -1,0 +1,255 @@
+"""A run folder: everything one run of a verb leaves behind, safe to read after a kill.
+
+    runs/<verb>/<time>/
+      config.yaml     the resolved configuration
+      manifest.json   command, versions, git commit, seed, times, cost, status
+      metrics.jsonl   one row a step or item, appended and flushed
+      <name>.jsonl    records of the verb
+      report.md       what a person reads
+      summary.json    the headline figures; the same JSON object is the last line on stdout
+
+Rows are appended whole and flushed, so a kill can tear only the last line, which `read` skips.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lmcommon.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Run", "write_atomic"]
+
+_T = TypeVar("_T")
+_RECORDED_VERSIONS = (
+    "lmcommon", "memtrace-llm", "rtt-llm", "torch", "transformers", "vllm", "openai", "numpy",
+    "hydra-core", "datasets", "networkx",
+)  # fmt: skip
+
+
+class Run:
+    """The folder of one run, and the ways to write to it.
+
+    Args:
+        folder: Where to write; created if absent.
+        seed: The root seed of the run (see `lmcommon.rng`).
+    """
+
+    def __init__(self, folder: Path, *, seed: int = 0) -> None:
+        self.folder = folder
+        self.seed = seed
+        self.is_resumed = (folder / "manifest.json").exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._manifest: dict[str, Any] = self._load_manifest()
+        self._console: Console | None = None
+
+    @property
+    def has_records(self) -> bool:
+        """Whether anything worth keeping was recorded."""
+        bookkeeping = {"config.yaml", "manifest.json", ".hydra"}
+        return any(path.name not in bookkeeping for path in self.folder.iterdir())
+
+    @property
+    def console(self) -> Console:
+        """Standard output, for tables. The summary line follows after the verb has returned."""
+        if self._console is None:
+            from rich.console import Console
+
+            # Piped output has no width of its own: wide enough for our tables, never wrapped.
+            width = None if sys.stdout.isatty() else 120
+            self._console = Console(soft_wrap=False, width=width)
+        return self._console
+
+    def append(self, name: str, row: Mapping[str, Any]) -> None:
+        """Add one row to `<name>.jsonl` and flush it. NaN is written as null."""
+        line = json.dumps(_finite(dict(row)), ensure_ascii=False, allow_nan=False)
+        path = self.folder / f"{name}.jsonl"
+        torn = self._is_torn(path)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(("\n" if torn else "") + line + "\n")
+
+    def metrics(self, row: Mapping[str, Any]) -> None:
+        """Add one row to `metrics.jsonl`."""
+        self.append("metrics", row)
+
+    def read(self, name: str) -> list[dict[str, Any]]:
+        """All whole rows of `<name>.jsonl`; a last line torn by a kill is left out.
+
+        Raises:
+            UserError: A line in the middle is not JSON: the file was changed by hand.
+        """
+        path = self.folder / f"{name}.jsonl"
+        if not path.exists():
+            return []
+        lines = path.read_text(encoding="utf-8").splitlines()
+        rows: list[dict[str, Any]] = []
+        for number, line in enumerate(lines):
+            if not line.strip():
+                continue
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                if self._was_torn(lines, number):
+                    continue
+                raise UserError(
+                    f"{path}, line {number + 1}: expected one JSON object, got {line[:60]!r}; "
+                    "restore the file, or start a new run"
+                ) from error
+        return rows
+
+    def progress(
+        self, items: Iterable[_T], description: str, total: int | None = None
+    ) -> Iterator[_T]:
+        """Iterate with a progress bar on standard error."""
+        from rich.console import Console
+        from rich.progress import track
+
+        if total is None and hasattr(items, "__len__"):
+            total = len(items)
+        console = Console(stderr=True)
+        if not console.is_terminal:
+            yield from _plain_progress(items, description, total)
+            return
+        yield from track(items, description=description, total=total, console=console)
+
+    def report(self, markdown: str) -> Path:
+        """Write `report.md`."""
+        path = self.folder / "report.md"
+        write_atomic(path, markdown)
+        return path
+
+    def manifest(self, key: str, value: Any) -> None:
+        """Add a JSON-able fact to `manifest.json`."""
+        self._manifest[key] = value
+        self._write_manifest()
+
+    def start(self, *, command: list[str], overrides: list[str], verb: str) -> None:
+        """Write the manifest's first version; on a resumed run, count the attempt."""
+        self._manifest.setdefault("started", _now())
+        self._manifest.update(
+            verb=verb, command=command, overrides=overrides, seed=self.seed, status="running",
+            attempts=int(self._manifest.get("attempts", 0)) + 1,
+            python=sys.version.split()[0], versions=_versions(), git=_git_state(),
+        )  # fmt: skip
+        self._write_manifest()
+
+    def finish(self, status: str, summary: Mapping[str, Any] | None = None) -> None:
+        """Note how the run ended and write `summary.json`."""
+        self._manifest.update(status=status, finished=_now())
+        self._write_manifest()
+        if summary is not None:
+            text = json.dumps(_finite(dict(summary)), indent=2, ensure_ascii=False)
+            write_atomic(self.folder / "summary.json", text + "\n")
+
+    def _load_manifest(self) -> dict[str, Any]:
+        path = self.folder / "manifest.json"
+        if not path.exists():
+            return {}
+        try:
+            loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise UserError(
+                f"{path}: expected JSON, got a damaged file ({error}); "
+                "delete the run folder or choose another one"
+            ) from error
+        return loaded
+
+    def _write_manifest(self) -> None:
+        text = json.dumps(_finite(self._manifest), indent=2, ensure_ascii=False)
+        write_atomic(self.folder / "manifest.json", text + "\n")
+
+    @staticmethod
+    def _is_torn(path: Path) -> bool:
+        if not path.exists() or path.stat().st_size == 0:
+            return False
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+
+    @staticmethod
+    def _was_torn(lines: list[str], number: int) -> bool:
+        """A torn line is the last one, or starts as a row and never closes."""
+        return number == len(lines) - 1 or not lines[number].rstrip().endswith("}")
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a whole text file: readers see the old one or the new one, never a part."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _plain_progress(items: Iterable[_T], description: str, total: int | None) -> Iterator[_T]:
+    """Progress for logs: a line at every tenth of the way."""
+    shown = -1
+    for done, item in enumerate(items):
+        if total:
+            tenth = 10 * done // total
+            if tenth > shown:
+                shown = tenth
+                print(f"{description}: {done}/{total}", file=sys.stderr, flush=True)
+        yield item
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN or infinity: they become null, at any depth."""
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _RECORDED_VERSIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Commit of the checkout this code runs from; None for an installed wheel."""
+    here = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(here), *arguments], capture_output=True, text=True, timeout=10,
+            check=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    try:
+        root = Path(git("rev-parse", "--show-toplevel"))
+        if not (root / "packages" / "common").is_dir():
+            return None
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
