@@ -58,10 +58,26 @@ def register(name: str, schema: type, groups: Groups) -> None:
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
-    store.store(group="schema/root", name=name.replace("/", "_"), node=schema)
+    store.store(group="schema/root", name=name.replace("/", "_"), node=_thawed(schema))
     for group, options in groups.items():
         for option, node in options.items():
-            store.store(group=f"schema/{group}", name=option, node=node)
+            store.store(group=f"schema/{group}", name=option, node=_thawed(node))
+
+
+def _thawed(schema: type) -> Any:
+    """A schema node that YAML may fill: OmegaConf makes frozen dataclasses read-only."""
+    from omegaconf import DictConfig, OmegaConf
+
+    def thaw(node: Any) -> None:
+        OmegaConf.set_readonly(node, None)
+        for key in node:
+            child = node._get_node(key)
+            if isinstance(child, DictConfig) and not (child._is_none() or child._is_missing()):
+                thaw(child)
+
+    node = OmegaConf.structured(schema)
+    thaw(node)
+    return node
 
 
 def compose(
@@ -78,7 +94,8 @@ def compose(
     register(name, schema, groups)
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return _typed(hydra_compose(name, overrides=list(overrides)))
+            config: Config = _typed(hydra_compose(name, overrides=list(overrides)))
+            return config
     except Exception as error:
         raise _explain(error) or error from None
 
