@@ -1,1 +1,61 @@
-"""llm."""
+"""Language models behind one protocol: remote, local, scripted, cached, metered.
+
+`chat("...")` makes a request, `model.generate([...])` answers a batch. A failed call is a response
+with `failure` set. Importing this package is light; a name loads its module on first use.
+"""
+
+from typing import TYPE_CHECKING
+
+from lmcommon.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from lmcommon.llm.base import ChatModel
+    from lmcommon.llm.scripted import ScriptedModel
+    from lmcommon.llm.types import (
+        ChatRequest,
+        ChatResponse,
+        Message,
+        ModelFailure,
+        Sampling,
+        ScoreRequest,
+        ScoreResponse,
+        TokenLogprob,
+        Usage,
+        chat,
+    )
+
+_MODULES = {
+    "lmcommon.llm.base": ["ChatModel"],
+    "lmcommon.llm.scripted": ["ScriptedModel"],
+    "lmcommon.llm.types": [
+        "ChatRequest",
+        "ChatResponse",
+        "Message",
+        "ModelFailure",
+        "Sampling",
+        "ScoreRequest",
+        "ScoreResponse",
+        "TokenLogprob",
+        "Usage",
+        "chat",
+    ],
+}
+
+__all__ = [
+    "ChatModel",
+    "ChatRequest",
+    "ChatResponse",
+    "Message",
+    "ModelFailure",
+    "Sampling",
+    "ScoreRequest",
+    "ScoreResponse",
+    "ScriptedModel",
+    "TokenLogprob",
+    "Usage",
+    "chat",
+]
+
+__getattr__, __dir__ = lazy_exports(
+    __name__, {name: module for module, names in _MODULES.items() for name in names}
+)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lmcommon.rng import seed_for
+
 __all__ = [
     "ChatRequest", "ChatResponse", "FailureKind", "FinishReason", "Message", "ModelFailure",
     "Role", "Sampling", "ScoreRequest", "ScoreResponse", "TokenLogprob", "Usage", "chat",
@@ -33,7 +35,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How to decode. The defaults are greedy. Example: `Sampling(temperature=0.7, max_tokens=64)`."""
+    """How to decode; greedy unless told. Example: `Sampling(temperature=0.7, max_tokens=64)`."""
 
     temperature: float = 0.0
     top_p: float = 1.0
@@ -64,7 +66,7 @@ class ChatRequest:
     """One generation to make.
 
     Example:
-        `ChatRequest(messages=(Message("user", "Name a colour."),), sampling=Sampling(max_tokens=8))`
+        `ChatRequest(messages=(Message("user", "Hello!"),), sampling=Sampling(max_tokens=8))`
     """
 
     messages: tuple[Message, ...]
@@ -77,6 +79,17 @@ class ChatRequest:
     def __post_init__(self) -> None:
         if not self.messages:
             raise ValueError("a chat request needs at least one message; got none")
+
+    @property
+    def effective_seed(self) -> int | None:
+        """The seed to decode with: the sampling seed for draw 0, one derived from it for others.
+
+        None when no seed is set. Below 2**31, which every engine takes.
+        """
+        seed = self.sampling.seed
+        if seed is None or self.draw == 0:
+            return seed
+        return seed_for(seed, "draw", self.draw) & 0x7FFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +170,7 @@ class ScoreRequest:
     """
 
     messages: tuple[Message, ...]
-    """Context. Empty means: score `continuation` as plain text from its start (passage likelihood)."""
+    """Context. Empty: score `continuation` as plain text from its start (passage likelihood)."""
     continuation: str
 
     def __post_init__(self) -> None:
