@@ -1,0 +1,60 @@
+"""What `--help` prints: what the verb does, what can be chosen, and what is chosen now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lmcommon.app.compose import conf_dir
+
+__all__ = ["help_text"]
+
+
+def help_text(name: str, main: Callable[..., Any], overrides: list[str]) -> str:
+    """What `--help` prints: what the verb does, what can be chosen, what is chosen now."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from omegaconf import OmegaConf
+
+    folder = conf_dir()
+    with initialize_config_dir(str(folder), version_base="1.3"):
+        chosen = hydra_compose(name, overrides=overrides, return_hydra_config=True)
+    choices = dict(chosen.hydra.runtime.choices)
+    OmegaConf.set_struct(chosen, False)
+    del chosen["hydra"]
+    # A role such as llm@judge_llm chooses from the group before the sign.
+    keys = {key: key.split("@")[0] for key in choices if not key.startswith(("hydra", "schema"))}
+    options = {
+        key: sorted(path.stem for path in (folder / group).glob("*.yaml"))
+        for key, group in sorted(keys.items())
+        if (folder / group).is_dir() and group not in ("", ".") and key != "base"
+    }
+    package = name.split("/", maxsplit=1)[0]
+    options["experiment"] = sorted(
+        f"{package}/{path.stem}" for path in (folder / "experiment" / package).glob("*.yaml")
+    )
+    verb = name.replace("/", "-")
+    comment = [
+        line.lstrip("# ").rstrip()
+        for line in (folder / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+        if line.startswith("#") and "@package" not in line
+    ]
+    lines = [
+        f"{verb}: {(main.__doc__ or '').strip()}",
+        *(["", *comment] if comment else []),
+        "",
+        f"usage: {verb} [key=value ...] [-m key=value1,value2 ...] [resume=RUN_FOLDER]",
+        "",
+        "Choose one option of each group (* now):",
+        *(
+            f"  {key}=".ljust(16) + " ".join(o + "*" * (o == choices.get(key)) for o in names)
+            for key, names in options.items()
+            if names
+        ),
+        "",
+        "Change any value below (such as seed=1):",
+        *("  " + line for line in OmegaConf.to_yaml(chosen).splitlines()),
+        "",
+        "The run folder, runs/<verb>/<time>/ below this directory, is printed in the last line.",
+    ]
+    return "\n".join(lines)
