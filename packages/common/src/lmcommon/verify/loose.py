@@ -18,7 +18,7 @@ __all__ = ["Reading", "readings"]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A part of a response. Example: `Reading("b", (2,))` is "a\\nb" without its first line."""
+    """A part of a response. Example: `Reading("Dog", range(4, 7))` of the response "The Dog"."""
 
     text: str
     places: Sequence[int]

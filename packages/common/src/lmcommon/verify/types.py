@@ -69,7 +69,7 @@ class Checker:
                                 f"give {form.expected}")  # fmt: skip
             try:
                 clean[name] = form.parse(given[name])
-            except (TypeError, ValueError) as error:
+            except (ValueError, OverflowError) as error:
                 raise UserError(
                     f"constraint {self.id!r}, argument {name!r}: expected {form.expected}, "
                     f"got {given[name]!r}"

@@ -1,0 +1,211 @@
+"""Answer equivalence by program: does a prediction give the gold answer?
+
+`NormalizedAnswerJudge` looks for the gold answer, as whole normalised tokens, in the prediction
+and asks that it is *given* there (not denied, not one of several, not after an abstention). It is
+exact on short factual answers (names, numbers, dates, lists, yes/no) and conservative elsewhere;
+paraphrases need `LlmAnswerJudge`. `token_f1` is the overlap measure of SQuAD (Rajpurkar et al.
+2016, arXiv 1606.05250) over the same tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lmcommon.judge.answer_tokens import AnswerToken, answer_tokens
+from lmcommon.judge.base import AnswerItem
+from lmcommon.judge.hedging import abstention, objection
+from lmcommon.judge.types import Verdict
+
+__all__ = ["NormalizedAnswerJudge", "token_f1"]
+
+_YES = frozenset({"yes", "yeah", "yep", "yup", "correct", "true", "indeed", "absolutely"})
+_NO = frozenset({"no", "nope", "false", "incorrect"})
+_PRONOUNS = frozenset({"i", "you", "he", "she", "it", "they", "we", "this", "that", "there"})
+_LIGHT = frozenset({
+    "in", "on", "at", "to", "of", "for", "by", "from", "with", "about", "into", "and", "around",
+    "approximately",
+})  # fmt: skip
+_SEPARATOR = re.compile(r"[,;/&\n]")
+_PARENTHESES = re.compile(r"\([^()]*\)")
+
+
+class NormalizedAnswerJudge:
+    """Compares answers by program.
+
+    Rules, in order: no gold answer -> the prediction must abstain; a prediction that abstains is
+    wrong; a yes/no gold compares polarity; a gold list must be given item by item, in any order;
+    an item is given when its tokens occur in a row (prepositions and articles aside), or, for an
+    item of more than `long_item` tokens, when all its numbers and dates and a share of at least
+    `recall` of its tokens occur.
+
+    Args:
+        long_item: Items longer than this are compared by recall.
+        recall: The share of a long item's tokens that must occur, in (0, 1].
+        max_tokens: A prediction with more tokens than this is unscored: a dump of the whole
+            context holds every answer, and containment then means nothing.
+    """
+
+    def __init__(self, *, long_item: int = 6, recall: float = 0.75, max_tokens: int = 120) -> None:
+        if not 0 < recall <= 1 or long_item < 1 or max_tokens < 1:
+            raise ValueError(
+                f"expected long_item >= 1, 0 < recall <= 1, max_tokens >= 1; "
+                f"got {long_item}, {recall}, {max_tokens}"
+            )
+        self.long_item, self.recall, self.max_tokens = long_item, recall, max_tokens
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """The rules' version and the three numbers."""
+        return {
+            "kind": "normalized_answer", "version": 1, "long_item": self.long_item,
+            "recall": self.recall, "max_tokens": self.max_tokens,
+        }  # fmt: skip
+
+    def judge(self, items: Sequence[AnswerItem]) -> list[Verdict]:
+        """One verdict per item, in order; spans are characters of the prediction."""
+        return [self._judge_one(item) for item in items]
+
+    def _judge_one(self, item: AnswerItem) -> Verdict:
+        text = item.prediction
+        abstains = abstention(text)
+        if item.gold is None:
+            return _program(
+                abstains is not None, [abstains] if abstains else [],
+                "abstains" if abstains else "answers a question that has no answer",
+            )  # fmt: skip
+        gold = answer_tokens(_PARENTHESES.sub(";", item.gold)) or answer_tokens(item.gold)
+        if not gold:
+            return Verdict.unscored("the gold answer has no words", source="program")
+        if abstains and abstention(item.gold) is None:
+            return _program(False, [abstains], "abstains")
+        tokens = answer_tokens(text)
+        if len(tokens) > self.max_tokens:
+            return Verdict.unscored(
+                f"the prediction has {len(tokens)} tokens, more than {self.max_tokens}: "
+                "containment says nothing",
+                source="program",
+            )
+        polarity = _polarity(gold, item.gold)
+        if polarity is not None:
+            return _compare_polarity(polarity, tokens, text)
+        return self._compare_items(_gold_items(gold, item.gold), tokens, text)
+
+    def _compare_items(
+        self, items: list[list[AnswerToken]], tokens: list[AnswerToken], text: str
+    ) -> Verdict:
+        spans: list[tuple[int, int]] = []
+        shares: list[float] = []
+        for gold in items:
+            if len(gold) > self.long_item:
+                found, share, problem = self._long(gold, tokens)
+            else:
+                found, share, problem = _short(gold, tokens, text)
+            if problem:
+                return _program(False, found, problem)
+            spans += found
+            shares.append(share)
+        share = min(shares)
+        return _program(True, spans, "gives the gold answer", share if share < 1 else None)
+
+    def _long(
+        self, gold: list[AnswerToken], tokens: list[AnswerToken]
+    ) -> tuple[list[tuple[int, int]], float, str]:
+        hits = [next((t for t in tokens if t.matches(g)), None) for g in gold]
+        share = sum(hit is not None for hit in hits) / len(gold)
+        spans = sorted({hit.span for hit in hits if hit is not None})
+        for token, hit in zip(gold, hits, strict=True):
+            if hit is None and (token.date is not None or token.key[-1].isdigit()):
+                return spans, share, f"misses {token.key!r}"
+        if share < self.recall:
+            return spans, share, f"gives {share:.0%} of the gold answer's words"
+        return spans, share, ""
+
+
+def token_f1(prediction: str, gold: str) -> float:
+    """F1 of the multisets of normalised tokens, in [0, 1]; 1 if both are empty."""
+    left = Counter(part for token in answer_tokens(prediction) for part in token.parts)
+    right = Counter(part for token in answer_tokens(gold) for part in token.parts)
+    if not left or not right:
+        return float(left == right)
+    common = (left & right).total()
+    return 2 * common / (left.total() + right.total())
+
+
+def _short(
+    gold: list[AnswerToken], tokens: list[AnswerToken], text: str
+) -> tuple[list[tuple[int, int]], float, str]:
+    """Look for `gold` as consecutive tokens: spans, share of tokens found, problem or ''."""
+    needed = [token for token in gold if token.key not in _LIGHT]
+    kept = [index for index, token in enumerate(tokens) if token.key not in _LIGHT]
+    if not needed:
+        needed, kept = gold, list(range(len(tokens)))
+    shown = " ".join(part for token in needed for part in token.parts)
+    refused: tuple[list[tuple[int, int]], str] | None = None
+    for at in range(len(kept) - len(needed) + 1):
+        window = kept[at : at + len(needed)]
+        if not all(tokens[i].matches(g) for i, g in zip(window, needed, strict=True)):
+            continue
+        span = (tokens[window[0]].span[0], tokens[window[-1]].span[1])
+        problem = objection(tokens, window[0], window[-1] + 1, text)
+        if problem is None:
+            return [span], 1.0, ""
+        refused = ([span], f"{shown!r} is {problem}")
+    if refused is not None:
+        return refused[0], 0.0, refused[1]
+    return [], 0.0, f"does not give {shown!r}"
+
+
+def _gold_items(gold: list[AnswerToken], text: str) -> list[list[AnswerToken]]:
+    """The items of a gold list; a plain answer is a list of one."""
+    items: list[list[AnswerToken]] = [[]]
+    for index, token in enumerate(gold):
+        gap = text[gold[index - 1].span[1] : token.span[0]] if index else ""
+        if (_SEPARATOR.search(gap) or token.key == "and") and items[-1]:
+            items.append([])
+        if token.key != "and":
+            items[-1].append(token)
+    return [item for item in items if item] or [gold]
+
+
+def _polarity(tokens: list[AnswerToken], text: str) -> bool | None:
+    """True for yes, False for no, None when the text opens with neither."""
+    if not tokens:
+        return None
+    first = tokens[0]
+    if first.key in _YES and _stands_alone(tokens, text):
+        return True
+    if first.key in _NO and _stands_alone(tokens, text):
+        return False
+    return None
+
+
+def _stands_alone(tokens: list[AnswerToken], text: str) -> bool:
+    """Whether the first token is a reply of its own ("No, she ...") and not part of a phrase."""
+    if len(tokens) == 1 or tokens[1].key in _PRONOUNS:
+        return True
+    return bool(text[tokens[0].span[1] : tokens[1].span[0]].strip(" '\"*"))
+
+
+def _compare_polarity(gold: bool, tokens: list[AnswerToken], text: str) -> Verdict:
+    opening = _polarity(tokens, text)
+    if opening is not None:
+        said, spans = opening, [tokens[0].span]
+    else:
+        said_yes = [token.span for token in tokens if token.key in ("yes", "yeah", "yep")]
+        said_no = [tokens[-1].span] if tokens and tokens[-1].key == "no" else []
+        if bool(said_yes) == bool(said_no):
+            return Verdict.unscored("the prediction says neither yes nor no", source="program")
+        said, spans = bool(said_yes), said_yes or said_no
+    return _program(said == gold, spans, f"says {'yes' if said else 'no'}")
+
+
+def _program(
+    satisfied: bool, spans: Sequence[tuple[int, int]], why: str, confidence: float | None = None
+) -> Verdict:
+    return Verdict(
+        satisfied=satisfied, spans=tuple(sorted(spans)), source="program", rationale=why,
+        confidence=confidence,
+    )  # fmt: skip
