@@ -74,6 +74,8 @@ class Run:
     def append(self, name: str, row: Mapping[str, Any]) -> None:
         """Add one row to `<name>.jsonl` and flush it. NaN is written as null."""
         line = json.dumps(_finite(dict(row)), ensure_ascii=False, allow_nan=False)
+        if any("\ud800" <= character <= "\udfff" for character in line):
+            line = json.dumps(_finite(dict(row)))  # half a surrogate pair cannot be UTF-8
         path = self.folder / f"{name}.jsonl"
         torn = self._is_torn(path)
         with path.open("a", encoding="utf-8") as file:
@@ -92,10 +94,10 @@ class Run:
         path = self.folder / f"{name}.jsonl"
         if not path.exists():
             return []
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # splitlines() knows other breaks
         rows: list[dict[str, Any]] = []
         for number, line in enumerate(lines):
-            if not line.strip():
+            if not line:
                 continue
             try:
                 rows.append(json.loads(line))
@@ -180,7 +182,7 @@ class Run:
     @staticmethod
     def _was_torn(lines: list[str], number: int) -> bool:
         """A torn line is the last one, or starts as a row and never closes."""
-        return number == len(lines) - 1 or not lines[number].rstrip().endswith("}")
+        return number == len(lines) - 1 or not lines[number].endswith("}")
 
 
 def write_atomic(path: Path, text: str) -> None:

@@ -10,8 +10,8 @@ Dataclasses define and validate; YAML only chooses. Every option `conf/<group>/<
 from the schema registered as `schema/<group>/<name>`, so a wrong key is refused by name.
 """
 
-from lmcommon.app.command import entrypoint
+from lmcommon.app.command import Verb, entrypoint
 from lmcommon.app.compose import compose, conf_dir, register
 from lmcommon.runlog import Run
 
-__all__ = ["Run", "compose", "conf_dir", "entrypoint", "register"]
+__all__ = ["Run", "Verb", "compose", "conf_dir", "entrypoint", "register"]

@@ -17,7 +17,7 @@ from lmcommon.app.teach import help_text
 from lmcommon.errors import UserError
 from lmcommon.runlog import Run
 
-__all__ = ["entrypoint"]
+__all__ = ["Verb", "entrypoint"]
 
 Config = TypeVar("Config")
 
@@ -27,7 +27,7 @@ EXIT_OK, EXIT_BUG, EXIT_USER, EXIT_INTERRUPTED = 0, 1, 2, 130
 def entrypoint(
     name: str, schema: type[Config], main: Callable[[Config, Run], Mapping[str, Any]], *,
     groups: Groups,
-) -> Callable[[], None]:  # fmt: skip
+) -> Verb:  # fmt: skip
     """Build the command of a verb.
 
     Args:
@@ -36,16 +36,12 @@ def entrypoint(
         main: Does the work; returns JSON-able headline figures.
         groups: Group name to option name to dataclass: what the YAML may choose from.
     """
-
-    def command() -> None:
-        sys.exit(_Command(name, schema, main, groups).run(sys.argv[1:]))
-
-    return command
+    return Verb(name, schema, main, groups)
 
 
 @dataclass
-class _Command:
-    """One invocation of a verb from a shell."""
+class Verb:
+    """A command: calling it reads `sys.argv`, runs, and leaves with an exit code."""
 
     name: str
     schema: type
@@ -53,7 +49,12 @@ class _Command:
     groups: Groups
     exit_code: int = EXIT_OK
 
+    def __call__(self) -> None:
+        """Run as a console script."""
+        sys.exit(self.run(sys.argv[1:]))
+
     def run(self, arguments: list[str]) -> int:
+        """Run with these arguments; returns the exit code."""
         os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come back to us instead of Hydra's printer
         try:
             import hydra
@@ -80,10 +81,12 @@ class _Command:
 
     @property
     def schemas(self) -> dict[str, type]:
+        """Every dataclass a configuration of this verb can hold, by class name."""
         return schemas_by_name(self.schema, self.groups)
 
     @property
     def verb(self) -> str:
+        """The console name, such as `memtrace-trace`."""
         return self.name.replace("/", "-")
 
     def _job(self, config: Any) -> None:

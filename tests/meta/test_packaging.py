@@ -1,0 +1,76 @@
+"""Names, versions and entry points of the three distributions agree."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import entry_points, packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MEMBERS = {"common": "lmcommon", "memtrace": "memtrace", "rtt": "rtt"}
+
+
+def project(root: Path, folder: str) -> dict[str, Any]:
+    text = (root / f"packages/{folder}/pyproject.toml").read_text(encoding="utf-8")
+    return dict(tomllib.loads(text)["project"])
+
+
+def test_all_members_have_one_version(repo_root: Path) -> None:
+    said = {folder: project(repo_root, folder)["version"] for folder in MEMBERS}
+    for folder, name in MEMBERS.items():
+        init = (repo_root / f"packages/{folder}/src/{name}/__init__.py").read_text(encoding="utf-8")
+        found = re.search(r'__version__ = "(.+)"', init)
+        assert found is not None, name
+        said[f"{name}.__version__"] = found[1]
+    for folder in ("memtrace", "rtt"):
+        for line in project(repo_root, folder)["dependencies"]:
+            if line.startswith("lmcommon"):
+                said[f"{folder} needs"] = line.split("==")[1]
+    assert len(set(said.values())) == 1, said
+
+
+def test_import_names_belong_to_our_distributions() -> None:
+    owners = packages_distributions()
+    assert set(owners["memtrace"]) == {"memtrace-llm"}
+    assert set(owners["rtt"]) == {"rtt-llm"}
+    assert set(owners["lmcommon"]) == {"lmcommon"}
+
+
+def verbs() -> list[str]:
+    return sorted(
+        point.value.split(":")[0]
+        for point in entry_points(group="console_scripts")
+        if point.value.split(".")[0] in MEMBERS.values()
+    )
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("module", verbs())
+def test_every_verb_teaches(module: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"], cwd=tmp_path, capture_output=True, text=True,
+        timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "usage: " in done.stdout
+    assert "resume=RUN_FOLDER" in done.stdout
+    assert list(tmp_path.iterdir()) == [], "help leaves nothing behind"
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("module", verbs())
+def test_every_verb_refuses_an_unknown_key(module: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module, "no_such_key=1"], cwd=tmp_path, capture_output=True,
+        text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert "no_such_key" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert list(tmp_path.iterdir()) == [], "nothing half-written"
