@@ -135,9 +135,11 @@ class _Batch(Generic[Response]):
     ) -> None:
         self._store = store
         self._mode = mode
-        self._kind = kind
+        self._kind: type[Response] = kind
         self._keys = [request_key(request, identity) for request in requests]
-        self._stored = {} if mode == "refresh" else store.get(list(set(self._keys)), kind)
+        self._stored: dict[str, Response] = {}
+        if mode != "refresh":
+            self._stored = store.get(list(set(self._keys)), kind)
         self._called: dict[int, Response] = {}
         first_place = {key: index for index, key in reversed(list(enumerate(self._keys)))}
         self._absent = sorted(i for key, i in first_place.items() if key not in self._stored)

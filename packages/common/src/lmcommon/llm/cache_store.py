@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,18 +46,22 @@ def request_key(request: ChatRequest | ScoreRequest, identity: Mapping[str, Any]
     Every field of the request counts. A schema counts with the order of its keys, since engines
     write the properties in that order; the identity counts without it.
     """
-    fields = asdict(request)
-    schema = fields.pop("schema", None)
+    values = {field.name: getattr(request, field.name) for field in fields(request)}
+    values["messages"] = [[message.role, message.content] for message in request.messages]
     if isinstance(request, ChatRequest):
-        # 0 and 0.0 decode alike.
-        for name in ("temperature", "top_p"):
-            fields["sampling"][name] = float(fields["sampling"][name])
+        values["sampling"] = {
+            **asdict(request.sampling),
+            # 0 and 0.0 decode alike.
+            "temperature": float(request.sampling.temperature),
+            "top_p": float(request.sampling.top_p),
+        }
+    schema = values.pop("schema", None)
     whole = {
         "format": FORMAT,
         "kind": type(request).__name__,
         "identity": dict(identity),
-        "request": fields,
-        "schema": None if schema is None else json.dumps(schema, allow_nan=False),
+        "request": values,
+        "schema": None if schema is None else json.dumps(schema, allow_nan=False, default=dict),
     }
     text = json.dumps(whole, sort_keys=True, allow_nan=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
@@ -199,19 +203,19 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 
 def _encode(response: ChatResponse | ScoreResponse) -> str:
-    fields = asdict(response)
-    del fields["failure"], fields["cached"]
-    return json.dumps(fields)
+    columns = asdict(response)
+    del columns["failure"], columns["cached"]
+    return json.dumps(columns)
 
 
 def _decode(text: str, kind: type[Response]) -> Response:
     try:
-        fields = json.loads(text)
-        fields["usage"] = Usage(**fields["usage"])
+        columns = json.loads(text)
+        columns["usage"] = Usage(**columns["usage"])
         for name in ("tokens", "logprobs"):
-            if fields.get(name) is not None:
-                fields[name] = tuple(map(_token, fields[name]))
-        return kind(**fields)
+            if columns.get(name) is not None:
+                columns[name] = tuple(map(_token, columns[name]))
+        return kind(**columns)
     except (ValueError, TypeError, KeyError) as error:
         raise sqlite3.DatabaseError(f"a row that cannot be read ({error})") from error
 

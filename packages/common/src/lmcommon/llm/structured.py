@@ -72,7 +72,7 @@ def parse_reply(text: str, schema: Mapping[str, Any]) -> Any:
         ParseError: No single JSON value, or one that does not satisfy the schema.
         ValueError: The schema itself is malformed.
     """
-    validator = _validator(json.dumps(schema))
+    validator = _validator(json.dumps(schema, default=dict))
     value = extract_json(text)
     error = _first_error(validator, value)
     if error is not None:
@@ -87,7 +87,7 @@ def with_schema_instruction(request: ChatRequest) -> ChatRequest:
     """
     if request.schema is None:
         return request
-    ask = _schema_prompt().fill(schema=json.dumps(request.schema, ensure_ascii=False))
+    ask = _schema_prompt().fill(schema=json.dumps(request.schema, ensure_ascii=False, default=dict))
     last = request.messages[-1]
     if last.role == "user":
         messages = (*request.messages[:-1], Message("user", f"{last.content}\n\n{ask}"))
@@ -98,7 +98,7 @@ def with_schema_instruction(request: ChatRequest) -> ChatRequest:
 
 def repair_request(request: ChatRequest, reply: str, problem: str) -> ChatRequest:
     """The follow-up that shows the model its reply and what is wrong with it."""
-    schema = json.dumps(request.schema, ensure_ascii=False)
+    schema = json.dumps(request.schema, ensure_ascii=False, default=dict)
     ask = _repair_prompt().fill(problem=problem, schema=schema)
     shown = Message("assistant", reply or "(empty reply)")
     return replace(request, messages=(*request.messages, shown, Message("user", ask)))
