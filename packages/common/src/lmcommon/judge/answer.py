@@ -76,7 +76,8 @@ class NormalizedAnswerJudge:
                 abstains is not None, [abstains] if abstains else [],
                 "abstains" if abstains else "answers a question that has no answer",
             )  # fmt: skip
-        gold = answer_tokens(_PARENTHESES.sub(";", item.gold)) or answer_tokens(item.gold)
+        bare = _PARENTHESES.sub(lambda match: ";" * len(match.group()), item.gold)
+        gold = answer_tokens(bare) or answer_tokens(item.gold)
         if not gold:
             return Verdict.unscored("the gold answer has no words", source="program")
         if abstains and abstention(item.gold) is None:
@@ -91,7 +92,7 @@ class NormalizedAnswerJudge:
         polarity = _polarity(gold, item.gold)
         if polarity is not None:
             return _compare_polarity(polarity, tokens, text)
-        return self._compare_items(_gold_items(gold, item.gold), tokens, text)
+        return self._compare_items(_gold_items(gold, bare), tokens, text)
 
     def _compare_items(
         self, items: list[list[AnswerToken]], tokens: list[AnswerToken], text: str

@@ -43,6 +43,7 @@ _NEGATIONS = frozenset({
 _PAIRS = frozenset({("instead", "of"), ("rather", "than"), ("other", "than"), ("apart", "from")})
 _RESETS = frozenset({"but", "however", "because", "since", "instead"})
 _SHIFTS = frozenset({"before", "after", "until", "prior"})
+_ALTERNATIVE = "one of several alternatives"
 _CLAUSE = re.compile(r"[.,;:!?\n()]")
 _REACH = 5
 """How many tokens before an answer a negation still concerns it."""
@@ -68,10 +69,9 @@ def objection(tokens: Sequence[AnswerToken], start: int, end: int, text: str) ->
         return "denied"
     if before and before[-1] in _SHIFTS:
         return f"shifted by {before[-1]!r}"
-    if before and before[-1] == "or":
-        return "one of several alternatives"
-    if end < len(tokens) and tokens[end].key == "or":
-        return "one of several alternatives"
+    follows = tokens[end].key if end < len(tokens) else ""
+    if "or" in (follows, before[-1] if before else ""):
+        return _ALTERNATIVE
     return None
 
 

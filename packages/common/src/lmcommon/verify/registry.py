@@ -16,7 +16,8 @@ from lmcommon.verify.types import Checker
 __all__ = ["find_checker", "is_known", "known_ids"]
 
 _GROUPS = (
-    "words",
+    "case", "combination", "content", "keywords", "language", "layout", "length", "punctuation",
+    "startend", "words",
 )  # fmt: skip
 
 
