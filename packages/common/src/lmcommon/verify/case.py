@@ -15,10 +15,10 @@ from lmcommon.verify.types import Finding, checker
 
 __all__ = ["CHECKERS"]
 
-_OUTSIDE = "()[]{}<>\"“”‘’'`,;:?!.…"
+_OUTSIDE = "()[]{}<>\"“”‘’'`,;:?!.…*_"
 _CHUNK = re.compile(r"\S+")
-_CONTRACTION = re.compile(r"(?i)(?<=\w)(?:n['’]t|['’](?:s|m|d|ll|re|ve))$")
-_JOINT = re.compile(r"--+|\.\.\.|[,:](?!\d)|[()\[\]{}<>;?!@#$%&\"“”]|(?<=[^.\W]),(?=\D)")
+_CONTRACTION = re.compile(r"(?i)(?<=\w)(?:n't|'(?:s|m|d|ll|re|ve))$")
+_JOINT = re.compile(r"--+|[.][.]+|[,:](?!\d)|[()\[\]{}<>;?!@#$%&\"“”‘’—…]")
 
 
 @checker("change_case:capital_word_frequency",
