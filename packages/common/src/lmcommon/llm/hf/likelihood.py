@@ -71,7 +71,7 @@ def likelihood(rows: Sequence[Scored], forward: Forward, *, shared: int = 0) -> 
 
 
 def _picked(logits_BSV: Tensor, next_BS: Tensor) -> Tensor:
-    """log softmax of the logits at the given tokens, [B, S] on the CPU."""
+    """Log softmax of the logits at the given tokens, [B, S] on the CPU."""
     index_BS1 = next_BS.to(logits_BSV.device).unsqueeze(-1)
     picked_BS = logits_BSV.gather(-1, index_BS1).squeeze(-1)
     return (picked_BS - logits_BSV.logsumexp(dim=-1)).cpu()
