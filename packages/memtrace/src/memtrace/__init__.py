@@ -1,3 +1,46 @@
-"""memtrace: which operation of a memory pipeline is to blame for a wrong answer?"""
+"""memtrace: which operation of a memory pipeline is to blame for a wrong answer?
+
+    with memtrace.record("runs/demo/trace.db"):
+        turn = memtrace.variable("I moved to Lisbon.", kind="message", name="D1:3")
+        with memtrace.step("answer", kind="answer", inputs={"turn": turn}) as op:
+            op.output("answer", "Lisbon")
+    trace = memtrace.open("runs/demo/trace.db")
+
+Importing `memtrace` is light; a name loads its module on first use.
+"""
+
+from typing import TYPE_CHECKING
+
+from lmcommon.lazy import lazy_exports
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from memtrace.graph.graph import Graph
+    from memtrace.graph.handle import Handle
+    from memtrace.graph.recorder import Recorder
+    from memtrace.graph.step import Step
+    from memtrace.graph.trace import Trace, open
+    from memtrace.graph.tracing import current, operation, record, step, variable
+    from memtrace.types import Operation, OperationError, Slice, Variable
+
+__all__ = [
+    "Graph", "Handle", "Operation", "OperationError", "Recorder", "Slice", "Step", "Trace",
+    "Variable", "current", "open", "operation", "record", "step", "variable",
+]  # fmt: skip
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "Graph": "memtrace.graph.graph",
+        "Handle": "memtrace.graph.handle",
+        "Recorder": "memtrace.graph.recorder",
+        "Step": "memtrace.graph.step",
+        "Trace": "memtrace.graph.trace",
+        "open": "memtrace.graph.trace",
+        **dict.fromkeys(
+            ("current", "operation", "record", "step", "variable"), "memtrace.graph.tracing"
+        ),
+        **dict.fromkeys(("Operation", "OperationError", "Slice", "Variable"), "memtrace.types"),
+    },
+)

@@ -1,0 +1,1 @@
+"""The evolution graph: recording a run, storing it in one file, reading it back."""

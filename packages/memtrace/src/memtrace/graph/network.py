@@ -1,0 +1,41 @@
+"""A trace as a `networkx` graph."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import networkx
+
+from memtrace.types import Operation, Variable
+
+if TYPE_CHECKING:
+    from memtrace.graph.trace import Trace
+
+__all__ = ["to_networkx"]
+
+_EDGES = {"id", "inputs", "outputs"}
+
+
+def to_networkx(trace: Trace, *, values: bool) -> networkx.DiGraph[str]:
+    """See `Trace.to_networkx`."""
+    graph: networkx.DiGraph[str] = networkx.DiGraph(**trace.metadata)
+    for variable in trace.variables():
+        extra = {"value": trace.value(variable.id)} if values else {}
+        graph.add_node(variable.id, bipartite=0, type="variable", **_attributes(variable), **extra)
+    for operation in trace.operations():
+        graph.add_node(
+            operation.id, bipartite=1, type="operation", status=operation.status,
+            **_attributes(operation),
+        )  # fmt: skip
+        for role, ids in operation.inputs.items():
+            for position, identifier in enumerate(ids):
+                graph.add_edge(identifier, operation.id, role=role, position=position)
+        for role, ids in operation.outputs.items():
+            for position, identifier in enumerate(ids):
+                graph.add_edge(operation.id, identifier, role=role, position=position)
+    return graph
+
+
+def _attributes(node: Operation | Variable) -> dict[str, Any]:
+    return {part.name: getattr(node, part.name) for part in fields(node) if part.name not in _EDGES}

@@ -1,0 +1,122 @@
+"""The layout of a trace file, and how to tell one from any other file.
+
+A trace is one SQLite database. Values live once in `blobs`, under the hash of their content;
+`variables` and `operations` refer to each other by sequence number; `inputs` holds the edges from
+variables to operations, and the edge from an operation to its output is the `producer` column of
+the variable, since a variable has at most one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lmcommon.errors import UserError
+
+__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "check", "create", "readable"]
+
+APPLICATION_ID = 0x4D545243
+"""`MTRC` in the header of the SQLite file."""
+SCHEMA_VERSION = 1
+
+_SCHEMA = f"""
+BEGIN;
+PRAGMA application_id = {APPLICATION_ID};
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE blobs (
+    digest BLOB NOT NULL UNIQUE,
+    encoding TEXT NOT NULL,
+    codec TEXT NOT NULL,           -- how data is packed: raw or zlib
+    size INTEGER NOT NULL,         -- bytes before packing
+    data BLOB NOT NULL
+);
+CREATE TABLE variables (
+    number INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    name TEXT,
+    digest BLOB NOT NULL,
+    producer INTEGER,
+    role TEXT,
+    position INTEGER NOT NULL,
+    item TEXT,
+    version INTEGER,
+    is_deletion INTEGER NOT NULL,
+    source INTEGER,
+    created_ns INTEGER NOT NULL,
+    metadata TEXT
+);
+CREATE INDEX variables_by_producer ON variables (producer) WHERE producer IS NOT NULL;
+CREATE INDEX variables_by_item ON variables (item, number) WHERE item IS NOT NULL;
+CREATE TABLE operations (
+    number INTEGER PRIMARY KEY,
+    end_number INTEGER,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    parent INTEGER,
+    parameters TEXT,
+    model TEXT,
+    usage TEXT,
+    error_type TEXT,
+    error_message TEXT,
+    started_ns INTEGER NOT NULL,
+    finished_ns INTEGER,
+    metadata TEXT
+);
+CREATE TABLE inputs (
+    operation INTEGER NOT NULL,
+    role TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    variable INTEGER NOT NULL,
+    PRIMARY KEY (operation, role, position)
+) WITHOUT ROWID;
+INSERT INTO meta VALUES ('schema', '{SCHEMA_VERSION}');
+COMMIT;
+"""
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Lay out an empty trace, all or nothing."""
+    connection.executescript(_SCHEMA)
+
+
+def check(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise `UserError` with a diagnosis unless this is a trace that this version can read."""
+    with readable(path):
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        if application != APPLICATION_ID:
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            what = f"an SQLite database of another program ({tables} tables)" if tables else "empty"
+            raise UserError(f"{path}: expected a memtrace trace; this file is {what}")
+        row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    if row is None or not str(row[0]).isdigit():
+        raise UserError(
+            f"{path}: expected a trace with a schema version; got {row!r}; it is damaged"
+        )
+    if int(row[0]) > SCHEMA_VERSION:
+        raise UserError(
+            f"{path}: the trace has schema version {row[0]}, this memtrace reads up to "
+            f"{SCHEMA_VERSION}; upgrade memtrace-llm"
+        )
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what SQLite says about a damaged or foreign file into a `UserError` naming the file."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "unable to open" in str(error):
+            raise UserError(
+                f"{path}: expected a trace that can be read; SQLite says: {error}"
+            ) from None
+        raise UserError(
+            f"{path}: reading the trace failed; SQLite says: {error}; if another program holds the "
+            "file, wait for it, else the file is damaged"
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise UserError(
+            f"{path}: expected a memtrace trace; the file is damaged or of another kind "
+            f"(SQLite says: {error}); restore it from a copy or record again"
+        ) from error

@@ -1,0 +1,96 @@
+"""Where in a recording the running code is: the open recordings, and the step of this context.
+
+A context variable holds the innermost step (or the recording, outside any step). Asyncio tasks
+inherit it. Threads start with an empty context, so a thread falls back to the one recording that
+is open in the process; its steps then have no parent unless one is given.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from memtrace.graph.recorder import Recorder
+    from memtrace.graph.step import Step
+
+__all__ = ["current_scope", "enter", "is_recording_here", "leave", "register", "unregister"]
+
+_SCOPE: ContextVar[tuple[Recorder, Step | None] | None] = ContextVar("memtrace", default=None)
+_OPEN: list[Recorder] = []
+_hooked = False
+
+
+def current_scope() -> tuple[Recorder, Step | None] | None:
+    """The recording and the innermost step here; None when nothing is being recorded.
+
+    Raises:
+        RuntimeError: In a thread without context while several recordings are open: guessing
+            would put the operation into the wrong file.
+    """
+    if not _OPEN:
+        return None
+    scope = _SCOPE.get()
+    if scope is not None:
+        return scope
+    if len(_OPEN) > 1:
+        raise RuntimeError(
+            f"expected one open recording for a thread without context; got {len(_OPEN)}; pass "
+            "parent=, or start the thread with contextvars.copy_context().run"
+        )
+    return _OPEN[0], None
+
+
+def is_recording_here() -> bool:
+    """Whether this context (not merely this process) is inside an open recording."""
+    scope = _SCOPE.get()
+    return scope is not None and scope[0] in _OPEN
+
+
+def enter(recorder: Recorder, step: Step | None) -> Token[Any]:
+    """Make a step the innermost one of this context."""
+    return _SCOPE.set((recorder, step))
+
+
+def leave(token: Token[Any]) -> None:
+    """Undo `enter`. A step that ends in another context than it began in changes nothing."""
+    try:
+        _SCOPE.reset(token)
+    except ValueError:
+        return
+
+
+def register(recorder: Recorder) -> None:
+    """Add an open recording, and make it the one of this context."""
+    global _hooked
+    if not _hooked:
+        atexit.register(_close_all)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_forget_all)
+        _hooked = True
+    _OPEN.append(recorder)
+    _SCOPE.set((recorder, None))
+
+
+def unregister(recorder: Recorder) -> None:
+    """Remove a recording that is being closed."""
+    if recorder in _OPEN:
+        _OPEN.remove(recorder)
+    scope = _SCOPE.get()
+    if scope is not None and scope[0] is recorder:
+        _SCOPE.set(None)
+
+
+def _close_all() -> None:
+    for recorder in list(_OPEN):
+        recorder.close()
+
+
+def _forget_all() -> None:
+    """In a forked child the file and its writer belong to the parent: nothing is recorded."""
+    for recorder in _OPEN:
+        recorder.abandon()
+    _OPEN.clear()
+    _SCOPE.set(None)

@@ -1,0 +1,275 @@
+"""A running operation: what `with memtrace.step(...) as op` gives.
+
+In: inputs by role, parameters, then outputs as they come. Out: rows in the recording. Outside a
+recording a step does nothing but wrap values in handles, so code reads the same either way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextvars import Token
+from dataclasses import asdict, is_dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lmcommon.prompt import Prompt
+from memtrace.graph import scope
+from memtrace.graph.handle import Handle
+from memtrace.graph.ids import operation_id
+from memtrace.graph.redact import mask_secrets, to_json
+from memtrace.graph.store import OperationRow
+
+if TYPE_CHECKING:
+    from memtrace.graph.recorder import Recorder
+
+__all__ = ["Step"]
+
+T = TypeVar("T")
+
+
+class Step:
+    """An operation that is running; a context manager, for plain and async code alike.
+
+    Declare inputs before outputs: an input that is newer than an output of the same step could
+    close a cycle and is refused (`ValueError`); open a nested step for the later part.
+    """
+
+    __slots__ = (
+        "_error", "_inputs", "_kind", "_metadata", "_metadata_json", "_models", "_name",
+        "_parameters", "_parameters_json", "_parent", "_positions", "_prompt", "_recorder", "_seen",
+        "_started", "_started_ns", "_token", "_usage", "first_output", "number",
+    )  # fmt: skip
+
+    def __init__(
+        self, name: str, *, kind: str = "operation", inputs: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        prompt: Handle[str] | Prompt | str | None = None,
+        parent: Step | None = None, metadata: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        self._name, self._kind, self._prompt = name, kind, prompt
+        self._inputs = inputs or {}
+        self._parameters = dict(parameters or {})
+        self._metadata = dict(metadata or {})
+        self._parent = parent
+        self._recorder: Recorder | None = None
+        self._token: Token[Any] | None = None
+        self._error: tuple[str, str] | None = None
+        self._models: list[str] = []
+        self._usage: dict[str, float] = {}
+        self._positions: dict[str, int] = {}
+        self._seen: set[int] = set()
+        self.number = 0
+        self.first_output: int | None = None
+
+    @property
+    def id(self) -> str | None:
+        """The id of the operation; None outside a recording."""
+        return operation_id(self.number) if self.number else None
+
+    @property
+    def seq(self) -> int:
+        """Its place in the total order; 0 outside a recording."""
+        return self.number
+
+    # Life -----------------------------------------------------------------------------------
+
+    def __enter__(self) -> Step:
+        if self._parent is not None:
+            self._recorder = self._parent._recorder
+        elif (here := scope.current_scope()) is not None:
+            self._recorder, self._parent = here
+        self._started_ns, self._started = time.time_ns(), time.perf_counter_ns()
+        if self._recorder is None:
+            return self
+        what = f"parameters of {self._name!r}"
+        self._parameters_json = to_json(self._parameters, what, self._recorder.redact)
+        self._metadata_json = to_json(
+            self._metadata, f"metadata of {self._name!r}", self._recorder.redact
+        )
+        edges = [edge for role, value in self._inputs.items() for edge in self._edges(role, value)]
+        if self._prompt is not None:
+            edges.extend(self._edges("prompt", self._prompt))
+        self.number = self._recorder.open_step(self, edges)
+        self._token = scope.enter(self._recorder, self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:  # fmt: skip
+        if self._recorder is None or self._token is None:
+            return
+        scope.leave(self._token)
+        if kind is not None:
+            self.failed(kind.__qualname__, str(error))
+        self._recorder.close_step(self)
+
+    # What callers use -----------------------------------------------------------------------
+
+    def input(self, role: str, value: Any) -> None:
+        """Add an input: a handle, a list of handles, or a plain value (recorded as new).
+
+        Raises:
+            ValueError: If the value is newer than an output this step has made already.
+        """
+        if self._recorder is None:
+            return
+        for name, position, number in self._edges(role, value):
+            self._recorder.link(self, name, position, number)
+
+    def output(
+        self, role: str, value: Any, *, kind: str | None = None, name: str | None = None,
+        item: str | None = None, metadata: Mapping[str, Any] | None = None,
+    ) -> Handle[Any]:  # fmt: skip
+        """Record one output.
+
+        Args:
+            role: What the value is to this operation, such as `facts`.
+            value: The value, or a handle: then the output is a copy that shares the value, item
+                and version and names its source, and the source counts as an input.
+            kind: What sort of variable; the source's for a copy, else the role.
+            name: A name from outside.
+            item: The memory item this value is the new live version of.
+            metadata: JSON, such as a score.
+
+        Raises:
+            TypeError: For a value that cannot be recorded without loss.
+        """
+        is_copy = isinstance(value, Handle)
+        plain = value.value if is_copy else value
+        label = kind or (value.kind if is_copy else role)
+        if self._recorder is None:
+            return Handle(plain, kind=label, name=name, item=item)
+        if is_copy and item is not None:
+            raise ValueError(f"output {role!r}: a copy keeps its item; got item={item!r} as well")
+        if is_copy:
+            self._link_source(role, value)
+        return self._recorder.add(
+            plain, kind=label, name=name or (value.name if is_copy else None), item=item,
+            metadata=metadata, step=self, role=role, position=self._place("out:" + role),
+            source=value if is_copy else None,
+        )  # fmt: skip
+
+    def outputs(
+        self, role: str, values: Sequence[Any], *, kind: str | None = None,
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+    ) -> list[Handle[Any]]:  # fmt: skip
+        """Record several outputs of one role, in order (a ranked list); see `output`.
+
+        Args:
+            role: The role they share.
+            values: Values or handles.
+            kind: What sort of variable they are.
+            metadata: One mapping a value.
+        """
+        notes = [None] * len(values) if metadata is None else metadata
+        return [
+            self.output(role, value, kind=kind, metadata=note)
+            for value, note in zip(values, notes, strict=True)
+        ]
+
+    def deleted(self, item: str, *, metadata: Mapping[str, Any] | None = None) -> Handle[None]:
+        """Record that a memory item was deleted: a marker variable ends its history.
+
+        The version that was live becomes an input. An unknown item is recorded all the same:
+        systems do delete what was never there.
+        """
+        if self._recorder is None:
+            return Handle(None, kind="deletion", item=item)
+        live = self._recorder.live(item)
+        if live is not None and live.number not in self._seen and not self._is_too_new(live.number):
+            self.input("deleted", live)
+        return self._recorder.add(
+            None, kind="deletion", item=item, metadata=metadata, step=self, role="deleted",
+            position=self._place("out:deleted"), is_deletion=True,
+        )  # fmt: skip
+
+    def no_op(self, reason: str = "") -> Handle[str]:
+        """Record that the step decided to change nothing, and why."""
+        return self.output("no_op", reason, kind="no_op")
+
+    def usage(
+        self, *, model: str | None = None, usage: Any = None, latency_ms: float | None = None
+    ) -> None:
+        """Add what a model call cost; several calls of one step add up.
+
+        Args:
+            model: The model's name.
+            usage: A mapping or dataclass of numbers, such as `lmcommon.llm.Usage`.
+            latency_ms: Time the call took.
+        """
+        if model and model not in self._models:
+            self._models.append(model)
+        counts = asdict(usage) if is_dataclass(usage) and not isinstance(usage, type) else usage
+        for key, count in {**(counts or {}), "latency_ms": latency_ms}.items():
+            if count is not None:
+                self._usage[key] = self._usage.get(key, 0) + count
+
+    def parameter(self, key: str, value: Any) -> None:
+        """Add a parameter that became known while the step ran."""
+        self._parameters[key] = value
+        if self._recorder is not None:
+            what = f"parameters of {self._name!r}"
+            self._parameters_json = to_json(self._parameters, what, self._recorder.redact)
+
+    def failed(self, error_type: str, message: str) -> None:
+        """Mark the step as failed without an exception (a model call that came back empty)."""
+        text = mask_secrets(message)
+        if self._recorder is not None and self._recorder.redact is not None:
+            text = self._recorder.redact(text)
+        self._error = error_type, text.encode("utf-8", "backslashreplace").decode()
+
+    # What the recorder uses -----------------------------------------------------------------
+
+    def row(self, end_number: int | None) -> OperationRow:
+        """The step as it stands: finished, or (`end_number` None) still running."""
+        assert self._recorder is not None
+        is_done = end_number is not None
+        error_type, message = self._error if self._error is not None and is_done else (None, None)
+        return OperationRow(
+            self.number, end_number, self._kind, self._name,
+            None if self._parent is None else self._parent.number, self._parameters_json,
+            ", ".join(self._models) or None,
+            to_json(self._usage, "usage", None) if is_done else None,
+            error_type, message, self._started_ns,
+            self._started_ns + time.perf_counter_ns() - self._started if is_done else None,
+            self._metadata_json,
+        )  # fmt: skip
+
+    # Inside ---------------------------------------------------------------------------------
+
+    def _edges(self, role: str, value: Any) -> list[tuple[str, int, int]]:
+        """The input edges that a value given for a role stands for."""
+        assert self._recorder is not None
+        if isinstance(value, (list, tuple)):
+            if not value:
+                return []
+            if any(isinstance(part, Handle) for part in value):
+                return [edge for part in value for edge in self._edges(role, part)]
+        if role == "prompt" and isinstance(value, (Prompt, str)):
+            name, text = (None, value) if isinstance(value, str) else (value.name, value.text)
+            value = self._recorder.prompt(name, text)
+        elif not isinstance(value, Handle):
+            value = self._recorder.add(value, kind="value", role=role)
+        number = self._recorder.resolve(value)
+        if self._is_too_new(number):
+            raise ValueError(
+                f"step {self._name!r}: input {role!r} ({value!r}) is newer than an output of the "
+                "step; declare inputs first, or open a nested step"
+            )
+        self._seen.add(number)
+        return [(role, self._place("in:" + role), number)]
+
+    def _is_too_new(self, number: int | None) -> bool:
+        return self.first_output is not None and number is not None and number > self.first_output
+
+    def _link_source(self, role: str, source: Handle[Any]) -> None:
+        assert self._recorder is not None
+        if self._recorder.resolve(source) not in self._seen:
+            self.input(role, source)
+
+    def _place(self, key: str) -> int:
+        position = self._positions.get(key, 0)
+        self._positions[key] = position + 1
+        return position

@@ -1,0 +1,298 @@
+"""Reading a trace: lazily, by streams, while it may still be written.
+
+In: a trace file. Out: operations, variables, values, the graph, and what the memory held at any
+moment. Nothing is read before it is asked for; a value is decoded only by `value`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lmcommon.errors import UserError
+from memtrace.graph import rows, schema
+from memtrace.graph.graph import Graph, Numbers
+from memtrace.graph.handle import Handle
+from memtrace.graph.ids import operation_number, variable_number
+from memtrace.graph.store import unpack
+from memtrace.types import Operation, Variable
+
+if TYPE_CHECKING:
+    import networkx
+
+__all__ = ["Trace", "open"]
+
+_BATCH = 500
+
+
+def open(path: str | Path) -> Trace:
+    """Open a trace file for reading; a recording may be writing it meanwhile.
+
+    Args:
+        path: A file written by `memtrace.record`.
+
+    Raises:
+        UserError: If there is no such file, or it is no trace, damaged, or of a newer version.
+    """
+    return Trace(path)
+
+
+class Trace:
+    """A trace file, open for reading. Use as a context manager, or `close()` it."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            what = "a folder" if self.path.is_dir() else "nothing"
+            raise UserError(f"{self.path}: expected a trace file; there is {what} here")
+        with schema.readable(self.path):
+            self._connection = sqlite3.connect(
+                f"{self.path.resolve().as_uri()}?mode=ro", uri=True, timeout=10.0,
+                isolation_level=None, check_same_thread=False,
+            )  # fmt: skip
+        try:
+            schema.check(self._connection, self.path)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> Trace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._connection.close()
+
+    # Parts ----------------------------------------------------------------------------------
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the run told about itself: `run` (id), `sessions` (versions), and its own keys."""
+        return {key: json.loads(value) for key, value in self._query("SELECT key, value FROM meta")}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many operations, variables, values (distinct) and input edges there are."""
+        tables = {"operations": "operations", "variables": "variables", "values": "blobs",
+                  "inputs": "inputs"}  # fmt: skip
+        return {
+            name: next(self._query(f"SELECT count(*) FROM {table}"))[0]
+            for name, table in tables.items()
+        }
+
+    @property
+    def last_seq(self) -> int:
+        """The highest sequence number used; `state_at(last_seq)` is the memory at the end."""
+        return int(next(self._query(rows.LAST_NUMBER))[0])
+
+    def operation(self, identifier: str) -> Operation:
+        """One operation with its inputs and outputs.
+
+        Raises:
+            KeyError: If the trace has no such operation.
+            ValueError: If the identifier is not an operation's.
+        """
+        found = self._operations("WHERE number = ?", (operation_number(identifier),))
+        for operation in found:
+            return operation
+        raise KeyError(f"expected an operation of {self.path}; there is no {identifier!r}")
+
+    def operations(
+        self, *, kind: str | None = None, name: str | None = None, parent: str | None = None,
+        ids: Iterable[str] | None = None, since_seq: int | None = None,
+        until_seq: int | None = None,
+    ) -> Iterator[Operation]:  # fmt: skip
+        """Stream operations in `seq` order, those that meet every condition given.
+
+        Args:
+            kind: Of this kind.
+            name: Of this name.
+            parent: Directly inside this operation.
+            ids: Among these (a slice's `operations`).
+            since_seq: Started at or after this number.
+            until_seq: Started at or before this number.
+        """
+        if ids is not None:
+            numbers = sorted({operation_number(identifier) for identifier in ids})
+            for chunk in _chunks(numbers):
+                where = f"number IN ({','.join('?' * len(chunk))})"
+                yield from self._operations(f"WHERE {where} ORDER BY number", chunk, kind, name)
+            return
+        conditions = {
+            "kind = ?": kind, "name = ?": name,
+            "parent = ?": None if parent is None else operation_number(parent),
+            "number >= ?": since_seq, "number <= ?": until_seq,
+        }  # fmt: skip
+        where, values = rows.where(conditions)
+        yield from self._operations(f"{where} ORDER BY number", values)
+
+    def variable(self, identifier: str) -> Variable:
+        """One variable, without its value.
+
+        Raises:
+            KeyError: If the trace has no such variable.
+            ValueError: If the identifier is not a variable's.
+        """
+        number = variable_number(identifier)
+        for row in self._query(f"{rows.VARIABLES} WHERE v.number = ?", (number,)):
+            return rows.variable(row)
+        raise KeyError(f"expected a variable of {self.path}; there is no {identifier!r}")
+
+    def variables(
+        self, *, kind: str | None = None, name: str | None = None, item: str | None = None,
+        producer: str | None = None, role: str | None = None, ids: Iterable[str] | None = None,
+    ) -> Iterator[Variable]:  # fmt: skip
+        """Stream variables in `seq` order, those that meet every condition given.
+
+        Args:
+            kind: Of this kind.
+            name: Of this name.
+            item: Versions and copies of this memory item.
+            producer: Made by this operation.
+            role: Made in this role.
+            ids: Among these (a slice's `variables`).
+        """
+        conditions = {
+            "v.kind = ?": kind, "v.name = ?": name, "v.item = ?": item, "v.role = ?": role,
+            "v.producer = ?": None if producer is None else operation_number(producer),
+        }  # fmt: skip
+        if ids is None:
+            where, values = rows.where(conditions)
+            for row in self._query(f"{rows.VARIABLES} {where} ORDER BY v.number", values):
+                yield rows.variable(row)
+            return
+        for chunk in _chunks(sorted({variable_number(identifier) for identifier in ids})):
+            where, values = rows.where(conditions, f"v.number IN ({','.join('?' * len(chunk))})")
+            for row in self._query(
+                f"{rows.VARIABLES} {where} ORDER BY v.number", (*chunk, *values)
+            ):
+                yield rows.variable(row)
+
+    def value(self, identifier: str) -> Any:
+        """The value of a variable, as it was recorded.
+
+        Raises:
+            KeyError: If the trace has no such variable.
+            UserError: If the stored bytes are damaged.
+        """
+        number = variable_number(identifier)
+        for encoding, codec, data in self._query(rows.VALUE, (number,)):
+            try:
+                return unpack(encoding, codec, data)
+            except (ValueError, KeyError, TypeError, zlib.error) as error:
+                raise UserError(
+                    f"{self.path}: the value of {identifier} is damaged ({error}); restore the "
+                    "file from a copy or record again"
+                ) from error
+        raise KeyError(f"expected a variable of {self.path}; there is no {identifier!r}")
+
+    # The graph ------------------------------------------------------------------------------
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Adjacency on arrays, read once; `refresh()` after more was recorded."""
+        return Graph(
+            self._numbers("SELECT number FROM variables ORDER BY number", 1).ravel(),
+            self._numbers("SELECT number FROM operations ORDER BY number", 1).ravel(),
+            self._numbers("SELECT variable, operation FROM inputs", 2),
+            self._numbers(
+                "SELECT producer, number FROM variables WHERE producer IS NOT NULL", 2
+            ),
+        )  # fmt: skip
+
+    def refresh(self) -> None:
+        """Forget the graph read so far."""
+        self.__dict__.pop("graph", None)
+
+    def upstream(self, variable: str | Handle[Any], *, since_seq: int | None = None,
+                 until_seq: int | None = None) -> Iterator[Operation]:  # fmt: skip
+        """The operations behind a variable, in `seq` order; see `Graph.upstream`."""
+        identifier = variable.id if isinstance(variable, Handle) else variable
+        if identifier is None:
+            raise ValueError(f"expected a recorded variable; got {variable!r}")
+        found = self.graph.upstream(identifier, since_seq=since_seq, until_seq=until_seq)
+        return self.operations(ids=found.operations)
+
+    def to_networkx(self, *, values: bool = False) -> networkx.DiGraph[str]:
+        """The whole trace as a bipartite `networkx.DiGraph`.
+
+        Nodes are ids. Variables carry `bipartite=0, type="variable"`, operations `bipartite=1,
+        type="operation"`, both their kind, name and seq and what else `memtrace.types` lists.
+        Edges carry `role` and `position`.
+
+        Args:
+            values: Put the value of every variable into its attribute `value`.
+        """
+        from memtrace.graph.network import to_networkx
+
+        return to_networkx(self, values=values)
+
+    # Memory over time -----------------------------------------------------------------------
+
+    def state_at(self, seq: int) -> dict[str, Variable]:
+        """What the memory held just after sequence number `seq`: item id to its live version.
+
+        `state_at(operation.seq)` is what an operation found, `state_at(operation.end_seq)` what
+        it left behind.
+        """
+        held: dict[str, Variable] = {}
+        for row in self._query(f"{rows.VARIABLES} {rows.LIVE_AT} ORDER BY v.number", (seq,)):
+            version = rows.variable(row)
+            assert version.item is not None
+            held[version.item] = version
+        return {item: version for item, version in held.items() if not version.is_deletion}
+
+    def history(self, item: str) -> list[Variable]:
+        """All versions of a memory item in order, deletions included, copies not."""
+        found = self.variables(item=item)
+        return [version for version in found if version.source is None]
+
+    # Inside ---------------------------------------------------------------------------------
+
+    def _query(self, statement: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        with schema.readable(self.path):
+            yield from self._connection.execute(statement, values)
+
+    def _numbers(self, statement: str, width: int) -> Numbers:
+        flat = chain.from_iterable(self._query(statement))
+        return np.fromiter(flat, dtype=np.int64).reshape(-1, width)
+
+    def _operations(
+        self, where: str, values: Sequence[Any], kind: str | None = None, name: str | None = None
+    ) -> Iterator[Operation]:
+        stream = self._query(f"{rows.OPERATIONS} {where}", values)
+        for chunk in _chunks(stream):
+            numbers = [row[0] for row in chunk]
+            marks = ",".join("?" * len(numbers))
+            ins = rows.by_role(self._query(rows.INPUTS.format(marks), numbers))
+            outs = rows.by_role(self._query(rows.OUTPUTS.format(marks), numbers))
+            for row in chunk:
+                operation = rows.operation(row, ins.get(row[0], {}), outs.get(row[0], {}))
+                if kind in (None, operation.kind) and name in (None, operation.name):
+                    yield operation
+
+
+def _chunks(parts: Iterable[Any]) -> Iterator[list[Any]]:
+    chunk: list[Any] = []
+    for part in parts:
+        chunk.append(part)
+        if len(chunk) == _BATCH:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

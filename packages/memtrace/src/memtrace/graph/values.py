@@ -1,0 +1,118 @@
+"""Values to bytes and back, without loss.
+
+In: a string, bytes, or a value built of None, bool, int, float, str, bytes, list, tuple, dict, set
+and frozenset. Out: an encoding tag and a payload. Anything else is refused with a `TypeError` that
+names the role, because a `repr` could not be read back. Dictionaries keep their order.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+__all__ = ["decode", "encode", "to_bytes"]
+
+_TAG = "~"
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
+def encode(value: object, role: str) -> tuple[str, str | bytes]:
+    """Encode a value now, so that later changes to it cannot reach the trace.
+
+    Args:
+        value: What to record.
+        role: What the value is, for the error message.
+
+    Returns:
+        The encoding (`text`, `json`, `tagged` or `bytes`) and the payload. A string is its own
+        payload: nothing is copied.
+
+    Raises:
+        TypeError: For a value that could not be read back as it was.
+    """
+    if type(value) is str:
+        return "text", value
+    if isinstance(value, str):
+        return "text", str.__str__(value)
+    if isinstance(value, bytes):
+        return "bytes", value
+    try:
+        if _is_json(value):
+            return "json", json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return "tagged", json.dumps(_tag(value, role), ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        raise TypeError(f"{role!r}: expected a value of finite depth; got a circular one") from None
+
+
+def to_bytes(payload: str | bytes) -> bytes:
+    """The stored form of a payload. Lone surrogates survive, as Python strings may hold them."""
+    return payload if isinstance(payload, bytes) else payload.encode("utf-8", "surrogatepass")
+
+
+def decode(encoding: str, data: bytes) -> Any:
+    """The value that `encode` was given."""
+    if encoding == "bytes":
+        return data
+    text = data.decode("utf-8", "surrogatepass")
+    if encoding == "text":
+        return text
+    if encoding == "json":
+        return json.loads(text)
+    if encoding == "tagged":
+        return _untag(json.loads(text))
+    raise ValueError(f"expected the encoding text, json, tagged or bytes; got {encoding!r}")
+
+
+def _is_json(value: object) -> bool:
+    kind = type(value)
+    if kind in _SCALARS:
+        return True
+    if kind is list:
+        return all(_is_json(part) for part in value)  # type: ignore[attr-defined]
+    if kind is dict:
+        return _TAG not in value and all(  # type: ignore[operator]
+            type(key) is str and _is_json(part)
+            for key, part in value.items()  # type: ignore[attr-defined]
+        )
+    return False
+
+
+def _tag(value: object, role: str) -> Any:
+    """The value as JSON in which `{"~": kind, "v": ...}` stands for what JSON lacks."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, bytes):
+        return {_TAG: "bytes", "v": base64.b64encode(value).decode("ascii")}
+    if isinstance(value, list):
+        return [_tag(part, role) for part in value]
+    if isinstance(value, tuple):
+        return {_TAG: "tuple", "v": [_tag(part, role) for part in value]}
+    if isinstance(value, (set, frozenset)):
+        kind = "set" if isinstance(value, set) else "frozenset"
+        return {_TAG: kind, "v": [_tag(part, role) for part in sorted(value, key=repr)]}
+    if isinstance(value, dict):
+        if _TAG not in value and all(type(key) is str for key in value):
+            return {key: _tag(part, role) for key, part in value.items()}
+        return {_TAG: "dict", "v": [[_tag(k, role), _tag(v, role)] for k, v in value.items()]}
+    kind_name = f"{type(value).__module__}.{type(value).__qualname__}"
+    raise TypeError(
+        f"{role!r}: expected text, bytes, numbers, None, or lists, tuples, dicts and sets of them; "
+        f"got {kind_name}; pass its fields (dataclasses.asdict(x), x.tolist(), x.value)"
+    )
+
+
+def _untag(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_untag(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if _TAG not in value:
+        return {key: _untag(part) for key, part in value.items()}
+    kind, inner = value[_TAG], value["v"]
+    if kind == "bytes":
+        return base64.b64decode(inner)
+    if kind == "dict":
+        return {_untag(key): _untag(part) for key, part in inner}
+    makers = {"tuple": tuple, "set": set, "frozenset": frozenset}
+    return makers[kind](_untag(part) for part in inner)

@@ -1,0 +1,147 @@
+"""The nouns of a trace: operations, variables and slices of the graph between them.
+
+A trace is a bipartite, directed, acyclic graph. A *variable* is one immutable version of one value
+(a message, a prompt, a memory item version, an answer); an *operation* is a named step that read
+some variables and made others. Both draw their `seq` from one counter, so a trace has a total
+order, and an edge always runs from a lower number to a higher one. Identity is the id, never the
+content: two equal texts are two variables that share one stored blob.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, Literal
+
+__all__ = ["INTERRUPTED", "Operation", "OperationError", "OperationStatus", "Slice", "Variable"]
+
+OperationStatus = Literal["ok", "error", "running"]
+
+INTERRUPTED = "Interrupted"
+"""`OperationError.type` of an operation that never finished: its process died or stopped first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One version of one value. The value itself is read by `Trace.value(variable.id)`.
+
+    Example:
+        `Variable(id="var-12", seq=12, kind="memory_item", role="chunk", producer="op-11",
+        item="chunk-3", version=1, encoding="text", size=42, digest="9f...", created_ns=...)`
+    """
+
+    id: str
+    seq: int
+    """Place in the total order that operations and variables share."""
+    kind: str
+    """Free text. In use: message, question, prompt, memory_item, hit, context, answer, verdict,
+    deletion, no_op, and value for whatever was not given a kind."""
+    name: str | None = None
+    """A name from outside, such as a turn id; need not be unique."""
+    item: str | None = None
+    """Id of the memory item this is a version of."""
+    version: int | None = None
+    """Version number of the item, from 1. A copy keeps the number of what it copies."""
+    is_deletion: bool = False
+    """Whether this marks the end of the item. Such a variable has the value None."""
+    producer: str | None = None
+    """Id of the operation that made it; None for an input from outside."""
+    role: str | None = None
+    """The name of the output of `producer` that this is."""
+    position: int = 0
+    """Place (from 0) among the outputs of that role."""
+    source: str | None = None
+    """The variable this is an unchanged copy of (a stored item that a search returned)."""
+    encoding: str = "text"
+    """How the value is written: text, json, tagged (JSON with tags for tuples, sets) or bytes."""
+    size: int = 0
+    """Bytes of the encoded value before compression."""
+    digest: str = ""
+    """BLAKE2b of encoding and content (hex, 128 bits): equal exactly for equal values."""
+    created_ns: int = 0
+    """Unix time in nanoseconds."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationError:
+    """Why an operation failed. Example: `OperationError("TimeoutError", "no reply in 30 s")`."""
+
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One step: what went in by role, what came out by role, with what parameters.
+
+    Example:
+        `Operation(id="op-20", seq=20, end_seq=24, kind="retrieval", name="retrieve",
+        inputs={"query": ("var-19",)}, outputs={"hits": ("var-21", "var-22")},
+        parameters={"top_k": 2}, started_ns=..., finished_ns=...)`
+    """
+
+    id: str
+    seq: int
+    """Drawn when the operation started: `Trace.state_at(seq)` is the memory it found."""
+    end_seq: int | None = None
+    """Drawn when it finished: `Trace.state_at(end_seq)` is the memory it left. None: unfinished."""
+    kind: str
+    """Free text. In use: ingest, chunking, index, extraction, update, trim, deletion, retrieval,
+    context, answer, judge, session, and operation for whatever was not given a kind."""
+    name: str
+    parent: str | None = None
+    """Id of the operation it ran inside."""
+    inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Role to variable ids, in the order given."""
+    outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    model: str | None = None
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    """Tokens, calls, cost and latency, added up over the calls of the operation."""
+    error: OperationError | None = None
+    started_ns: int = 0
+    """Unix time in nanoseconds."""
+    finished_ns: int | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def status(self) -> OperationStatus:
+        """`running` also stands for an operation whose process was killed and never resumed."""
+        if self.error is not None:
+            return "error"
+        return "running" if self.finished_ns is None else "ok"
+
+    @property
+    def input_ids(self) -> tuple[str, ...]:
+        """All input variables, role after role."""
+        return tuple(chain.from_iterable(self.inputs.values()))
+
+    @property
+    def output_ids(self) -> tuple[str, ...]:
+        """All output variables, role after role."""
+        return tuple(chain.from_iterable(self.outputs.values()))
+
+    @property
+    def latency_ms(self) -> float | None:
+        """Wall time of the whole operation; None while it is unfinished."""
+        return None if self.finished_ns is None else (self.finished_ns - self.started_ns) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of the graph: ids in `seq` order.
+
+    Example:
+        `Slice(operations=("op-3", "op-9"), variables=("var-1", "var-4", "var-10"))`
+    """
+
+    operations: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+    def __contains__(self, node: object) -> bool:
+        return node in self.operations or node in self.variables
+
+    def __len__(self) -> int:
+        return len(self.operations) + len(self.variables)
