@@ -10,7 +10,12 @@ from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lmcommon.llm.base import ChatModel
+    from lmcommon.llm.budget import Budget, Meter, Prices
+    from lmcommon.llm.cache import CachedModel
     from lmcommon.llm.local import LocalModel
+    from lmcommon.llm.metered import MeteredModel
+    from lmcommon.llm.openai_compatible import OpenAIChat
+    from lmcommon.llm.pacing import RetryPolicy
     from lmcommon.llm.scripted import ScriptedModel
     from lmcommon.llm.types import (
         ChatRequest,
@@ -29,6 +34,11 @@ _MODULES = {
     "lmcommon.llm.base": ["ChatModel"],
     "lmcommon.llm.local": ["LocalModel"],
     "lmcommon.llm.scripted": ["ScriptedModel"],
+    "lmcommon.llm.budget": ["Budget", "Meter", "Prices"],
+    "lmcommon.llm.cache": ["CachedModel"],
+    "lmcommon.llm.metered": ["MeteredModel"],
+    "lmcommon.llm.openai_compatible": ["OpenAIChat"],
+    "lmcommon.llm.pacing": ["RetryPolicy"],
     "lmcommon.llm.types": [
         "ChatRequest",
         "ChatResponse",
@@ -44,12 +54,19 @@ _MODULES = {
 }
 
 __all__ = [
+    "Budget",
+    "CachedModel",
     "ChatModel",
     "ChatRequest",
     "ChatResponse",
     "LocalModel",
     "Message",
+    "Meter",
+    "MeteredModel",
     "ModelFailure",
+    "OpenAIChat",
+    "Prices",
+    "RetryPolicy",
     "Sampling",
     "ScoreRequest",
     "ScoreResponse",

@@ -14,7 +14,9 @@ from typing import Any
 
 from lmcommon.errors import UserError
 from lmcommon.llm.base import ChatModel
-from lmcommon.llm.budget import Budget, Meter, MeteredModel
+from lmcommon.llm.budget import Budget, Meter, Prices
+from lmcommon.llm.metered import MeteredModel
+from lmcommon.llm.pacing import RetryPolicy
 
 __all__ = [
     "LLM_SCHEMAS",
@@ -22,6 +24,7 @@ __all__ = [
     "CacheConfig",
     "LocalConfig",
     "ModelConfig",
+    "OpenAIConfig",
     "ScriptedConfig",
     "at_least_one",
     "choose",
@@ -127,6 +130,78 @@ class ScriptedConfig(ModelConfig):
 
 
 @dataclass(kw_only=True)
+class OpenAIConfig(ModelConfig):
+    """Any endpoint that speaks the OpenAI wire format."""
+
+    model: str
+    """The name the endpoint knows the model by."""
+    base_url: str = "https://api.openai.com/v1"
+    api_key_env: str | None = "OPENAI_API_KEY"
+    """Environment variable with the key. null: none is sent. Optional for a server on this
+    machine. The key itself is never part of a configuration."""
+    timeout_s: float = 120.0
+    attempts: int = 5
+    """How often one call is tried, with exponential back-off and full jitter in between."""
+    concurrency: int = 8
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    usd_per_million_input: float | None = None
+    usd_per_million_output: float | None = None
+    scoring: str = "none"
+    """none, completions_echo or vllm: how the endpoint can score a given continuation."""
+    template: str = "chatml"
+    """chatml or plain: how completions_echo renders messages."""
+    max_tokens_field: str = "max_tokens"
+    """Some hosted models want max_completion_tokens."""
+    drop: list[str] = field(default_factory=list)
+    """Body parameters the endpoint refuses, such as temperature."""
+    extra_body: dict[str, Any] = field(default_factory=dict)
+    """Further body parameters. Written to the run folder: no place for secrets."""
+
+    def __post_init__(self) -> None:
+        choose("scoring", self.scoring, ("none", "completions_echo", "vllm"))
+        choose("template", self.template, ("chatml", "plain"))
+        choose("max_tokens_field", self.max_tokens_field, ("max_tokens", "max_completion_tokens"))
+        positive = ("timeout_s", "attempts", "concurrency", "requests_per_minute",
+                    "tokens_per_minute")  # fmt: skip
+        for key in positive:
+            value = getattr(self, key)
+            if value is not None and value <= 0:
+                raise UserError(f"{key}: expected a number above 0; got {value!r}")
+        prices = (self.usd_per_million_input, self.usd_per_million_output)
+        if self.budget.usd is not None and None in prices:
+            raise UserError(
+                "budget.usd: expected usd_per_million_input and usd_per_million_output beside it, "
+                f"got {prices[0]!r} and {prices[1]!r}; without prices no cost can be counted"
+            )
+
+    def metered(self, meter: Meter) -> ChatModel:
+        """The client, which meters every attempt itself."""
+        from lmcommon.llm.openai_compatible import OpenAIChat
+
+        return OpenAIChat(
+            self.model,
+            base_url=self.base_url,
+            api_key_env=self.api_key_env,
+            timeout_s=self.timeout_s,
+            retry=RetryPolicy(attempts=self.attempts),
+            concurrency=self.concurrency,
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
+            prices=Prices(
+                usd_per_million_input=self.usd_per_million_input or 0.0,
+                usd_per_million_output=self.usd_per_million_output or 0.0,
+            ),
+            meter=meter,
+            scoring=self.scoring,
+            template=self.template,
+            max_tokens_field=self.max_tokens_field,
+            drop=self.drop,
+            extra_body=self.extra_body,
+        )
+
+
+@dataclass(kw_only=True)
 class LocalConfig(ModelConfig):
     """A `transformers` model in this process. The default runs offline."""
 
@@ -174,6 +249,6 @@ class LocalConfig(ModelConfig):
 
 
 LLM_SCHEMAS: Mapping[str, type[Any]] = MappingProxyType(
-    {"local": LocalConfig, "scripted": ScriptedConfig}
+    {"local": LocalConfig, "openai": OpenAIConfig, "scripted": ScriptedConfig}
 )
 """Option of the group `llm` to its schema."""

@@ -110,8 +110,10 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     if (number := _number(headers.get("retry-after-ms"))) is not None:
         return number / 1000
     text = headers.get("retry-after")
-    if text is None or (number := _number(text)) is not None:
-        return number if text is not None else None
+    if text is None:
+        return None
+    if (number := _number(text)) is not None:
+        return number
     try:
         when = parsedate_to_datetime(text)
     except ValueError:
