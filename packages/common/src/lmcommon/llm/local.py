@@ -115,6 +115,7 @@ class LocalModel:
         return {
             "kind": "local",
             **weights_identity(self._model, revision=self._revision),
+            "device": self._device or "auto",
             "dtype": self._dtype or "auto",
             "context": self._context,
         }

@@ -19,7 +19,9 @@ __all__ = ["folder_digest", "quiet_loading", "weights_identity"]
 _DECISIVE = ("*.safetensors", "*.bin", "*.gguf", "*.json", "*.jinja", "*.model")
 
 
-def weights_identity(model: str, *, revision: str | None = None, deep: bool = False) -> Mapping[str, Any]:
+def weights_identity(
+    model: str, *, revision: str | None = None, deep: bool = False
+) -> Mapping[str, Any]:
     """Facts that decide a model's output.
 
     Args:
