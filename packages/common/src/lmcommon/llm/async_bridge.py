@@ -12,13 +12,14 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 __all__ = ["LoopThread"]
 
 T = TypeVar("T")
+Cleanup = Callable[[], Coroutine[Any, Any, None]]
 
 
 class LoopThread:
@@ -30,11 +31,7 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = os.getpid()
         self._stop: weakref.finalize[Any, Any] | None = None
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the loop runs in this process."""
-        return self._loop is not None and self._pid == os.getpid()
+        self._cleanups: list[Cleanup] = []
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run to the end and return the result. Interrupting the wait cancels the work."""
@@ -48,6 +45,10 @@ class LoopThread:
     async def arun(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Await the result from another loop. Cancelling the wait cancels the work."""
         return await asyncio.wrap_future(self._submit(coroutine))
+
+    def at_stop(self, cleanup: Cleanup) -> None:
+        """Await this on the loop before it stops, also when `close` is never called."""
+        self._cleanups.append(cleanup)
 
     def close(self) -> None:
         """Stop the loop and its thread. Idempotent; a later call starts a new one."""
@@ -67,14 +68,17 @@ class LoopThread:
                     self._stop.detach()
             if self._loop is None:
                 loop = asyncio.new_event_loop()
-                thread = threading.Thread(target=_serve, args=(loop,), name=self._name, daemon=True)
+                self._cleanups = []
+                thread = threading.Thread(
+                    target=_serve, args=(loop, self._cleanups), name=self._name, daemon=True
+                )
                 thread.start()
                 self._loop = loop
                 self._stop = weakref.finalize(self, _stop, loop, thread)
             return self._loop
 
 
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
+def _serve(loop: asyncio.AbstractEventLoop, cleanups: list[Cleanup]) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
@@ -83,6 +87,8 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         for task in tasks:
             task.cancel()
         loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        for cleanup in cleanups:
+            loop.run_until_complete(cleanup())
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 

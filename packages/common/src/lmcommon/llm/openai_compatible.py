@@ -175,8 +175,6 @@ class OpenAIChat:
 
     def close(self) -> None:
         """Close the connections and stop the thread. The next call opens them again."""
-        if self._thread.is_running:
-            self._thread.run(self._disconnect())
         self._thread.close()
 
     async def _map(
@@ -201,13 +199,9 @@ class OpenAIChat:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._connection = Connection(self._endpoint, self._timeout_s)
+            self._thread.at_stop(self._connection.close)
             self._attempts = self._new_attempts()
             self._loop = loop
-
-    async def _disconnect(self) -> None:
-        if self._loop is asyncio.get_running_loop():
-            await self._connection.close()
-        self._loop = None
 
     async def _check(self) -> None:
         await self._connect()
