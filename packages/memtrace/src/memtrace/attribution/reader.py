@@ -1,0 +1,110 @@
+"""Reading a trace for attribution: values as passages, items over time, each looked up once.
+
+One reader serves all questions of a trace; what one question loaded is there for the next.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from memtrace.attribution.matching import Passage, passage
+from memtrace.graph.trace import Trace
+from memtrace.types import Operation, Variable
+
+__all__ = ["TraceReader"]
+
+_MARKERS = frozenset({"trimmed", "deletion", "no_op", "store"})
+
+
+class TraceReader:
+    """Cached access to the parts of one trace.
+
+    Args:
+        trace: The trace; its graph is read once.
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.graph = trace.graph
+        self._operations: dict[str, Operation] = {}
+        self._variables: dict[str, Variable] = {}
+        self._passages: dict[str, Passage] = {}
+        self._histories: dict[str, tuple[list[int], list[Variable]]] = {}
+
+    def operation(self, identifier: str) -> Operation:
+        """An operation."""
+        if identifier not in self._operations:
+            self._operations[identifier] = self.trace.operation(identifier)
+        return self._operations[identifier]
+
+    def variable(self, identifier: str) -> Variable:
+        """A variable without its value."""
+        if identifier not in self._variables:
+            self._variables[identifier] = self.trace.variable(identifier)
+        return self._variables[identifier]
+
+    def text(self, identifier: str) -> str:
+        """The value as text; strings inside a structure one a line."""
+        return "\n".join(_strings(self.trace.value(identifier)))
+
+    def passage(self, identifier: str) -> Passage:
+        """The value in normal form; equal values are normalised once."""
+        variable = self.variable(identifier)
+        if variable.digest not in self._passages:
+            self._passages[variable.digest] = passage(self.text(identifier))
+        return self._passages[variable.digest]
+
+    def is_marker(self, variable: Variable) -> bool:
+        """Whether a variable names things without holding them (what was dropped, an index)."""
+        return variable.is_deletion or variable.kind in _MARKERS
+
+    def live_version(self, item: str, seq: int) -> Variable | None:
+        """The version of a memory item that was live just after `seq`; None if there was none."""
+        if item not in self._histories:
+            versions = self.trace.history(item)
+            self._histories[item] = [version.seq for version in versions], versions
+        numbers, versions = self._histories[item]
+        place = bisect_right(numbers, seq)
+        found = versions[place - 1] if place else None
+        return None if found is None or found.is_deletion else found
+
+    def messages(self, name: str) -> list[Variable]:
+        """Messages called `name`."""
+        return self._messages_by_name.get(name, [])
+
+    def messages_of_session(self, session: str) -> list[Variable]:
+        """Messages of a session, by its id."""
+        return self._messages_by_session.get(session, [])
+
+    @cached_property
+    def _messages_by_name(self) -> dict[str, list[Variable]]:
+        found: dict[str, list[Variable]] = defaultdict(list)
+        for variable in self.trace.variables(kind="message"):
+            self._variables[variable.id] = variable
+            found[variable.name or ""].append(variable)
+        return found
+
+    @cached_property
+    def _messages_by_session(self) -> dict[str, list[Variable]]:
+        found: dict[str, list[Variable]] = defaultdict(list)
+        for variables in self._messages_by_name.values():
+            for variable in variables:
+                found[str(variable.metadata.get("session", ""))].append(variable)
+        return found
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _strings(part)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for part in value:
+            yield from _strings(part)
+    elif value is not None and not isinstance(value, (bytes, bool)):
+        yield str(value)

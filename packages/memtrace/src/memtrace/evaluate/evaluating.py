@@ -1,0 +1,105 @@
+"""Running a memory system over a conversation's questions, and judging the answers.
+
+In: a memory, a conversation, an answer judge. Out: one `Episode` a question, as soon as its batch
+is judged. Under a recording everything is traced, the judge included. A model call or a judge that
+fails makes an unscored episode, never a wrong one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from lmcommon.data.types import Conversation, Question
+from lmcommon.judge.base import AnswerItem, AnswerJudge
+from lmcommon.judge.types import Verdict
+from memtrace.evaluate.schedule import schedule
+from memtrace.evaluate.types import Episode
+from memtrace.graph.tracing import step, variable
+from memtrace.memory.base import MemorySystem
+from memtrace.memory.types import Answer, Query
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    system: MemorySystem, conversation: Conversation, judge: AnswerJudge, *,
+    questions: Sequence[Question] | None = None, done: Collection[str] = (), batch_size: int = 32,
+) -> Iterator[Episode]:  # fmt: skip
+    """Feed a conversation to an empty memory and ask its questions on the way.
+
+    Args:
+        system: An empty memory.
+        conversation: History and questions.
+        judge: Compares answers with gold answers.
+        questions: Which questions to ask; None: all of the conversation's.
+        done: Ids of questions that need not be asked again (a resumed run). The history is still
+            taken in, as far as an unanswered question needs it.
+        batch_size: Questions answered together.
+    """
+    chosen = [
+        question
+        for question in (conversation.questions if questions is None else questions)
+        if question.id not in done
+    ]
+    for stage in schedule(conversation, chosen):
+        for session in stage.sessions:
+            system.add(session)
+        for first in range(0, len(stage.questions), batch_size):
+            batch = stage.questions[first : first + batch_size]
+            answers = system.answer([Query(q.text, id=q.id, time=q.time) for q in batch])
+            verdicts = _judged(judge, batch, answers)
+            for question, answer, verdict in zip(batch, answers, verdicts, strict=True):
+                _record_verdict(judge, question, answer, verdict)
+                yield _episode(system, conversation, question, answer, verdict)
+
+
+def _judged(
+    judge: AnswerJudge, questions: Sequence[Question], answers: Sequence[Answer]
+) -> list[Verdict]:
+    """Judge the answers there are; a failed call is unscored without asking the judge."""
+    items = {
+        place: AnswerItem(question=question.text, gold=question.answer, prediction=answer.text)
+        for place, (question, answer) in enumerate(zip(questions, answers, strict=True))
+        if answer.response.ok
+    }
+    judged = dict(zip(items, judge.judge(list(items.values())), strict=True))
+    verdicts = []
+    for place, answer in enumerate(answers):
+        failure = answer.response.failure
+        if failure is not None:
+            verdicts.append(Verdict.unscored(f"model: {failure.kind}: {failure.message}"))
+        else:
+            verdicts.append(judged[place])
+    return verdicts
+
+
+def _record_verdict(
+    judge: AnswerJudge, question: Question, answer: Answer, verdict: Verdict
+) -> None:
+    if answer.handle is None:
+        return
+    inputs = {
+        "question": answer.question_handle, "answer": answer.handle,
+        "gold": variable(question.answer, kind="gold", name=question.id),
+    }  # fmt: skip
+    parameters = {"judge": dict(judge.identity)}
+    with step("judge", kind="judge", inputs=inputs, parameters=parameters) as op:
+        if verdict.failure is not None:
+            op.failed("unscored", verdict.failure)
+            return
+        value = {"satisfied": verdict.satisfied, "rationale": verdict.rationale}
+        op.output("verdict", value, kind="verdict")
+
+
+def _episode(
+    system: MemorySystem, conversation: Conversation, question: Question, answer: Answer,
+    verdict: Verdict,
+) -> Episode:  # fmt: skip
+    usage = answer.response.usage
+    return Episode(
+        system=system.name, conversation=conversation.id, question=question.id, text=question.text,
+        category=question.category, gold=question.answer, evidence=question.evidence,
+        prediction=answer.text, verdict=verdict, answer=answer.variable,
+        prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens,
+        model_calls=usage.calls, cost_usd=usage.cost_usd, latency_ms=answer.response.latency_ms,
+    )  # fmt: skip

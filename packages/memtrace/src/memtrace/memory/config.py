@@ -1,0 +1,146 @@
+"""Configuration of memory systems: one dataclass a system, each with `build(model)`.
+
+`MEMORY_SCHEMAS` is the group `memory` of memtrace's verbs. `build` gives a `MemoryFactory`: every
+conversation gets a memory of its own, while model and embedder are loaded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from lmcommon.errors import UserError
+from lmcommon.llm.base import ChatModel
+from lmcommon.llm.types import Sampling
+from memtrace.memory.base import MemorySystem
+
+if TYPE_CHECKING:
+    from memtrace.memory.index import Index
+
+__all__ = [
+    "MEMORY_SCHEMAS", "LongContextConfig", "MemoryConfig", "MemoryFactory", "RagConfig",
+]  # fmt: skip
+
+MemoryFactory = Callable[[str], MemorySystem]
+"""From a scope (a prefix of item ids, unique in a trace) to an empty memory."""
+
+_RETRIEVERS = ("dense", "bm25", "hybrid")
+
+
+@dataclass(kw_only=True)
+class MemoryConfig:
+    """What every memory system can be given."""
+
+    max_answer_tokens: int = 24
+    temperature: float = 0.0
+
+    def __post_init__(self) -> None:
+        _at_least(1, self, "max_answer_tokens")
+        if self.temperature < 0:
+            raise UserError(f"memory.temperature: expected at least 0; got {self.temperature!r}")
+
+    @property
+    def sampling(self) -> Sampling:
+        """How answers are decoded: one line, greedy unless a temperature is set."""
+        return Sampling(
+            temperature=self.temperature, max_tokens=self.max_answer_tokens, stop=("\n",)
+        )
+
+    def build(self, model: ChatModel) -> MemoryFactory:
+        """A factory of memories that answer with `model`."""
+        raise TypeError(f"{type(self).__name__} must define build()")
+
+
+@dataclass(kw_only=True)
+class LongContextConfig(MemoryConfig):
+    """The newest part of the history, as much as fits into a window."""
+
+    budget_tokens: int = 2048
+    """Approximate tokens of the window; older turns are trimmed."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _at_least(1, self, "budget_tokens")
+
+    def build(self, model: ChatModel) -> MemoryFactory:
+        """A factory of `LongContext`."""
+        from memtrace.memory.long_context import LongContext
+
+        return lambda scope: LongContext(
+            model, budget_tokens=self.budget_tokens, scope=scope, sampling=self.sampling
+        )
+
+
+@dataclass(kw_only=True)
+class RagConfig(MemoryConfig):
+    """Chunks found by meaning (dense), by words (bm25), or by both (hybrid)."""
+
+    retriever: str = "dense"
+    """dense, bm25 or hybrid."""
+    embed: Any = None
+    """Embedder of dense and hybrid retrieval: an option of the group `embed`."""
+    top_k: int = 5
+    chunk_turns: int = 3
+    """Turns in a chunk, at most."""
+    overlap_turns: int = 1
+    """Turns that neighbouring chunks share."""
+    chunk_tokens: int = 200
+    context_tokens: int = 1024
+    """Approximate tokens of the context; the worst hits are cut when they do not fit."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.retriever not in _RETRIEVERS:
+            raise UserError(
+                f"memory.retriever: expected one of {', '.join(_RETRIEVERS)}; "
+                f"got {self.retriever!r}"
+            )
+        for key in ("top_k", "chunk_turns", "chunk_tokens", "context_tokens"):
+            _at_least(1, self, key)
+        if not 0 <= self.overlap_turns < self.chunk_turns:
+            raise UserError(
+                f"memory.overlap_turns: expected 0 to {self.chunk_turns - 1} (below chunk_turns); "
+                f"got {self.overlap_turns!r}"
+            )
+        if self.retriever != "bm25" and self.embed is None:
+            raise UserError(
+                f"memory.embed: expected an embedder for retriever {self.retriever!r}; "
+                "choose one with embed@memory.embed=bundled, or use memory=rag_bm25"
+            )
+
+    def build(self, model: ChatModel) -> MemoryFactory:
+        """A factory of `Rag`; all its memories share one embedder."""
+        from memtrace.memory.index import Bm25Index, DenseIndex
+        from memtrace.memory.rag import Rag
+
+        embedder = None if self.retriever == "bm25" else self.embed.build()
+
+        def indexes() -> list[Index]:
+            dense: list[Index] = [] if embedder is None else [DenseIndex(embedder)]
+            return dense if self.retriever == "dense" else [*dense, Bm25Index()]
+
+        return lambda scope: Rag(
+            model, indexes(), top_k=self.top_k, chunk_turns=self.chunk_turns,
+            overlap_turns=self.overlap_turns, chunk_tokens=self.chunk_tokens,
+            context_tokens=self.context_tokens, scope=scope, sampling=self.sampling,
+            name=f"rag_{self.retriever}",
+        )  # fmt: skip
+
+
+def _at_least(least: int, config: object, key: str) -> None:
+    value = getattr(config, key)
+    if value < least:
+        raise UserError(f"memory.{key}: expected at least {least}; got {value!r}")
+
+
+MEMORY_SCHEMAS: Mapping[str, type[Any]] = MappingProxyType(
+    {
+        "long_context": LongContextConfig,
+        "rag_dense": RagConfig,
+        "rag_bm25": RagConfig,
+        "rag_hybrid": RagConfig,
+    }
+)
+"""Option of the group `memory` to its schema."""

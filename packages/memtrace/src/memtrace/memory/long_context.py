@@ -1,0 +1,127 @@
+"""Long-Context: the whole history as one growing text, trimmed from the front to a budget.
+
+Operations: `append` (messages + window -> window), `trim` (window -> smaller window, with the
+dropped turns named), `read_window` (question -> the window), then prompt and answer. No model is
+called while writing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lmcommon.data.types import Session
+from lmcommon.llm.base import ChatModel
+from lmcommon.llm.types import Sampling
+from lmcommon.prompt import Prompt
+from memtrace.graph.handle import Handle
+from memtrace.graph.tracing import step
+from memtrace.memory.answering import Answerer, Asked, default_prompt
+from memtrace.memory.messages import record_messages, record_query
+from memtrace.memory.rendering import Line, page
+from memtrace.memory.tokens import approximate_tokens
+from memtrace.memory.types import Answer, Hit, Query
+
+__all__ = ["LongContext"]
+
+
+class LongContext:
+    """Keeps the newest turns that fit into the window.
+
+    Args:
+        model: Answers.
+        budget_tokens: Size of the window, in approximate tokens (see `memory.tokens`).
+        scope: Prefix of the memory item's id, to tell the memories of one trace apart.
+        prompt: Question-answering prompt; None: the package's own.
+        sampling: How to decode answers.
+    """
+
+    version = "1"
+
+    def __init__(
+        self, model: ChatModel, *, budget_tokens: int = 2048, scope: str = "",
+        prompt: Prompt | None = None, sampling: Sampling | None = None, name: str = "long_context",
+    ) -> None:  # fmt: skip
+        if budget_tokens < 1:
+            raise ValueError(f"budget_tokens: expected at least 1; got {budget_tokens}")
+        self.name = name
+        self.budget_tokens = budget_tokens
+        self._answerer = Answerer(model, prompt or default_prompt(), sampling or Sampling())
+        self._item = f"{scope}/window" if scope else "window"
+        self._lines: tuple[Line, ...] = ()
+        self._window: Handle[str] | None = None
+
+    @property
+    def prompts(self) -> Mapping[str, Prompt]:
+        """The question-answering prompt."""
+        return {"qa": self._answerer.prompt}
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Budget and decoding."""
+        return {"budget_tokens": self.budget_tokens, "answer": dict(self._answerer.parameters)}
+
+    def add(self, session: Session) -> None:
+        """Append the turns, then trim."""
+        recorded = record_messages(session)
+        if not recorded:
+            return
+        inputs: dict[str, Any] = {"messages": [message for _, message in recorded]}
+        if self._window is not None:
+            inputs["window"] = self._window
+        with step("append", kind="update", inputs=inputs) as op:
+            self._lines += tuple(line for line, _ in recorded)
+            self._window = op.output(
+                "window", page(self._lines), kind="memory_item", item=self._item
+            )
+        self._trim()
+
+    def search(self, query: Query) -> list[Hit]:
+        """The window, whatever the query."""
+        return list(self._ask(query).hits)
+
+    def answer(self, queries: Sequence[Query]) -> list[Answer]:
+        """Answer from the window."""
+        return self._answerer.answer([self._ask(query) for query in queries])
+
+    def snapshot(self) -> object:
+        """Lines and window."""
+        return self._lines, self._window
+
+    def restore(self, state: Any) -> None:
+        """Take an older state."""
+        self._lines, self._window = state
+
+    def _trim(self) -> None:
+        def is_within(first: int) -> bool:
+            return approximate_tokens(page(self._lines[first:])) <= self.budget_tokens
+
+        dropped = bisect_left(range(len(self._lines)), True, key=is_within)
+        if not dropped:
+            return
+        parameters = {"budget_tokens": self.budget_tokens, "dropped_turns": dropped}
+        with step(
+            "trim", kind="trim", inputs={"window": self._window}, parameters=parameters
+        ) as op:
+            names = [line.turn for line in self._lines[:dropped]]
+            self._lines = self._lines[dropped:]
+            self._window = op.output(
+                "window", page(self._lines), kind="memory_item", item=self._item
+            )
+            op.output("dropped", names, kind="trimmed")
+
+    def _ask(self, query: Query) -> Asked:
+        question = record_query(query)
+        inputs: dict[str, Any] = {"question": question}
+        if self._window is not None:
+            inputs["window"] = self._window
+        with step("read_window", kind="retrieval", inputs=inputs) as op:
+            context = op.output(
+                "context", self._window if self._window is not None else "", kind="context"
+            )
+        hit = Hit(
+            item=self._item, text=context.value, score=1.0, variable=context.id,
+            turns=tuple(line.turn for line in self._lines),
+        )  # fmt: skip
+        return Asked(question, context, (hit,) if self._window is not None else ())

@@ -1,0 +1,217 @@
+"""RAG: sessions cut into chunks, chunks indexed, the best ones shown to the model.
+
+Operations: `chunk` (messages -> chunks), `index` (chunks + store -> items + store), `retrieve`
+(question + store -> hits; one a ranking, then `fuse`, for hybrid), `build_context` (hits ->
+context, with what was cut named), then prompt and answer. No model is called while writing. The
+`store` variable stands for the whole index: its lineage holds every item written so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lmcommon.data.types import Session
+from lmcommon.llm.base import ChatModel
+from lmcommon.llm.types import Sampling
+from lmcommon.prompt import Prompt
+from memtrace.graph.handle import Handle
+from memtrace.graph.step import Step
+from memtrace.graph.tracing import step
+from memtrace.memory.answering import Answerer, Asked, default_prompt
+from memtrace.memory.chunking import Chunk, chunk_lines
+from memtrace.memory.index import Index, Ranking, fuse
+from memtrace.memory.messages import record_messages, record_query
+from memtrace.memory.rendering import page
+from memtrace.memory.tokens import approximate_tokens
+from memtrace.memory.types import Answer, Hit, Query
+
+__all__ = ["Rag"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A stored chunk."""
+
+    id: str
+    chunk: Chunk
+    handle: Handle[str]
+
+
+class Rag:
+    """Retrieval-augmented answering.
+
+    Args:
+        model: Answers.
+        indexes: One index, or several whose rankings are fused.
+        top_k: Chunks retrieved for a question.
+        chunk_turns: Turns of a chunk, at most.
+        overlap_turns: Turns that neighbouring chunks share; below `chunk_turns`.
+        chunk_tokens: Approximate tokens of a chunk, at most (a single turn is never cut).
+        context_tokens: Approximate tokens of the context, at most; what does not fit is cut,
+            the worst hits first.
+        scope: Prefix of item ids, to tell the memories of one trace apart.
+        prompt: Question-answering prompt; None: the package's own.
+        sampling: How to decode answers.
+    """
+
+    version = "1"
+
+    def __init__(
+        self, model: ChatModel, indexes: Sequence[Index], *, top_k: int = 5, chunk_turns: int = 3,
+        overlap_turns: int = 1, chunk_tokens: int = 200, context_tokens: int = 1024,
+        scope: str = "", prompt: Prompt | None = None, sampling: Sampling | None = None,
+        name: str = "",
+    ) -> None:  # fmt: skip
+        if not indexes or min(top_k, chunk_turns, chunk_tokens, context_tokens) < 1:
+            raise ValueError("expected an index, and sizes of at least 1")
+        if not 0 <= overlap_turns < chunk_turns:
+            raise ValueError(f"overlap_turns: expected 0 to {chunk_turns - 1}; got {overlap_turns}")
+        self.name = name or "rag_" + "_".join(index.name for index in indexes)
+        self.top_k, self.context_tokens = top_k, context_tokens
+        self._chunking = {
+            "max_turns": chunk_turns, "overlap_turns": overlap_turns, "max_tokens": chunk_tokens,
+        }  # fmt: skip
+        self._indexes = tuple(indexes)
+        self._answerer = Answerer(model, prompt or default_prompt(), sampling or Sampling())
+        self._prefix = f"{scope}/" if scope else ""
+        self._items: tuple[_Item, ...] = ()
+        self._store: Handle[Any] | None = None
+
+    @property
+    def prompts(self) -> Mapping[str, Prompt]:
+        """The question-answering prompt."""
+        return {"qa": self._answerer.prompt}
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Chunking, indexes, sizes and decoding."""
+        return {
+            "top_k": self.top_k, "context_tokens": self.context_tokens, "chunking": self._chunking,
+            "indexes": {index.name: index.identity for index in self._indexes},
+            "answer": dict(self._answerer.parameters),
+        }  # fmt: skip
+
+    def add(self, session: Session) -> None:
+        """Chunk the turns and index the chunks."""
+        recorded = record_messages(session)
+        if not recorded:
+            return
+        lines = [line for line, _ in recorded]
+        messages = [message for _, message in recorded]
+        with step(
+            "chunk", kind="chunking", inputs={"messages": messages}, parameters=self._chunking
+        ) as op:
+            chunks = list(chunk_lines(lines, **self._chunking))
+            handles = op.outputs("chunks", [chunk.text for chunk in chunks], kind="chunk")
+        self._write(chunks, handles)
+
+    def search(self, query: Query) -> list[Hit]:
+        """The hits for a query, best first."""
+        return [hit for hit, _ in self._retrieve(record_query(query))]
+
+    def answer(self, queries: Sequence[Query]) -> list[Answer]:
+        """Retrieve, build a context and answer, for each query."""
+        return self._answerer.answer([self._ask(query) for query in queries])
+
+    def snapshot(self) -> object:
+        """Items, store and index states; nothing is copied."""
+        return self._items, self._store, tuple(index.snapshot() for index in self._indexes)
+
+    def restore(self, state: Any) -> None:
+        """Take an older state."""
+        self._items, self._store, indexed = state
+        for index, older in zip(self._indexes, indexed, strict=True):
+            index.restore(older)
+
+    def _write(self, chunks: Sequence[Chunk], handles: Sequence[Handle[str]]) -> None:
+        inputs: dict[str, Any] = {"chunks": list(handles)}
+        if self._store is not None:
+            inputs["store"] = self._store
+        with step("index", kind="index", inputs=inputs) as op:
+            for index in self._indexes:
+                index.add([chunk.text for chunk in chunks])
+            for chunk in chunks:
+                name = f"{self._prefix}{chunk.turns[0]}..{chunk.turns[-1]}"
+                item = op.output("items", chunk.text, kind="memory_item", item=name)
+                self._items += (_Item(name, chunk, item),)
+            self._store = op.output("store", {"items": len(self._items)}, kind="store")
+
+    def _ask(self, query: Query) -> Asked:
+        question = record_query(query)
+        retrieved = self._retrieve(question)
+        return Asked(question, self._build_context(retrieved), tuple(hit for hit, _ in retrieved))
+
+    def _retrieve(self, question: Handle[str]) -> list[tuple[Hit, Handle[str]]]:
+        is_fused = len(self._indexes) > 1
+        rankings = [
+            self._search(index, question, 2 * self.top_k if is_fused else self.top_k)
+            for index in self._indexes
+        ]
+        if not is_fused:
+            return self._hits(*rankings[0])
+        inputs = {
+            index.name: [handle for _, handle in self._hits(*ranking)]
+            for index, ranking in zip(self._indexes, rankings, strict=True)
+        }
+        copies: dict[int, Handle[str]] = {}
+        for ranking, handles in rankings:
+            copies |= {place: h for (place, _), h in zip(ranking, handles, strict=True)}
+        with step("fuse", kind="retrieval", inputs=inputs, parameters={"top_k": self.top_k}) as op:
+            best = fuse([ranking for ranking, _ in rankings], self.top_k)
+            return self._hits(best, _ranked(op, best, copies))
+
+    def _search(
+        self, index: Index, question: Handle[str], top_k: int
+    ) -> tuple[Ranking, list[Handle[str]]]:
+        inputs: dict[str, Any] = {"question": question}
+        if self._store is not None:
+            inputs["store"] = self._store
+        parameters = {"index": index.name, "top_k": top_k}
+        with step("retrieve", kind="retrieval", inputs=inputs, parameters=parameters) as op:
+            ranking = index.search(question.value, top_k)
+            stored = {place: self._items[place].handle for place, _ in ranking}
+            return ranking, _ranked(op, ranking, stored)
+
+    def _hits(
+        self, ranking: Ranking, handles: Sequence[Handle[str]]
+    ) -> list[tuple[Hit, Handle[str]]]:
+        found = []
+        for (place, score), handle in zip(ranking, handles, strict=True):
+            item = self._items[place]
+            hit = Hit(
+                item=item.id, text=item.chunk.text, score=score, turns=item.chunk.turns,
+                variable=handle.id,
+            )  # fmt: skip
+            found.append((hit, handle))
+        return found
+
+    def _build_context(self, retrieved: Sequence[tuple[Hit, Handle[str]]]) -> Handle[str]:
+        """Lines of the best hits that fit, each once, in the order they were said."""
+        places = {item.id: place for place, item in enumerate(self._items)}
+        parameters = {"context_tokens": self.context_tokens, "order": "time"}
+        inputs = {"hits": [handle for _, handle in retrieved]}
+        with step("build_context", kind="context", inputs=inputs, parameters=parameters) as op:
+            kept: list[int] = []
+            cut: list[str] = []
+            for hit, _ in retrieved:
+                tried = sorted([*kept, places[hit.item]])
+                if approximate_tokens(self._page(tried)) <= self.context_tokens:
+                    kept = tried
+                else:
+                    cut.append(hit.item)
+            if cut:
+                op.output("cut", cut, kind="trimmed")
+            made: Handle[str] = op.output("context", self._page(kept), kind="context")
+        return made
+
+    def _page(self, places: Sequence[int]) -> str:
+        lines = {line.turn: line for place in places for line in self._items[place].chunk.lines}
+        return page(list(lines.values()))
+
+
+def _ranked(op: Step, ranking: Ranking, found: Mapping[int, Handle[str]]) -> list[Handle[str]]:
+    """Record a ranked list: copies of what was found, with rank and score."""
+    notes = [{"rank": rank, "score": round(score, 6)} for rank, (_, score) in enumerate(ranking, 1)]
+    return op.outputs("hits", [found[place] for place, _ in ranking], kind="hit", metadata=notes)
