@@ -27,6 +27,7 @@ __all__ = ["follow"]
 
 _REWRITING = frozenset({"extraction", "update", "summary", "consolidation", "segmentation"})
 _READ_PATH = frozenset({"retrieval", "rerank", "context", "answer", "judge"})
+_QUESTION = ("question", "query")
 _NEAR = 0.4
 """Share of the witness's content words that must stand in the line of a rewritten value."""
 _PASSAGE = 0.8
@@ -80,8 +81,9 @@ def follow(reader: TraceReader, fact: CriticalFact, answer: Variable, back: Slic
     """
     assert answer.producer is not None
     maker = reader.operation(answer.producer)
-    walk = _Walk(reader, fact, frozenset(back.operations + back.variables), maker.seq)
-    for operation in back.operations:
+    searches = _searches(reader, back)
+    walk = _Walk(reader, fact, frozenset(back.operations + back.variables) | searches, maker.seq)
+    for operation in searches:
         if _searches_unnamed_store(reader, reader.operation(operation)):
             walk.push(operation)
     for witness, sentence in zip(fact.witnesses, fact.sentences, strict=True):
@@ -234,17 +236,30 @@ def _loss(walk: _Walk, operation: Operation, read: dict[str, _Holding]) -> LossK
     return LossKind.OVERWRITTEN if items - {None} else LossKind.NEVER_WRITTEN
 
 
+def _searches(reader: TraceReader, back: Slice) -> frozenset[str]:
+    """Searches made for the answer's question. One that found nothing has no other tie to it."""
+    readers = (
+        operation
+        for variable in back.variables
+        if reader.variable(variable).kind in _QUESTION
+        for operation in reader.graph.consumers(variable)
+    )
+    return frozenset(
+        operation for operation in readers if reader.operation(operation).kind == "retrieval"
+    )
+
+
 def _is_read_path(reader: TraceReader, operation: Operation) -> bool:
     """Whether an operation serves a question: another question's are none of our business."""
     return operation.kind in _READ_PATH or _reads_question(reader, operation)
 
 
 def _reads_question(reader: TraceReader, operation: Operation) -> bool:
-    return any(reader.variable(v).kind in ("question", "query") for v in operation.input_ids)
+    return any(reader.variable(v).kind in _QUESTION for v in operation.input_ids)
 
 
 def _searches_unnamed_store(reader: TraceReader, operation: Operation) -> bool:
     """A search that declares only its question reads whatever the memory held."""
     return operation.kind == "retrieval" and all(
-        reader.variable(v).kind in ("question", "query", "prompt") for v in operation.input_ids
+        reader.variable(v).kind in (*_QUESTION, "prompt") for v in operation.input_ids
     )
