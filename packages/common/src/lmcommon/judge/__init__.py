@@ -9,18 +9,35 @@ from typing import TYPE_CHECKING
 from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from lmcommon.judge.agreement import (
+        Agreement,
+        bootstrap_interval,
+        compare_verdicts,
+        wilson_interval,
+    )
     from lmcommon.judge.answer import NormalizedAnswerJudge, token_f1
+    from lmcommon.judge.answer_llm import LlmAnswerJudge
     from lmcommon.judge.base import AnswerItem, AnswerJudge, Judge, JudgeItem
+    from lmcommon.judge.criterion import CriterionJudge, RubricJudge
+    from lmcommon.judge.logprob import Calibration, LogprobJudge, calibrate
+    from lmcommon.judge.program import HybridJudge, ProgramJudge
     from lmcommon.judge.types import Criterion, Rubric, Verdict
 
 __all__ = [
-    "AnswerItem", "AnswerJudge", "Criterion", "Judge", "JudgeItem", "NormalizedAnswerJudge",
-    "Rubric", "Verdict", "token_f1",
+    "Agreement", "AnswerItem", "AnswerJudge", "Calibration", "Criterion", "CriterionJudge",
+    "HybridJudge", "Judge", "JudgeItem", "LlmAnswerJudge", "LogprobJudge", "NormalizedAnswerJudge",
+    "ProgramJudge", "Rubric", "RubricJudge", "Verdict", "bootstrap_interval", "calibrate",
+    "compare_verdicts", "token_f1", "wilson_interval",
 ]  # fmt: skip
 
 _MODULES = {
+    "agreement": ("Agreement", "bootstrap_interval", "compare_verdicts", "wilson_interval"),
     "answer": ("NormalizedAnswerJudge", "token_f1"),
+    "answer_llm": ("LlmAnswerJudge",),
     "base": ("AnswerItem", "AnswerJudge", "Judge", "JudgeItem"),
+    "criterion": ("CriterionJudge", "RubricJudge"),
+    "logprob": ("Calibration", "LogprobJudge", "calibrate"),
+    "program": ("HybridJudge", "ProgramJudge"),
     "types": ("Criterion", "Rubric", "Verdict"),
 }
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from lmcommon.judge.answer_tokens import AnswerToken, answer_tokens
 from lmcommon.judge.base import AnswerItem
-from lmcommon.judge.hedging import abstention, objection
+from lmcommon.judge.hedging import ALTERNATIVE, abstention, objection
 from lmcommon.judge.types import Verdict
 
 __all__ = ["NormalizedAnswerJudge", "token_f1"]
@@ -92,18 +92,20 @@ class NormalizedAnswerJudge:
         polarity = _polarity(gold, item.gold)
         if polarity is not None:
             return _compare_polarity(polarity, tokens, text)
-        return self._compare_items(_gold_items(gold, bare), tokens, text)
+        offers = any(token.key == "or" for token in gold)
+        return self._compare_items(_gold_items(gold, bare), tokens, text, offers=offers)
 
     def _compare_items(
-        self, items: list[list[AnswerToken]], tokens: list[AnswerToken], text: str
+        self, items: list[list[AnswerToken]], tokens: list[AnswerToken], text: str, *, offers: bool
     ) -> Verdict:
+        """Look for every item; `offers`: the gold answer itself holds alternatives."""
         spans: list[tuple[int, int]] = []
         shares: list[float] = []
         for gold in items:
             if len(gold) > self.long_item:
                 found, share, problem = self._long(gold, tokens)
             else:
-                found, share, problem = _short(gold, tokens, text)
+                found, share, problem = _short(gold, tokens, text, offers=offers)
             if problem:
                 return _program(False, found, problem)
             spans += found
@@ -136,7 +138,7 @@ def token_f1(prediction: str, gold: str) -> float:
 
 
 def _short(
-    gold: list[AnswerToken], tokens: list[AnswerToken], text: str
+    gold: list[AnswerToken], tokens: list[AnswerToken], text: str, *, offers: bool
 ) -> tuple[list[tuple[int, int]], float, str]:
     """Look for `gold` as consecutive tokens: spans, share of tokens found, problem or ''."""
     needed = [token for token in gold if token.key not in _LIGHT]
@@ -151,7 +153,7 @@ def _short(
             continue
         span = (tokens[window[0]].span[0], tokens[window[-1]].span[1])
         problem = objection(tokens, window[0], window[-1] + 1, text)
-        if problem is None:
+        if problem is None or (offers and problem == ALTERNATIVE):
             return [span], 1.0, ""
         refused = ([span], f"{shown!r} is {problem}")
     if refused is not None:

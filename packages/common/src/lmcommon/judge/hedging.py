@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from lmcommon.judge.answer_tokens import AnswerToken
 
-__all__ = ["abstention", "objection"]
+__all__ = ["ALTERNATIVE", "abstention", "objection"]
 
 _CANNOT = r"(?:can(?:no|['’])?t|can not|could ?n['’]?o?t|could not|unable to|not able to)"
 _DID_NOT = r"(?:do|does|did|is|was|were|are|has|have|had)(?: not|n['’]?t)"
@@ -43,7 +43,7 @@ _NEGATIONS = frozenset({
 _PAIRS = frozenset({("instead", "of"), ("rather", "than"), ("other", "than"), ("apart", "from")})
 _RESETS = frozenset({"but", "however", "because", "since", "instead"})
 _SHIFTS = frozenset({"before", "after", "until", "prior"})
-_ALTERNATIVE = "one of several alternatives"
+ALTERNATIVE = "one of several alternatives"
 _CLAUSE = re.compile(r"[.,;:!?\n()]")
 _REACH = 5
 """How many tokens before an answer a negation still concerns it."""
@@ -71,7 +71,7 @@ def objection(tokens: Sequence[AnswerToken], start: int, end: int, text: str) ->
         return f"shifted by {before[-1]!r}"
     follows = tokens[end].key if end < len(tokens) else ""
     if "or" in (follows, before[-1] if before else ""):
-        return _ALTERNATIVE
+        return ALTERNATIVE
     return None
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lmcommon.extras import require
 from lmcommon.verify.fields import TEXT
 from lmcommon.verify.types import Finding, checker
 
@@ -18,8 +19,7 @@ __all__ = ["CHECKERS", "detect_language", "is_language"]
 
 @cache
 def _factory() -> Any:
-    from langdetect import detector_factory
-
+    detector_factory = require("langdetect.detector_factory", extra="lmcommon")
     factory = detector_factory.DetectorFactory()
     factory.load_profile(str(Path(detector_factory.PROFILES_DIRECTORY)))
     factory.set_seed(0)
@@ -28,13 +28,12 @@ def _factory() -> Any:
 
 def detect_language(text: str) -> str | None:
     """Code of the language of `text`, such as "en" or "zh-cn"; None if it cannot be told."""
-    from langdetect.lang_detect_exception import LangDetectException
-
+    problems = require("langdetect.lang_detect_exception", extra="lmcommon")
     detector = _factory().create()
     detector.append(text)
     try:
         return str(detector.detect())
-    except LangDetectException:
+    except problems.LangDetectException:
         return None
 
 

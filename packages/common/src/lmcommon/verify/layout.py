@@ -73,7 +73,7 @@ def json_format(response: str) -> Finding:
     except json.JSONDecodeError as error:
         at = response.find(text) + min(error.pos, max(len(text) - 1, 0))
         return Finding(False, ((at, min(at + 1, len(response))),))
-    except RecursionError:
+    except (RecursionError, ValueError):
         return Finding(False)
     return Finding(True)
 

@@ -1,0 +1,214 @@
+"""Criteria judged by log P(yes) - log P(no): for models too small to be asked.
+
+A small instruct model often says "No" to everything, yet the *difference* of its log-probabilities
+still ranks true statements above false ones. A threshold on that margin, fitted on labelled
+examples, turns it into a judge. The fit is checked by cross-validation, and a model that does no
+better than chance there is refused: it never gives a verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+from lmcommon.errors import UserError
+from lmcommon.judge.agreement import Agreement, compare_verdicts, wilson_interval
+from lmcommon.judge.asking import failure_text
+from lmcommon.judge.base import JudgeItem
+from lmcommon.judge.types import Verdict
+from lmcommon.llm.base import ChatModel
+from lmcommon.llm.types import Message, ScoreRequest
+from lmcommon.prompt import Prompt, load_prompt
+
+__all__ = ["Calibration", "LogprobJudge", "calibrate", "fit_threshold"]
+
+_FIELDS = frozenset({"prompt", "response", "criterion"})
+_FOLDS = 10
+_MINIMUM = 10
+"""Labelled examples needed of each class."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """A fitted threshold with what it was fitted on. JSON-able by `dataclasses.asdict`."""
+
+    threshold: float
+    """Satisfied if the margin in nats is above this."""
+    balanced_accuracy: float
+    """Cross-validated: every example judged by a threshold fitted without it."""
+    lower_bound: float
+    """Lower end of the 95 % Wilson interval of the cross-validated balanced accuracy."""
+    auc: float
+    """Chance that a satisfied example has a higher margin than a violated one."""
+    positives: int
+    negatives: int
+    unscored: int
+    model: str
+    """Name of the model it belongs to."""
+    prompt: str
+    """Digest of the prompt it belongs to."""
+
+
+class LogprobJudge:
+    """Judges criteria by a calibrated threshold on log P(yes) - log P(no).
+
+    Args:
+        model: Must be able to `score`.
+        calibration: From `calibrate` with the same model and prompt.
+        prompt: Template with `{prompt}`, `{response}`, `{criterion}`; None: ours.
+
+    Raises:
+        UserError: No calibration, one of another model or prompt, or one that is no better than
+            chance.
+    """
+
+    def __init__(
+        self, model: ChatModel, calibration: Calibration | None, *, prompt: Prompt | None = None
+    ) -> None:
+        self.model, self.prompt = model, prompt or _default_prompt()
+        self.calibration = _checked(calibration, model.name, self.prompt.digest)
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Kind, prompt digest, calibration and the model's identity."""
+        return {
+            "kind": "logprob", "prompt": self.prompt.digest,
+            "calibration": asdict(self.calibration), "model": dict(self.model.identity),
+        }  # fmt: skip
+
+    def judge(self, items: Sequence[JudgeItem]) -> list[Verdict]:
+        """One verdict per item, in order."""
+        threshold = self.calibration.threshold
+        return [
+            Verdict.unscored(margin)
+            if isinstance(margin, str)
+            else Verdict(satisfied=margin > threshold, rationale=f"margin {margin:.3f} nats")
+            for margin in _margins(self.model, items, self.prompt)
+        ]
+
+
+def calibrate(
+    model: ChatModel, items: Sequence[JudgeItem], labels: Sequence[bool], *,
+    prompt: Prompt | None = None,
+) -> Calibration:  # fmt: skip
+    """Fit the threshold of a model on labelled examples and measure it by cross-validation.
+
+    Raises:
+        UserError: Too few scored examples of a class, or a model that cannot score.
+        ValueError: Not one label per item.
+    """
+    if len(items) != len(labels):
+        raise ValueError(f"expected one label per item; got {len(labels)} for {len(items)}")
+    prompt = prompt or _default_prompt()
+    found = list(zip(_margins(model, items, prompt), labels, strict=True))
+    pairs = [(margin, label) for margin, label in found if not isinstance(margin, str)]
+    problems = [margin for margin, _ in found if isinstance(margin, str)]
+    positives = sum(label for _, label in pairs)
+    negatives = len(pairs) - positives
+    if min(positives, negatives) < _MINIMUM:
+        raise UserError(
+            f"calibration of {model.name!r}: expected at least {_MINIMUM} scored examples of each "
+            f"class, got {positives} satisfied and {negatives} violated"
+            + (f"; {len(problems)} failed, first: {problems[0]}" if problems else "; label more")
+        )
+    held_out = _cross_validated(pairs)
+    return Calibration(
+        threshold=fit_threshold(pairs), balanced_accuracy=held_out.balanced_accuracy or 0.0,
+        lower_bound=_lower_bound(held_out), auc=_auc(pairs), positives=positives,
+        negatives=negatives, unscored=len(problems), model=model.name, prompt=prompt.digest,
+    )  # fmt: skip
+
+
+def fit_threshold(pairs: Sequence[tuple[float, bool]]) -> float:
+    """The midpoint between two margins that has the best balanced accuracy; ties: the middle one.
+
+    Args:
+        pairs: Margin in nats and label; both classes must occur.
+    """
+    margins = sorted({margin for margin, _ in pairs})
+    cuts = [(low + high) / 2 for low, high in pairwise(margins)] or margins
+    truth = [label for _, label in pairs]
+
+    def quality(cut: float) -> float:
+        said = [margin > cut for margin, _ in pairs]
+        return compare_verdicts(said, truth).balanced_accuracy or 0.0
+
+    best = max(quality(cut) for cut in cuts)
+    winners = [cut for cut in cuts if math.isclose(quality(cut), best)]
+    return winners[len(winners) // 2]
+
+
+def _cross_validated(pairs: Sequence[tuple[float, bool]]) -> Agreement:
+    """Stratified folds: the examples of each class are dealt out in turn."""
+    ordered = sorted(range(len(pairs)), key=lambda index: pairs[index][1])
+    fold_of = {index: place % _FOLDS for place, index in enumerate(ordered)}
+    said: list[bool | None] = [None] * len(pairs)
+    for fold in range(_FOLDS):
+        rest = [pair for index, pair in enumerate(pairs) if fold_of[index] != fold]
+        cut = fit_threshold(rest)
+        for index in (i for i in range(len(pairs)) if fold_of[i] == fold):
+            said[index] = pairs[index][0] > cut
+    return compare_verdicts(said, [label for _, label in pairs])
+
+
+def _lower_bound(found: Agreement) -> float:
+    balanced = found.balanced_accuracy or 0.0
+    return wilson_interval(round(balanced * found.n), found.n)[0]
+
+
+def _auc(pairs: Sequence[tuple[float, bool]]) -> float:
+    high = [margin for margin, label in pairs if label]
+    low = [margin for margin, label in pairs if not label]
+    wins = sum((up > down) + 0.5 * (up == down) for up in high for down in low)
+    return wins / (len(high) * len(low))
+
+
+def _margins(model: ChatModel, items: Sequence[JudgeItem], prompt: Prompt) -> list[float | str]:
+    """Per item log P(yes) - log P(no), or the text of the failure."""
+    requests = []
+    for item in items:
+        text = prompt.fill(
+            prompt=item.prompt, response=item.response, criterion=item.criterion.text
+        )
+        messages = (Message("user", text),)
+        requests += [ScoreRequest(messages=messages, continuation=word) for word in ("Yes", "No")]
+    responses = model.score(requests)
+    margins: list[float | str] = []
+    for yes, no in zip(responses[::2], responses[1::2], strict=True):
+        failure = yes.failure or no.failure
+        margin = yes.logprob - no.logprob
+        if failure is not None:
+            margins.append(failure_text(failure.kind, failure.message))
+        elif math.isnan(margin):
+            margins.append("the model gave no usable log-probabilities")
+        else:
+            margins.append(margin)
+    return margins
+
+
+def _checked(calibration: Calibration | None, model: str, prompt: str) -> Calibration:
+    if calibration is None:
+        raise UserError(
+            f"a log-probability judge on {model!r} needs a calibration, got none: label some "
+            "examples and run lmcommon.judge.calibrate(model, items, labels)"
+        )
+    if (calibration.model, calibration.prompt) != (model, prompt):
+        raise UserError(
+            f"expected a calibration of model {model!r} with prompt {prompt}, got one of "
+            f"{calibration.model!r} with {calibration.prompt}; calibrate again"
+        )
+    if calibration.lower_bound <= 0.5:
+        raise UserError(
+            f"model {model!r} cannot judge: cross-validated balanced accuracy "
+            f"{calibration.balanced_accuracy:.2f} on {calibration.positives} + "
+            f"{calibration.negatives} examples is not above chance "
+            f"(lower bound {calibration.lower_bound:.2f}); use a larger model or more examples"
+        )
+    return calibration
+
+
+def _default_prompt() -> Prompt:
+    return load_prompt("lmcommon.judge", "prompts/criterion_logprob.md", _FIELDS)
