@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lmcommon.llm.base import ChatModel
     from lmcommon.llm.budget import Budget, Meter, Prices
     from lmcommon.llm.cache import CachedModel
+    from lmcommon.llm.llamacpp import LlamaCppModel
     from lmcommon.llm.local import LocalModel
     from lmcommon.llm.metered import MeteredModel
     from lmcommon.llm.openai_compatible import OpenAIChat
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
         Usage,
         chat,
     )
+    from lmcommon.llm.vllm_offline import VllmModel
 
 _MODULES = {
     "lmcommon.llm.base": ["ChatModel"],
+    "lmcommon.llm.llamacpp": ["LlamaCppModel"],
     "lmcommon.llm.local": ["LocalModel"],
+    "lmcommon.llm.vllm_offline": ["VllmModel"],
     "lmcommon.llm.scripted": ["ScriptedModel"],
     "lmcommon.llm.budget": ["Budget", "Meter", "Prices"],
     "lmcommon.llm.cache": ["CachedModel"],
@@ -59,6 +63,7 @@ __all__ = [
     "ChatModel",
     "ChatRequest",
     "ChatResponse",
+    "LlamaCppModel",
     "LocalModel",
     "Message",
     "Meter",
@@ -73,6 +78,7 @@ __all__ = [
     "ScriptedModel",
     "TokenLogprob",
     "Usage",
+    "VllmModel",
     "chat",
 ]
 

