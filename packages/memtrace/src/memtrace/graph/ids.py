@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["operation_id", "operation_number", "variable_id", "variable_number"]
+__all__ = ["check_names", "operation_id", "operation_number", "variable_id", "variable_number"]
 
 
 def operation_id(number: int) -> str:
@@ -23,6 +23,25 @@ def operation_number(identifier: str) -> int:
 def variable_number(identifier: str) -> int:
     """The number in a variable id; `ValueError` for anything else."""
     return _number(identifier, "var-", "a variable")
+
+
+def check_names(*names: str | None) -> None:
+    """Refuse what a text column cannot hold as kind, name, role or item id.
+
+    Raises:
+        TypeError: For anything but a string (or None, where a name is optional).
+        ValueError: For a string with lone surrogates.
+    """
+    for name in names:
+        if name is None:
+            continue
+        if not isinstance(name, str):
+            raise TypeError(f"expected a string as kind, name, role or item id; got {name!r}")
+        if not name.isascii():
+            try:
+                name.encode()
+            except UnicodeEncodeError:
+                raise ValueError(f"expected a name that UTF-8 can write; got {name!r}") from None
 
 
 def _number(identifier: str, prefix: str, noun: str) -> int:

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from lmcommon.errors import UserError
 from memtrace.graph import scope
 from memtrace.graph.handle import Handle
-from memtrace.graph.ids import variable_number
+from memtrace.graph.ids import check_names, variable_number
 from memtrace.graph.redact import Redact, redact_value, to_json
 from memtrace.graph.step import Step
 from memtrace.graph.store import Batch, InputRow, Store, VariableRow
@@ -190,7 +190,7 @@ class Recorder:
         """Number a variable and queue it. A copy keeps item and version of its `source`."""
         encoding, payload = ("", None) if source is not None else self._encode(value, role)
         note = to_json(metadata, f"metadata of {role!r}", self.redact) if metadata else None
-        _check_text(kind, name, item, role)
+        check_names(kind, name, item, role)
         producer = None if step is None else step.number
         with self._lock:
             self.check_open()
@@ -343,16 +343,6 @@ class Recorder:
                 f"{self.path}: writing the trace failed: {self._failure}; what was written before "
                 "is intact; free the disk and resume"
             ) from self._failure
-
-
-def _check_text(*texts: str | None) -> None:
-    """Identifiers go into text columns, which cannot hold lone surrogates."""
-    for text in texts:
-        if text is not None and not text.isascii():
-            try:
-                text.encode()
-            except UnicodeEncodeError:
-                raise ValueError(f"expected a name that UTF-8 can write; got {text!r}") from None
 
 
 def _versions() -> dict[str, str]:

@@ -91,4 +91,7 @@ def variable(row: tuple[Any, ...]) -> Variable:
 
 
 def _object(text: str | None) -> dict[str, Any]:
-    return {} if text is None else json.loads(text)
+    found = {} if text is None else json.loads(text)
+    if not isinstance(found, dict):
+        raise TypeError(f"expected a JSON object; got {found!r}")
+    return found

@@ -103,9 +103,15 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn what SQLite says about a damaged or foreign file into a `UserError` naming the file."""
+    """Turn what a damaged or foreign file brings about into a `UserError` naming the file.
+
+    For the border where bytes of the file become rows, and rows become objects; no code of a
+    caller runs inside.
+    """
     try:
         yield
+    except sqlite3.ProgrammingError:
+        raise  # ours: the trace was closed
     except sqlite3.OperationalError as error:
         if "unable to open" in str(error):
             raise UserError(
@@ -119,4 +125,9 @@ def readable(path: Path) -> Iterator[None]:
         raise UserError(
             f"{path}: expected a memtrace trace; the file is damaged or of another kind "
             f"(SQLite says: {error}); restore it from a copy or record again"
+        ) from error
+    except (AttributeError, OverflowError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: the trace is damaged: a row does not hold what it should ({error}); restore "
+            "it from a copy or record again"
         ) from error

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lmcommon.prompt import Prompt
 from memtrace.graph import scope
 from memtrace.graph.handle import Handle
-from memtrace.graph.ids import operation_id
+from memtrace.graph.ids import check_names, operation_id
 from memtrace.graph.redact import mask_secrets, to_json
 from memtrace.graph.store import OperationRow
 
@@ -38,7 +38,7 @@ class Step:
     __slots__ = (
         "_error", "_inputs", "_kind", "_metadata", "_metadata_json", "_models", "_name",
         "_parameters", "_parameters_json", "_parent", "_positions", "_prompt", "_recorder", "_seen",
-        "_started", "_started_ns", "_token", "_usage", "first_output", "number",
+        "_started", "_started_ns", "_token", "_usage", "_usage_json", "first_output", "number",
     )  # fmt: skip
 
     def __init__(
@@ -56,7 +56,8 @@ class Step:
         self._token: Token[Any] | None = None
         self._error: tuple[str, str] | None = None
         self._models: list[str] = []
-        self._usage: dict[str, float] = {}
+        self._usage: dict[str, Any] = {}
+        self._usage_json: str | None = None
         self._positions: dict[str, int] = {}
         self._seen: set[int] = set()
         self.number = 0
@@ -75,6 +76,8 @@ class Step:
     # Life -----------------------------------------------------------------------------------
 
     def __enter__(self) -> Step:
+        if self._token is not None:
+            raise RuntimeError(f"step {self._name!r} was entered before; make a new one")
         if self._parent is not None:
             self._recorder = self._parent._recorder
         elif (here := scope.current_scope()) is not None:
@@ -82,11 +85,9 @@ class Step:
         self._started_ns, self._started = time.time_ns(), time.perf_counter_ns()
         if self._recorder is None:
             return self
-        what = f"parameters of {self._name!r}"
-        self._parameters_json = to_json(self._parameters, what, self._recorder.redact)
-        self._metadata_json = to_json(
-            self._metadata, f"metadata of {self._name!r}", self._recorder.redact
-        )
+        check_names(self._name, self._kind, *self._inputs)
+        self._parameters_json = self._json("parameters", self._parameters)
+        self._metadata_json = self._json("metadata", self._metadata)
         edges = [edge for role, value in self._inputs.items() for edge in self._edges(role, value)]
         if self._prompt is not None:
             edges.extend(self._edges("prompt", self._prompt))
@@ -196,22 +197,25 @@ class Step:
 
         Args:
             model: The model's name.
-            usage: A mapping or dataclass of numbers, such as `lmcommon.llm.Usage`.
+            usage: A mapping or dataclass, such as `lmcommon.llm.Usage`. Numbers add up, of
+                anything else the last one stays.
             latency_ms: Time the call took.
         """
         if model and model not in self._models:
             self._models.append(model)
         counts = asdict(usage) if is_dataclass(usage) and not isinstance(usage, type) else usage
         for key, count in {**(counts or {}), "latency_ms": latency_ms}.items():
-            if count is not None:
+            if isinstance(count, (int, float)):
                 self._usage[key] = self._usage.get(key, 0) + count
+            elif count is not None:
+                self._usage[key] = count
+        self._usage_json = self._json("usage", self._usage)
 
     def parameter(self, key: str, value: Any) -> None:
         """Add a parameter that became known while the step ran."""
         self._parameters[key] = value
         if self._recorder is not None:
-            what = f"parameters of {self._name!r}"
-            self._parameters_json = to_json(self._parameters, what, self._recorder.redact)
+            self._parameters_json = self._json("parameters", self._parameters)
 
     def failed(self, error_type: str, message: str) -> None:
         """Mark the step as failed without an exception (a model call that came back empty)."""
@@ -231,7 +235,7 @@ class Step:
             self.number, end_number, self._kind, self._name,
             None if self._parent is None else self._parent.number, self._parameters_json,
             ", ".join(self._models) or None,
-            to_json(self._usage, "usage", None) if is_done else None,
+            self._usage_json,
             error_type, message, self._started_ns,
             self._started_ns + time.perf_counter_ns() - self._started if is_done else None,
             self._metadata_json,
@@ -260,6 +264,10 @@ class Step:
             )
         self._seen.add(number)
         return [(role, self._place("in:" + role), number)]
+
+    def _json(self, what: str, value: Mapping[str, Any]) -> str | None:
+        redact = None if self._recorder is None else self._recorder.redact
+        return to_json(value, f"{what} of {self._name!r}", redact)
 
     def _is_too_new(self, number: int | None) -> bool:
         return self.first_output is not None and number is not None and number > self.first_output

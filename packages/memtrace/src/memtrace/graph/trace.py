@@ -83,7 +83,9 @@ class Trace:
     @property
     def metadata(self) -> dict[str, Any]:
         """What the run told about itself: `run` (id), `sessions` (versions), and its own keys."""
-        return {key: json.loads(value) for key, value in self._query("SELECT key, value FROM meta")}
+        found = list(self._query("SELECT key, value FROM meta"))
+        with schema.readable(self.path):
+            return {key: json.loads(value) for key, value in found}
 
     @property
     def counts(self) -> dict[str, int]:
@@ -149,8 +151,8 @@ class Trace:
             ValueError: If the identifier is not a variable's.
         """
         number = variable_number(identifier)
-        for row in self._query(f"{rows.VARIABLES} WHERE v.number = ?", (number,)):
-            return rows.variable(row)
+        for variable in self._variables("WHERE v.number = ?", (number,)):
+            return variable
         raise KeyError(f"expected a variable of {self.path}; there is no {identifier!r}")
 
     def variables(
@@ -172,16 +174,12 @@ class Trace:
             "v.producer = ?": None if producer is None else operation_number(producer),
         }  # fmt: skip
         if ids is None:
-            where, values = rows.where(conditions)
-            for row in self._query(f"{rows.VARIABLES} {where} ORDER BY v.number", values):
-                yield rows.variable(row)
+            yield from self._variables(*rows.where(conditions))
             return
         for chunk in _chunks(sorted({variable_number(identifier) for identifier in ids})):
-            where, values = rows.where(conditions, f"v.number IN ({','.join('?' * len(chunk))})")
-            for row in self._query(
-                f"{rows.VARIABLES} {where} ORDER BY v.number", (*chunk, *values)
-            ):
-                yield rows.variable(row)
+            among = f"v.number IN ({','.join('?' * len(chunk))})"
+            where, values = rows.where(conditions, among)
+            yield from self._variables(where, (*chunk, *values))
 
     def value(self, identifier: str) -> Any:
         """The value of a variable, as it was recorded.
@@ -251,8 +249,7 @@ class Trace:
         it left behind.
         """
         held: dict[str, Variable] = {}
-        for row in self._query(f"{rows.VARIABLES} {rows.LIVE_AT} ORDER BY v.number", (seq,)):
-            version = rows.variable(row)
+        for version in self._variables(rows.LIVE_AT, (seq,)):
             assert version.item is not None
             held[version.item] = version
         return {item: version for item, version in held.items() if not version.is_deletion}
@@ -266,11 +263,21 @@ class Trace:
 
     def _query(self, statement: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         with schema.readable(self.path):
-            yield from self._connection.execute(statement, values)
+            # Not `yield from`: that would close the cursor when a stream is dropped half-read,
+            # which SQLite refuses once the trace is closed.
+            for row in self._connection.execute(statement, values):  # noqa: UP028
+                yield row
 
     def _numbers(self, statement: str, width: int) -> Numbers:
         flat = chain.from_iterable(self._query(statement))
-        return np.fromiter(flat, dtype=np.int64).reshape(-1, width)
+        with schema.readable(self.path):
+            return np.fromiter(flat, dtype=np.int64).reshape(-1, width)
+
+    def _variables(self, where: str, values: Sequence[Any]) -> Iterator[Variable]:
+        for row in self._query(f"{rows.VARIABLES} {where} ORDER BY v.number", values):
+            with schema.readable(self.path):
+                variable = rows.variable(row)
+            yield variable
 
     def _operations(
         self, where: str, values: Sequence[Any], kind: str | None = None, name: str | None = None
@@ -282,7 +289,8 @@ class Trace:
             ins = rows.by_role(self._query(rows.INPUTS.format(marks), numbers))
             outs = rows.by_role(self._query(rows.OUTPUTS.format(marks), numbers))
             for row in chunk:
-                operation = rows.operation(row, ins.get(row[0], {}), outs.get(row[0], {}))
+                with schema.readable(self.path):
+                    operation = rows.operation(row, ins.get(row[0], {}), outs.get(row[0], {}))
                 if kind in (None, operation.kind) and name in (None, operation.name):
                     yield operation
 

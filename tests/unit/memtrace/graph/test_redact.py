@@ -1,0 +1,104 @@
+"""What must not reach the disk does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import memtrace
+from memtrace.graph.redact import mask_secrets
+
+
+def on_disk(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "sk-proj-abcDEF123456789",
+        "sk-ant-api03-abcdefghijkl",
+        "hf_abcdefghijklmnopqrst",
+        "ghp_abcdefghijklmnopqrstuv",
+        "AIzaSyA1234567890abcdefghijk",
+        "xoxb-1234567890-abcdef",
+    ],
+)
+def test_secrets_are_masked_in_parameters_errors_and_metadata(secret: str, tmp_path: Path) -> None:
+    with (
+        memtrace.record(tmp_path / "trace.db", metadata={"key": secret}),
+        pytest.raises(RuntimeError),
+        memtrace.step("s", parameters={"x": {"y": [secret]}}, metadata={"z": secret}),
+    ):
+        raise RuntimeError(f"Incorrect key {secret}, see the manual")
+    assert secret.encode() not in on_disk(tmp_path)
+    assert b"Incorrect key [secret]" in on_disk(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "key", ["api_key", "API-KEY", "openai_api_key", "Authorization", "password", "client_secret"]
+)
+def test_what_a_secret_key_holds_is_masked(key: str, tmp_path: Path) -> None:
+    with memtrace.record(tmp_path / "trace.db"), memtrace.step("s", parameters={key: "hunter2"}):
+        pass
+    assert b"hunter2" not in on_disk(tmp_path)
+
+
+def test_a_bearer_token_is_masked_and_the_rest_stays() -> None:
+    assert mask_secrets("Authorization: Bearer abcdef123456 ok") == (
+        "Authorization: Bearer [secret] ok"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["max_tokens is 5", "task-based work", "the bearer of this", "risk-averse people"]
+)
+def test_plain_text_is_not_masked(text: str) -> None:
+    assert mask_secrets(text) == text
+
+
+def test_parameters_that_are_no_secrets_stay(tmp_path: Path) -> None:
+    parameters = {"max_tokens": 5, "token_limit": "9", "top_k": None, "keys": ["a"]}
+    with memtrace.record(tmp_path / "t.db"), memtrace.step("s", parameters=parameters):
+        pass
+    with memtrace.open(tmp_path / "t.db") as trace:
+        assert next(trace.operations()).parameters == parameters
+
+
+def test_the_hook_sees_every_text_before_the_disk(tmp_path: Path) -> None:
+    def redact(text: str) -> str:
+        return text.replace("Ana", "[name]")
+
+    def fail(turn: memtrace.Handle[Any]) -> None:
+        step = memtrace.step("s", inputs={"t": turn}, parameters={"p": "Ana"}, prompt="Ana?")
+        with step as op:
+            op.output("out", "Ana")
+            op.no_op("Ana")
+            raise ValueError("Ana")
+
+    with memtrace.record(tmp_path / "t.db", redact=redact, metadata={"who": "Ana"}):
+        turn = memtrace.variable({"by Ana": ["Ana", ("Ana", b"Ana")]}, metadata={"m": "Ana"})
+        with pytest.raises(ValueError, match="Ana"):
+            fail(turn)
+    assert turn.value["by Ana"][0] == "Ana"
+    assert b"Ana" not in on_disk(tmp_path)
+    with memtrace.open(tmp_path / "t.db") as trace:
+        assert trace.value(turn.id or "") == {"by [name]": ["[name]", ("[name]", b"[name]")]}
+
+
+def test_without_a_hook_values_are_kept_as_they_are(tmp_path: Path) -> None:
+    with memtrace.record(tmp_path / "t.db"):
+        handle = memtrace.variable("my key is sk-abcdefghijklm")
+    with memtrace.open(tmp_path / "t.db") as trace:
+        assert trace.value(handle.id or "") == "my key is sk-abcdefghijklm"
+
+
+def test_parameters_that_are_not_json_are_refused(tmp_path: Path) -> None:
+    with (
+        memtrace.record(tmp_path / "t.db"),
+        pytest.raises(TypeError, match="parameters of 's'"),
+        memtrace.step("s", parameters={"x": object()}),
+    ):
+        pass
