@@ -21,21 +21,27 @@ _OUTER = re.compile(r"^\W+|\W+$")
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word in its place. Example: `Word("tree", (4, 9))` for the "Tree," of "The Tree, ..."."""
+    """A word in its place. Example: `Word("tree", (4, 8))` for the "Tree," of "The Tree, ..."."""
 
     key: str
     """What it is compared by."""
     span: Span
+    """Without the outer punctuation."""
 
 
 def split_words(text: str) -> list[Word]:
     """The words of `text`, in order."""
-    return [Word(_key(match.group()), match.span()) for match in _WORD.finditer(text)]
+    return [_word(match.group(), match.start()) for match in _WORD.finditer(text)]
+
+
+def _word(chunk: str, offset: int) -> Word:
+    bare = _OUTER.sub("", chunk) or chunk
+    start = offset + chunk.index(bare)
+    return Word(bare.casefold(), (start, start + len(bare)))
 
 
 def _key(word: str) -> str:
-    word = word.strip()
-    return (_OUTER.sub("", word) or word).casefold()
+    return _word(word.strip(), 0).key
 
 
 def _spans_of(words: list[Word], keys: set[str]) -> tuple[Span, ...]:
