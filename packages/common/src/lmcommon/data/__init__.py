@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from lmcommon.data.summary import describe
     from lmcommon.data.generated import (
         Fact,
         facts_of,
         generate_conversation,
         generate_conversations,
     )
+    from lmcommon.data.registry import DATASETS, load, load_conversations, load_prompts
     from lmcommon.data.types import Conversation, Question, RubricPrompt, Session, Turn
 
 __all__ = [
-    "Conversation", "Fact", "Question", "RubricPrompt", "Session", "Turn", "facts_of",
-    "generate_conversation", "generate_conversations",
+    "DATASETS", "Conversation", "Fact", "Question", "RubricPrompt", "Session", "Turn", "describe",
+    "facts_of", "generate_conversation", "generate_conversations", "load", "load_conversations",
+    "load_prompts",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -31,5 +34,9 @@ __getattr__, __dir__ = lazy_exports(
             ("Fact", "facts_of", "generate_conversation", "generate_conversations"),
             "lmcommon.data.generated",
         ),
+        **dict.fromkeys(
+            ("DATASETS", "load", "load_conversations", "load_prompts"), "lmcommon.data.registry"
+        ),
+        "describe": "lmcommon.data.summary",
     },
 )
