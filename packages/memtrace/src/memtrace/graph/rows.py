@@ -31,7 +31,7 @@ OUTPUTS = (
     "SELECT producer, role, number FROM variables WHERE producer IN ({}) ORDER BY producer, number"
 )
 VALUE = (
-    "SELECT b.encoding, b.codec, b.data FROM variables v JOIN blobs b USING (digest)"
+    "SELECT b.encoding, b.codec, b.data, b.digest FROM variables v JOIN blobs b USING (digest)"
     " WHERE v.number = ?"
 )
 LIVE_AT = "WHERE v.item IS NOT NULL AND v.source IS NULL AND v.number <= ?"
@@ -40,6 +40,17 @@ LAST_NUMBER = (
     " coalesce((SELECT max(number) FROM operations), 0),"
     " coalesce((SELECT max(end_number) FROM operations), 0))"
 )
+
+_TEXT, _MAYBE_TEXT, _NUMBER, _MAYBE_NUMBER = (str,), (str, type(None)), (int,), (int, type(None))
+_VARIABLE_COLUMNS = (
+    _NUMBER, _TEXT, _MAYBE_TEXT, _MAYBE_NUMBER, _MAYBE_TEXT, _NUMBER, _MAYBE_TEXT, _MAYBE_NUMBER,
+    _NUMBER, _MAYBE_NUMBER, _NUMBER, _MAYBE_TEXT, (bytes,), _TEXT, _NUMBER,
+)  # fmt: skip
+_OPERATION_COLUMNS = (
+    _NUMBER, _MAYBE_NUMBER, _TEXT, _TEXT, _MAYBE_NUMBER, _MAYBE_TEXT, _MAYBE_TEXT, _MAYBE_TEXT,
+    _MAYBE_TEXT, _MAYBE_TEXT, _NUMBER, _MAYBE_NUMBER, _MAYBE_TEXT,
+)  # fmt: skip
+_EDGE_COLUMNS = (_NUMBER, _TEXT, _NUMBER)
 
 
 def where(conditions: Mapping[str, Any], *fixed: str) -> tuple[str, list[Any]]:
@@ -52,7 +63,9 @@ def where(conditions: Mapping[str, Any], *fixed: str) -> tuple[str, list[Any]]:
 def by_role(found: Iterable[tuple[Any, ...]]) -> dict[int, dict[str, tuple[str, ...]]]:
     """Operation number to role to variable ids, from rows of `INPUTS` or `OUTPUTS`."""
     grouped: dict[int, dict[str, list[str]]] = {}
-    for number, role, variable_number in found:
+    for row in found:
+        _check(row, _EDGE_COLUMNS)
+        number, role, variable_number = row
         grouped.setdefault(number, {}).setdefault(role, []).append(variable_id(variable_number))
     return {
         number: {role: tuple(ids) for role, ids in roles.items()}
@@ -64,7 +77,8 @@ def operation(
     row: tuple[Any, ...], inputs: Mapping[str, tuple[str, ...]],
     outputs: Mapping[str, tuple[str, ...]],
 ) -> Operation:  # fmt: skip
-    """An operation from a row of `OPERATIONS`."""
+    """An operation from a row of `OPERATIONS`; `TypeError` or `ValueError` for a damaged one."""
+    _check(row, _OPERATION_COLUMNS)
     (number, end, kind, name, parent, parameters, model, usage, error_type, error_message, started,
      finished, metadata) = row  # fmt: skip
     return Operation(
@@ -77,7 +91,8 @@ def operation(
 
 
 def variable(row: tuple[Any, ...]) -> Variable:
-    """A variable from a row of `VARIABLES`."""
+    """A variable from a row of `VARIABLES`; `TypeError` or `ValueError` for a damaged one."""
+    _check(row, _VARIABLE_COLUMNS)
     (number, kind, name, producer, role, position, item, version, is_deletion, source, created,
      metadata, digest, encoding, size) = row  # fmt: skip
     return Variable(
@@ -88,6 +103,12 @@ def variable(row: tuple[Any, ...]) -> Variable:
         encoding=encoding, size=size, digest=digest.hex(), created_ns=created,
         metadata=_object(metadata),
     )  # fmt: skip
+
+
+def _check(row: tuple[Any, ...], columns: tuple[tuple[type, ...], ...]) -> None:
+    """SQLite does not hold a column to its type, so a damaged page can put anything into it."""
+    if not all(map(isinstance, row, columns)):
+        raise TypeError(f"unexpected types in {row!r}")
 
 
 def _object(text: str | None) -> dict[str, Any]:

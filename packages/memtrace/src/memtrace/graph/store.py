@@ -147,11 +147,11 @@ class Store:
     def load(self, number: int) -> tuple[Any, str, str | None, str | None, int | None] | None:
         """Value, kind, name, item and version of a variable on disk; None if there is none."""
         row = self._connection.execute(
-            "SELECT b.encoding, b.codec, b.data, v.kind, v.name, v.item, v.version"
+            "SELECT b.encoding, b.codec, b.data, b.digest, v.kind, v.name, v.item, v.version"
             " FROM variables v JOIN blobs b USING (digest) WHERE v.number = ?",
             (number,),
         ).fetchone()
-        return None if row is None else (unpack(*row[:3]), *row[3:])
+        return None if row is None else (unpack(*row[:4]), *row[4:])
 
     def close_interrupted(self) -> int:
         """Mark operations that never finished as failed; returns how many there were."""
@@ -195,10 +195,7 @@ class Store:
         if row.payload is None:
             return None
         data = to_bytes(row.payload)
-        hasher = blake2b(row.encoding.encode(), digest_size=16)
-        hasher.update(b"\0")
-        hasher.update(data)
-        return hasher.digest(), data
+        return digest_of(row.encoding, data), data
 
     def _write_variables(
         self, rows: list[VariableRow], digests: list[tuple[bytes, bytes] | None]
@@ -238,9 +235,20 @@ def _pack(data: bytes) -> tuple[str, int, bytes]:
     return "raw", len(data), data
 
 
-def unpack(encoding: str, codec: str, data: bytes) -> Any:
-    """The value behind a stored blob."""
-    return decode(encoding, zlib.decompress(data) if codec == "zlib" else data)
+def digest_of(encoding: str, data: bytes) -> bytes:
+    """Name of a value in the store: equal exactly for values of equal encoding and content."""
+    hasher = blake2b(encoding.encode(), digest_size=16)
+    hasher.update(b"\0")
+    hasher.update(data)
+    return hasher.digest()
+
+
+def unpack(encoding: str, codec: str, data: bytes, digest: bytes) -> Any:
+    """The value behind a stored blob; `ValueError` or `zlib.error` when it is damaged."""
+    plain = zlib.decompress(data) if codec == "zlib" else data
+    if digest_of(encoding, plain) != digest:
+        raise ValueError(f"codec {codec!r}: the content does not match its digest")
+    return decode(encoding, plain)
 
 
 def _marks(count: int) -> str:

@@ -189,9 +189,9 @@ class Trace:
             UserError: If the stored bytes are damaged.
         """
         number = variable_number(identifier)
-        for encoding, codec, data in self._query(rows.VALUE, (number,)):
+        for encoding, codec, data, digest in self._query(rows.VALUE, (number,)):
             try:
-                return unpack(encoding, codec, data)
+                return unpack(encoding, codec, data, digest)
             except (ValueError, KeyError, TypeError, zlib.error) as error:
                 raise UserError(
                     f"{self.path}: the value of {identifier} is damaged ({error}); restore the "
@@ -286,8 +286,9 @@ class Trace:
         for chunk in _chunks(stream):
             numbers = [row[0] for row in chunk]
             marks = ",".join("?" * len(numbers))
-            ins = rows.by_role(self._query(rows.INPUTS.format(marks), numbers))
-            outs = rows.by_role(self._query(rows.OUTPUTS.format(marks), numbers))
+            with schema.readable(self.path):
+                ins = rows.by_role(self._query(rows.INPUTS.format(marks), numbers))
+                outs = rows.by_role(self._query(rows.OUTPUTS.format(marks), numbers))
             for row in chunk:
                 with schema.readable(self.path):
                     operation = rows.operation(row, ins.get(row[0], {}), outs.get(row[0], {}))
