@@ -84,7 +84,15 @@ def answer_tokens(text: str) -> list[AnswerToken]:
         tokens.append(AnswerToken(f"date:{mention.readings}", mention.span, mention))
         at = mention.span[1]
     tokens += list(_plain(text, at, len(text)))
-    return [token for token in _merged(tokens, text) if token.key not in _ARTICLES]
+    merged = list(_merged(tokens, text))
+    return [token for at, token in enumerate(merged) if not _is_article(merged, at, text)]
+
+
+def _is_article(tokens: list[AnswerToken], at: int, text: str) -> bool:
+    """An article stands right before a word: the A of "vitamin A" is none."""
+    if tokens[at].key not in _ARTICLES or at + 1 == len(tokens):
+        return False
+    return not text[tokens[at].span[1] : tokens[at + 1].span[0]].strip(" '\"“‘*")
 
 
 def _plain(text: str, start: int, end: int) -> Iterator[AnswerToken]:

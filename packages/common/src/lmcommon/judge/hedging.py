@@ -41,7 +41,7 @@ _NEGATIONS = frozenset({
     "except",
 })  # fmt: skip
 _PAIRS = frozenset({("instead", "of"), ("rather", "than"), ("other", "than"), ("apart", "from")})
-_RESETS = frozenset({"but", "however", "because", "since", "instead"})
+_RESETS = frozenset({"but", "however", "because", "since"})
 _SHIFTS = frozenset({"before", "after", "until", "prior"})
 ALTERNATIVE = "one of several alternatives"
 _CLAUSE = re.compile(r"[.,;:!?\n()]")
