@@ -56,6 +56,8 @@ class _Engine:
     llm: Any
     tokens: ChatTokens
     context: int
+    refusals: tuple[type[Exception], ...]
+    """What vLLM raises for a request that it does not accept."""
 
 
 class VllmModel:
@@ -277,7 +279,9 @@ class VllmModel:
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(f"vLLM cannot run the model {self._model!r}: {error}") from error
         tokens = ChatTokens(llm.get_tokenizer(), model=self._model)
-        return _Engine(llm, tokens, llm.llm_engine.model_config.max_model_len)
+        refusal = getattr(getattr(vllm, "exceptions", None), "VLLMValidationError", ValueError)
+        context = llm.llm_engine.model_config.max_model_len
+        return _Engine(llm, tokens, context, (ValueError, refusal))
 
 
 def _prompt_ids(request: ChatRequest, engine: _Engine) -> list[int] | ModelFailure:
@@ -311,16 +315,23 @@ def _too_long(prompt: int, reply: int, engine: _Engine) -> ModelFailure | None:
 
 
 def _run(engine: _Engine, prompts: Sequence[list[int]], params: Sequence[Any]) -> list[Any]:
-    """One output a prompt. What vLLM refuses (a schema it cannot compile) fails alone."""
+    """One output a prompt. What vLLM refuses is asked again alone; a schema it cannot compile is
+    then left to the validation of the reply.
+    """
     if not prompts:
         return []
     inputs = [{"prompt_token_ids": ids} for ids in prompts]
     try:
         return list(engine.llm.generate(inputs, list(params), use_tqdm=False))
-    except ValueError as error:
-        if len(prompts) == 1:
+    except engine.refusals as error:
+        if len(prompts) > 1:
+            pairs = zip(prompts, params, strict=True)
+            return [_run(engine, [ids], [param])[0] for ids, param in pairs]
+        if params[0].structured_outputs is None:
             return [ModelFailure(kind="bad_request", message=f"vLLM refuses it: {error}")]
-        return [_run(engine, [ids], [param])[0] for ids, param in zip(prompts, params, strict=True)]
+        free = params[0].clone()
+        free.structured_outputs = None
+        return _run(engine, prompts, [free])
 
 
 def _token_logprob(
