@@ -134,10 +134,10 @@ class Attempts:
     def _wait_s(self, error: CallError, number: int) -> float | None:
         if not error.is_retryable:
             return None
-        wait_s = self._retry.wait_s(number, error.retry_after_s, self._rng)
-        if wait_s is not None and error.retry_after_s is not None:
-            self._requests.hold_s(error.retry_after_s)  # The server refuses the others as well.
-        return wait_s
+        asked_s = error.retry_after_s
+        if asked_s is not None and asked_s <= self._retry.max_retry_after_s:
+            self._requests.hold_s(asked_s)  # The server refuses the others as well.
+        return self._retry.wait_s(number, asked_s, self._rng)
 
 
 def _charge(error: CallError, estimate: Usage) -> Usage:

@@ -209,7 +209,7 @@ class OpenAIChat:
             listed = await self._connection.get("/models")
             known = [entry["id"] for entry in listed["data"]]
         except CallError as error:
-            if "HTTP 404" not in str(error):
+            if error.status != 404:
                 raise self._endpoint.explain(error) from error
             known = []
         except (KeyError, TypeError):

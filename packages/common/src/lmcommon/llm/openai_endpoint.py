@@ -68,7 +68,7 @@ class Endpoint:
 
     def explain(self, error: CallError) -> UserError:
         """The `UserError` for an endpoint that cannot be used at all."""
-        if "HTTP 401" in str(error) or "HTTP 403" in str(error):
+        if error.status in (401, 403):
             todo = f"check the key in the environment variable {self._api_key_env}"
         else:
             todo = "start the server, or set base_url to a running one"

@@ -54,6 +54,8 @@ class CallError(Exception):
         """What the model said all the same."""
         self.usage = usage
         """What the attempt used, where the reply tells; None: unknown."""
+        self.status: int | None = None
+        """HTTP status, when one came."""
 
 
 def chat_body(
@@ -143,6 +145,12 @@ def status_error(status: int, body: Any, retry_after_s: float | None) -> CallErr
         body: The decoded error body: the `error` object of the wire format, or whatever came.
         retry_after_s: From the headers, see `lmcommon.llm.pacing.retry_after_s`.
     """
+    error = _named_status(status, body, retry_after_s)
+    error.status = status
+    return error
+
+
+def _named_status(status: int, body: Any, retry_after_s: float | None) -> CallError:
     inner = body.get("error", body) if isinstance(body, Mapping) else body
     fields = inner if isinstance(inner, Mapping) else {}
     message = f"HTTP {status}: {_shown(fields.get('message') or inner)}"
