@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import os
 import pickle
+import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -420,6 +424,52 @@ def test_an_existing_trace_is_not_overwritten(path: Path) -> None:
         memtrace.variable("x")
     with pytest.raises(UserError, match="resume=True"):
         memtrace.record(path)
+
+
+def test_a_failure_to_write_is_told_to_the_next_caller(path: Path) -> None:
+    run = memtrace.record(path)
+    run.flush()
+    other = sqlite3.connect(path)
+    other.execute("DROP TABLE inputs")
+    other.close()
+    with memtrace.step("s", inputs={"x": "a"}):
+        pass
+    for act in (run.flush, lambda: memtrace.variable("b"), run.close):
+        with pytest.raises(UserError, match=r"trace\.db: writing the trace failed"):
+            act()
+
+
+FORKING = """
+import os, sys
+import memtrace
+
+with memtrace.record(sys.argv[1]):
+    with memtrace.step("before"):
+        child = os.fork()
+        if child == 0:
+            with memtrace.step("in the child") as op:
+                assert op.id is None and memtrace.variable("x").id is None
+            sys.exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    with memtrace.step("after"):
+        pass
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_forked_child_records_nothing_and_harms_nothing(path: Path) -> None:
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKING, str(path)], check=True)
+    with memtrace.open(path) as trace:
+        assert [(op.name, op.status) for op in trace.operations()] == [
+            ("before", "ok"), ("after", "ok"),
+        ]  # fmt: skip
+
+
+def test_a_run_that_is_never_closed_is_written_at_exit(path: Path) -> None:
+    code = "import memtrace, sys; memtrace.record(sys.argv[1]); memtrace.variable('x')"
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    with memtrace.open(path) as trace:
+        assert trace.counts["variables"] == 1
 
 
 def test_two_recordings_cannot_write_one_file(run: memtrace.Recorder, path: Path) -> None:

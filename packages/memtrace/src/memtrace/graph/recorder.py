@@ -19,7 +19,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from lmcommon.errors import UserError
 from memtrace.graph import scope
 from memtrace.graph.handle import Handle
 from memtrace.graph.ids import check_names, variable_number
@@ -27,14 +26,11 @@ from memtrace.graph.redact import Redact, redact_value, to_json
 from memtrace.graph.step import Step
 from memtrace.graph.store import Batch, InputRow, Store, VariableRow
 from memtrace.graph.values import encode
+from memtrace.graph.writer import Writer
 
 __all__ = ["Recorder"]
 
 T = TypeVar("T")
-
-_FLUSH_EVERY_S = 0.4
-_WAKE_AT_ROWS = 4_000
-_WAIT_AT_ROWS = 60_000
 
 
 @dataclass(slots=True)
@@ -65,14 +61,10 @@ class Recorder:
         self.path = Path(path)
         self.redact = redact
         self._lock = threading.Lock()
-        self._io_lock = threading.Lock()
         self._batch = Batch()
         self._steps: dict[int, Step] = {}
         self._placed: set[int] = set()
-        self._failure: BaseException | None = None
         self._is_closed = False
-        self._stop = threading.Event()
-        self._wake = threading.Event()
         self._prompts: dict[tuple[str | None, str], Handle[Any]] = {}
         self._store = Store(self.path, resume=resume)
         try:
@@ -80,8 +72,7 @@ class Recorder:
         except BaseException:
             self._store.close()
             raise
-        self._thread = threading.Thread(target=self._run, name="memtrace-writer", daemon=True)
-        self._thread.start()
+        self._writer = Writer(self._store, self._take)
         scope.register(self)
 
     def _begin(self, metadata: Mapping[str, Any]) -> None:
@@ -100,9 +91,8 @@ class Recorder:
         self.id = f"{self._run_id}/{len(sessions) - 1}"
         self._batch.meta.update(run=json.dumps(self._run_id), sessions=json.dumps(sessions))
         for key, value in metadata.items():
-            self.annotate(key, value)
-        self._write_pending()
-        self._raise_failure()
+            self._batch.meta[key] = self._meta_json(key, value)
+        self._store.write(self._take())
 
     def __enter__(self) -> Recorder:
         return self
@@ -145,19 +135,14 @@ class Recorder:
 
     def annotate(self, key: str, value: Any) -> None:
         """Store a JSON value in the metadata of the trace, over what the key held."""
-        if key in ("schema", "run", "sessions"):
-            raise ValueError(f"expected a metadata key of your own; {key!r} is taken")
-        text = to_json({key: value}, f"metadata {key!r}", self.redact)
-        assert text is not None
+        text = self._meta_json(key, value)
         with self._lock:
             self.check_open()
-            self._batch.meta[key] = json.dumps(json.loads(text)[key])
+            self._batch.meta[key] = text
 
     def flush(self) -> None:
         """Return when everything recorded so far is on disk."""
-        with self._io_lock:
-            self._write_pending()
-        self._raise_failure()
+        self._writer.flush()
 
     def close(self) -> None:
         """Write what is left and release the file. Steps still open are marked interrupted."""
@@ -166,14 +151,12 @@ class Recorder:
                 return
             self._is_closed = True
         scope.unregister(self)
-        self._stop.set()
-        self._wake.set()
-        self._thread.join()
-        with self._io_lock:
-            self._write_pending()
+        self._writer.stop()
+        try:
+            self._writer.check()
             self._store.close_interrupted()
+        finally:
             self._store.close()
-        self._raise_failure()
 
     def abandon(self) -> None:
         """Give up without touching the file: it belongs to the process this one was forked from."""
@@ -216,8 +199,7 @@ class Recorder:
                 None if source is None else source.number, time.time_ns(), note,
             ))  # fmt: skip
             pending = len(self._batch.variables)
-        if pending >= _WAKE_AT_ROWS:
-            self._press(pending)
+        self._writer.press(pending)
         return handle
 
     def resolve(self, handle: Handle[Any]) -> int:
@@ -266,7 +248,7 @@ class Recorder:
         with self._lock:
             if self._is_closed:
                 return
-            self._raise_failure()
+            self._writer.check()
             end = self._next
             self._next = end + 1
             del self._steps[step.number]
@@ -286,46 +268,29 @@ class Recorder:
         """Raise unless things can be recorded."""
         if self._is_closed:
             raise RuntimeError(f"the recording to {str(self.path)!r} is closed")
-        if self._failure is not None:
-            self._raise_failure()
+        self._writer.check()
 
     # Inside ---------------------------------------------------------------------------------
 
     def _encode(self, value: object, role: str) -> tuple[str, str | bytes]:
         return encode(value if self.redact is None else redact_value(value, self.redact), role)
 
+    def _meta_json(self, key: str, value: Any) -> str:
+        if key in ("schema", "run", "sessions"):
+            raise ValueError(f"expected a metadata key of your own; {key!r} is taken")
+        text = to_json({key: value}, f"metadata {key!r}", self.redact)
+        assert text is not None
+        return json.dumps(json.loads(text)[key])
+
     def _load(self, number: int) -> Handle[Any]:
         self.flush()
-        with self._io_lock:
-            found = self._store.load(number)
+        found = self._store.load(number)
         if found is None:
             raise ValueError(f"expected a variable of {self.path}; there is no var-{number}")
         value, kind, name, item, item_version = found
         return Handle(
             value, kind=kind, name=name, item=item, version=item_version, run=self.id, number=number
         )
-
-    def _press(self, pending: int) -> None:
-        """Wake the writer; when it falls far behind, help it, so that memory stays bounded."""
-        self._wake.set()
-        if pending >= _WAIT_AT_ROWS:
-            self.flush()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            self._wake.wait(_FLUSH_EVERY_S)
-            self._wake.clear()
-            with self._io_lock:
-                self._write_pending()
-
-    def _write_pending(self) -> None:
-        batch = self._take()
-        if not len(batch):
-            return
-        try:
-            self._store.write(batch)
-        except Exception as error:  # the border of the writer thread: told to the next caller
-            self._failure = error
 
     def _take(self) -> Batch:
         """Cut the queue here: all rows so far, and a placeholder for every step still running."""
@@ -336,13 +301,6 @@ class Recorder:
                     batch.operations.append(step.row(None))
                     self._placed.add(number)
         return batch
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise UserError(
-                f"{self.path}: writing the trace failed: {self._failure}; what was written before "
-                "is intact; free the disk and resume"
-            ) from self._failure
 
 
 def _versions() -> dict[str, str]:

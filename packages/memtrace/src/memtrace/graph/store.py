@@ -155,11 +155,12 @@ class Store:
 
     def close_interrupted(self) -> int:
         """Mark operations that never finished as failed; returns how many there were."""
-        cursor = self._connection.execute(
-            "UPDATE operations SET error_type = ?, error_message = ?"
-            " WHERE finished_ns IS NULL AND error_type IS NULL",
-            (INTERRUPTED, "the recording stopped before the operation finished"),
-        )
+        with schema.readable(self.path):
+            cursor = self._connection.execute(
+                "UPDATE operations SET error_type = ?, error_message = ?"
+                " WHERE finished_ns IS NULL AND error_type IS NULL",
+                (INTERRUPTED, "the recording stopped before the operation finished"),
+            )
         return cursor.rowcount
 
     def write(self, batch: Batch) -> None:
