@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from lmcommon.data.summary import describe
     from lmcommon.data.generated import (
         Fact,
         facts_of,
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
         generate_conversations,
     )
     from lmcommon.data.registry import DATASETS, load, load_conversations, load_prompts
+    from lmcommon.data.summary import describe
     from lmcommon.data.types import Conversation, Question, RubricPrompt, Session, Turn
 
 __all__ = [

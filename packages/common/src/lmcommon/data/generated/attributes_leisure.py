@@ -70,8 +70,8 @@ LEISURE: tuple[Attribute, ...] = (
         start=("I bought {a_value}{when}.", "The {value} that I ordered came{when}."),
         deletion=(
             Deletion("I returned it{when}, so there is no {value} here any more.", "returned it"),
-            Deletion("I lent it to my aunt for good. No {value} in my house now.",
-                     "lent it to my aunt"),
+            Deletion("My aunt needed one, so I gave it away. No {value} in my house now.",
+                     "gave it away"),
         ),
         other=("{other} bought {a_value} on a whim.",),
         now="What did {person} buy?",
