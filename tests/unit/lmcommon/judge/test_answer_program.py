@@ -45,6 +45,10 @@ RIGHT = [
     ("never", "She never smoked"),
     ("not to go", "she decided not to go"),
     ("北京", "我住在北京"),
+    ("6 days. 7 days (with the last day) is also acceptable.", "It took 7 days"),
+    ("8 meals", "a total of 8 lunch meals"),
+    ("11 days", "Answer: 11"),
+    ("You switched to tea", "The user switched to tea"),
 ]
 WRONG = [
     ("Lisbon", "I don't know", "abstains"),
@@ -68,6 +72,9 @@ WRONG = [
     ("No", "Yes, but rarely", "says yes"),
     ("Lisbon", "", "does not give"),
     ("vitamin A", "vitamin C", "does not give"),
+    ("8 meals", "8 or 9 meals", "does not give"),
+    ("8 meals", "8 not meals", "does not give"),
+    ("8 meals", "8 dogs", "does not give"),
 ]
 
 

@@ -14,22 +14,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lmcommon.judge.answer_match import (
+    find_item,
+    find_polarity,
+    gold_items,
+    opening_polarity,
+)
 from lmcommon.judge.answer_tokens import AnswerToken, answer_tokens
 from lmcommon.judge.base import AnswerItem
-from lmcommon.judge.hedging import ALTERNATIVE, abstention, objection
+from lmcommon.judge.hedging import abstention
 from lmcommon.judge.types import Verdict
 
 __all__ = ["NormalizedAnswerJudge", "token_f1"]
 
-_YES = frozenset({"yes", "yeah", "yep", "yup", "correct", "true", "indeed", "absolutely"})
-_NO = frozenset({"no", "nope", "false", "incorrect"})
-_PRONOUNS = frozenset({"i", "you", "he", "she", "it", "they", "we", "this", "that", "there"})
-_LIGHT = frozenset({
-    "in", "on", "at", "to", "of", "for", "by", "from", "with", "about", "into", "and", "around",
-    "approximately",
-})  # fmt: skip
-_SEPARATOR = re.compile(r"[,;/&\n]")
 _PARENTHESES = re.compile(r"\([^()]*\)")
+_ALSO = re.compile(r"^(.+?)[.;,]\s+(\S.*?)\s+(?:is|are|would be) (?:also )?acceptable\.?\s*$", re.S)
 
 
 class NormalizedAnswerJudge:
@@ -37,7 +36,8 @@ class NormalizedAnswerJudge:
 
     Rules, in order: no gold answer -> the prediction must abstain; a prediction that abstains is
     wrong; a yes/no gold compares polarity; a gold list must be given item by item, in any order;
-    an item is given when its tokens occur in a row (prepositions and articles aside), or, for an
+    an item is given when its tokens occur in a row (articles, prepositions, "is" and personal
+    pronouns aside; one word may stand between two of them, as in "8 lunch meals"), or, for an
     item of more than `long_item` tokens, when all its numbers and dates and a share of at least
     `recall` of its tokens occur.
 
@@ -60,7 +60,7 @@ class NormalizedAnswerJudge:
     def identity(self) -> Mapping[str, Any]:
         """The rules' version and the three numbers."""
         return {
-            "kind": "normalized_answer", "version": 1, "long_item": self.long_item,
+            "kind": "normalized_answer", "version": 2, "long_item": self.long_item,
             "recall": self.recall, "max_tokens": self.max_tokens,
         }  # fmt: skip
 
@@ -76,10 +76,6 @@ class NormalizedAnswerJudge:
                 abstains is not None, [abstains] if abstains else [],
                 "abstains" if abstains else "answers a question that has no answer",
             )  # fmt: skip
-        bare = _PARENTHESES.sub(lambda match: ";" * len(match.group()), item.gold)
-        gold = answer_tokens(bare) or answer_tokens(item.gold)
-        if not gold:
-            return Verdict.unscored("the gold answer has no words", source="program")
         if abstains and abstention(item.gold) is None:
             return _program(False, [abstains], "abstains")
         tokens = answer_tokens(text)
@@ -89,11 +85,19 @@ class NormalizedAnswerJudge:
                 "containment says nothing",
                 source="program",
             )
-        polarity = _polarity(gold, item.gold)
-        if polarity is not None:
-            return _compare_polarity(polarity, tokens, text)
+        found = [self._compare(gold, tokens, text) for gold in _alternatives(item.gold)]
+        return next((verdict for verdict in found if verdict.satisfied), found[0])
+
+    def _compare(self, gold_text: str, tokens: list[AnswerToken], text: str) -> Verdict:
+        bare = _PARENTHESES.sub(lambda match: ";" * len(match.group()), gold_text)
+        gold = answer_tokens(bare) or answer_tokens(gold_text)
+        if not gold:
+            return Verdict.unscored("the gold answer has no words", source="program")
+        wanted = opening_polarity(gold, gold_text)
+        if wanted is not None:
+            return _compare_polarity(wanted, tokens, text)
         offers = any(token.key == "or" for token in gold)
-        return self._compare_items(_gold_items(gold, bare), tokens, text, offers=offers)
+        return self._compare_items(gold_items(gold, bare), tokens, text, offers=offers)
 
     def _compare_items(
         self, items: list[list[AnswerToken]], tokens: list[AnswerToken], text: str, *, offers: bool
@@ -105,7 +109,7 @@ class NormalizedAnswerJudge:
             if len(gold) > self.long_item:
                 found, share, problem = self._long(gold, tokens)
             else:
-                found, share, problem = _short(gold, tokens, text, offers=offers)
+                found, share, problem = find_item(gold, tokens, text, offers=offers)
             if problem:
                 return _program(False, found, problem)
             spans += found
@@ -137,71 +141,17 @@ def token_f1(prediction: str, gold: str) -> float:
     return 2 * common / (left.total() + right.total())
 
 
-def _short(
-    gold: list[AnswerToken], tokens: list[AnswerToken], text: str, *, offers: bool
-) -> tuple[list[tuple[int, int]], float, str]:
-    """Look for `gold` as consecutive tokens: spans, share of tokens found, problem or ''."""
-    needed = [token for token in gold if token.key not in _LIGHT]
-    kept = [index for index, token in enumerate(tokens) if token.key not in _LIGHT]
-    if not needed:
-        needed, kept = gold, list(range(len(tokens)))
-    shown = " ".join(part for token in needed for part in token.parts)
-    refused: tuple[list[tuple[int, int]], str] | None = None
-    for at in range(len(kept) - len(needed) + 1):
-        window = kept[at : at + len(needed)]
-        if not all(tokens[i].matches(g) for i, g in zip(window, needed, strict=True)):
-            continue
-        span = (tokens[window[0]].span[0], tokens[window[-1]].span[1])
-        problem = objection(tokens, window[0], window[-1] + 1, text)
-        if problem is None or (offers and problem == ALTERNATIVE):
-            return [span], 1.0, ""
-        refused = ([span], f"{shown!r} is {problem}")
-    if refused is not None:
-        return refused[0], 0.0, refused[1]
-    return [], 0.0, f"does not give {shown!r}"
-
-
-def _gold_items(gold: list[AnswerToken], text: str) -> list[list[AnswerToken]]:
-    """The items of a gold list; a plain answer is a list of one."""
-    items: list[list[AnswerToken]] = [[]]
-    for index, token in enumerate(gold):
-        gap = text[gold[index - 1].span[1] : token.span[0]] if index else ""
-        if (_SEPARATOR.search(gap) or token.key == "and") and items[-1]:
-            items.append([])
-        if token.key != "and":
-            items[-1].append(token)
-    return [item for item in items if item] or [gold]
-
-
-def _polarity(tokens: list[AnswerToken], text: str) -> bool | None:
-    """True for yes, False for no, None when the text opens with neither."""
-    if not tokens:
-        return None
-    first = tokens[0]
-    if first.key in _YES and _stands_alone(tokens, text):
-        return True
-    if first.key in _NO and _stands_alone(tokens, text):
-        return False
-    return None
-
-
-def _stands_alone(tokens: list[AnswerToken], text: str) -> bool:
-    """Whether the first token is a reply of its own ("No, she ...") and not part of a phrase."""
-    if len(tokens) == 1 or tokens[1].key in _PRONOUNS:
-        return True
-    return bool(text[tokens[0].span[1] : tokens[1].span[0]].strip(" '\"*"))
+def _alternatives(gold: str) -> list[str]:
+    """The gold answers in a text such as "6 days. 7 days is also acceptable."."""
+    match = _ALSO.match(gold)
+    return [match.group(1), match.group(2)] if match else [gold]
 
 
 def _compare_polarity(gold: bool, tokens: list[AnswerToken], text: str) -> Verdict:
-    opening = _polarity(tokens, text)
-    if opening is not None:
-        said, spans = opening, [tokens[0].span]
-    else:
-        said_yes = [token.span for token in tokens if token.key in ("yes", "yeah", "yep")]
-        said_no = [tokens[-1].span] if tokens and tokens[-1].key == "no" else []
-        if bool(said_yes) == bool(said_no):
-            return Verdict.unscored("the prediction says neither yes nor no", source="program")
-        said, spans = bool(said_yes), said_yes or said_no
+    found = find_polarity(tokens, text)
+    if found is None:
+        return Verdict.unscored("the prediction says neither yes nor no", source="program")
+    said, spans = found
     return _program(said == gold, spans, f"says {'yes' if said else 'no'}")
 
 

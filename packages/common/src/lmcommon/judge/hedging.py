@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from lmcommon.judge.answer_tokens import AnswerToken
 
-__all__ = ["ALTERNATIVE", "abstention", "objection"]
+__all__ = ["ALTERNATIVE", "abstention", "is_negation", "objection"]
 
 _CANNOT = r"(?:can(?:no|['’])?t|can not|could ?n['’]?o?t|could not|unable to|not able to)"
 _DID_NOT = r"(?:do|does|did|is|was|were|are|has|have|had)(?: not|n['’]?t)"
@@ -60,10 +60,15 @@ def abstention(text: str) -> tuple[int, int] | None:
     return match.span()
 
 
+def is_negation(key: str) -> bool:
+    """Whether a token denies what follows it."""
+    return key in _NEGATIONS
+
+
 def objection(tokens: Sequence[AnswerToken], start: int, end: int, text: str) -> str | None:
     """Why `tokens[start:end]`, though the right words, are not given as the answer; else None."""
     before = _clause_before(tokens, start, text)
-    if any(token in _NEGATIONS for token in before):
+    if any(is_negation(key) for key in before):
         return "denied"
     if any(pair in _PAIRS for pair in pairwise(before)):
         return "denied"
