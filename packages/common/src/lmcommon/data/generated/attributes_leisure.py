@@ -19,8 +19,8 @@ LEISURE: tuple[Attribute, ...] = (
                "{when}."),
         correction=("People mix this up. The animal I have is {a_value}, not {a_old}.",),
         deletion=(
-            Deletion("Sad news, I had to give it away. There is no {value} at home any more.",
-                     "give it away"),
+            Deletion("Sad news, I gave it away. There is no {value} at home any more.",
+                     "gave it away"),
             Deletion("My brother took it in{when}, so no {value} for me these days.",
                      "brother took it in"),
         ),

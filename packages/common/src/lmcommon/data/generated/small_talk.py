@@ -24,9 +24,18 @@ OUTSIDERS = (
     "Mireille", "Nestor", "Otis", "Petra", "Rufus", "Saskia", "Tibor", "Ursula", "Wanja",
 )  # fmt: skip
 
-KIN = ("cousin", "uncle", "colleague", "old schoolmate", "dance partner", "godfather", "niece")
+KIN = ("cousin", "colleague", "old schoolmate", "dance partner", "classmate", "pen friend")
 
-RELATIONS = ("flatmate", "boss", "neighbour", "coach", "sister", "landlord", "mentor", "tutor")
+RELATIONS = (
+    "flatmate",
+    "boss",
+    "neighbour",
+    "coach",
+    "yoga teacher",
+    "landlord",
+    "mentor",
+    "tutor",
+)
 
 GREETINGS = (
     ("Hey {other}! Good to see you.", "Hi {me}! It has been a while. How are you?"),
@@ -40,7 +49,7 @@ GREETINGS = (
 PREFACES = (
     "", "", "", "Guess what? ", "Big news. ", "By the way, listen to this. ",
     "Oh, before I forget. ", "I have not told you yet. ", "So, an update from me. ",
-    "You will like this. ",
+    "Here is something. ",
 )  # fmt: skip
 
 REACTIONS = (
@@ -48,7 +57,7 @@ REACTIONS = (
     "Ha, that is so you.", "I see. How do you feel about it?", "Wow, things move fast with you.",
     "Noted. Tell me more another time.", "I will remember that.", "Interesting, I had no idea.",
     "Well, that makes sense.", "Okay, got it.", "You are full of surprises.",
-    "That suits you, I think.", "Right, I will keep it in mind.",
+    "I am glad that you told me.", "Right, I will keep it in mind.",
 )  # fmt: skip
 
 REPLIES = (
