@@ -99,11 +99,14 @@ class OpenAIEmbedder:
                 model=self._model, input=texts, encoding_format="float", **options
             )
         except openai.OpenAIError as error:
+            problem = f"{type(error).__name__}: {error}"
+            if key := os.environ.get(self._key_env):
+                problem = problem.replace(key, "***")  # some servers repeat what they were sent
             raise UserError(
                 f"embeddings from {self._base_url or 'OpenAI'} with the model {self._model!r} "
-                f"failed ({type(error).__name__}: {error}); check the endpoint, the model's name "
-                f"and the key in {self._key_env}"
-            ) from error
+                f"failed ({problem}); check the endpoint, the model's name and the key in "
+                f"{self._key_env}"
+            ) from None
         found = sorted(reply.data, key=lambda item: item.index)
         if [item.index for item in found] != list(range(len(texts))):
             raise UserError(
