@@ -70,6 +70,7 @@ def test_an_operation_reads_back_with_everything_it_had(run: memtrace.Recorder) 
             "extract", "extraction", "ok", None,
         )  # fmt: skip
         assert found.inputs == {"turn": (turn.id,), "known": (old[0].id, old[1].id)}
+        assert list(found.inputs) == ["turn", "known"]
         assert found.outputs == {"facts": (facts[0].id, facts[1].id)}
         assert found.parameters == {"top_k": 2, "used": 1}
         assert found.metadata == {"note": "n"}
@@ -295,6 +296,14 @@ def test_threads_record_into_the_open_run_with_the_parent_given(run: memtrace.Re
         expected |= {f"inner-{n}": f"work-{n}" for n in range(200)}
         assert parents == {"parent": None, **expected}
         assert sorted(trace.value(v.id) for v in trace.variables(role="out")) == list(range(200))
+
+
+def test_threads_may_add_to_one_step(run: memtrace.Recorder) -> None:
+    with memtrace.step("gather") as op, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: op.input("part", number), range(300)))
+    with reopened(run) as trace:
+        found = only(trace.operations())
+        assert sorted(trace.value(part) for part in found.inputs["part"]) == list(range(300))
 
 
 def test_a_thread_without_parent_records_a_step_at_the_top(run: memtrace.Recorder) -> None:

@@ -225,23 +225,23 @@ class Recorder:
             )
         return handle.number
 
-    def open_step(self, step: Step, inputs: Sequence[tuple[str, int, int]]) -> int:
-        """Number a step that starts, with its inputs as (role, position, variable number)."""
+    def open_step(self, step: Step, inputs: Sequence[tuple[int, str, int]]) -> int:
+        """Number a step that starts, with its inputs as (place, role, variable number)."""
         with self._lock:
             self.check_open()
             number = self._next
             self._next = number + 1
             self._steps[number] = step
             self._batch.inputs.extend(
-                InputRow(number, role, position, variable) for role, position, variable in inputs
+                InputRow(number, place, role, variable) for place, role, variable in inputs
             )
         return number
 
-    def link(self, step: Step, role: str, position: int, variable: int) -> None:
+    def link(self, step: Step, place: int, role: str, variable: int) -> None:
         """Queue an input edge of a running step."""
         with self._lock:
             self.check_open()
-            self._batch.inputs.append(InputRow(step.number, role, position, variable))
+            self._batch.inputs.append(InputRow(step.number, place, role, variable))
 
     def close_step(self, step: Step) -> None:
         """Queue a finished step. After the recording has closed it stays marked interrupted."""

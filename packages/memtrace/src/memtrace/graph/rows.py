@@ -24,8 +24,7 @@ OPERATIONS = (
     " error_message, started_ns, finished_ns, metadata FROM operations"
 )
 INPUTS = (
-    "SELECT operation, role, variable FROM inputs WHERE operation IN ({})"
-    " ORDER BY operation, role, position"
+    "SELECT operation, role, variable FROM inputs WHERE operation IN ({}) ORDER BY operation, place"
 )
 OUTPUTS = (
     "SELECT producer, role, number FROM variables WHERE producer IN ({}) ORDER BY producer, number"

@@ -66,10 +66,10 @@ CREATE TABLE operations (
 );
 CREATE TABLE inputs (
     operation INTEGER NOT NULL,
+    place INTEGER NOT NULL,        -- order in which the inputs were given, over all roles
     role TEXT NOT NULL,
-    position INTEGER NOT NULL,
     variable INTEGER NOT NULL,
-    PRIMARY KEY (operation, role, position)
+    PRIMARY KEY (operation, place)
 ) WITHOUT ROWID;
 INSERT INTO meta VALUES ('schema', '{SCHEMA_VERSION}');
 COMMIT;

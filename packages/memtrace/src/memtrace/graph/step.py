@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextvars import Token
 from dataclasses import asdict, is_dataclass
+from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,9 +37,9 @@ class Step:
     """
 
     __slots__ = (
-        "_error", "_inputs", "_kind", "_metadata", "_metadata_json", "_models", "_name",
-        "_parameters", "_parameters_json", "_parent", "_positions", "_prompt", "_recorder", "_seen",
-        "_started", "_started_ns", "_token", "_usage", "_usage_json", "first_output", "number",
+        "_error", "_input_places", "_inputs", "_kind", "_metadata", "_metadata_json", "_models",
+        "_name", "_parameters", "_parameters_json", "_parent", "_positions", "_prompt",
+        "_recorder", "_seen", "_started", "_started_ns", "_token", "_usage", "_usage_json", "first_output", "number",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +60,7 @@ class Step:
         self._usage: dict[str, Any] = {}
         self._usage_json: str | None = None
         self._positions: dict[str, int] = {}
+        self._input_places = count()  # threads may add inputs to one step: next() is atomic
         self._seen: set[int] = set()
         self.number = 0
         self.first_output: int | None = None
@@ -116,8 +118,8 @@ class Step:
         """
         if self._recorder is None:
             return
-        for name, position, number in self._edges(role, value):
-            self._recorder.link(self, name, position, number)
+        for place, _, number in self._edges(role, value):
+            self._recorder.link(self, place, role, number)
 
     def output(
         self, role: str, value: Any, *, kind: str | None = None, name: str | None = None,
@@ -148,7 +150,7 @@ class Step:
             self._link_source(role, value)
         return self._recorder.add(
             plain, kind=label, name=name or (value.name if is_copy else None), item=item,
-            metadata=metadata, step=self, role=role, position=self._place("out:" + role),
+            metadata=metadata, step=self, role=role, position=self._place(role),
             source=value if is_copy else None,
         )  # fmt: skip
 
@@ -183,7 +185,7 @@ class Step:
             self.input("deleted", live)
         return self._recorder.add(
             None, kind="deletion", item=item, metadata=metadata, step=self, role="deleted",
-            position=self._place("out:deleted"), is_deletion=True,
+            position=self._place("deleted"), is_deletion=True,
         )  # fmt: skip
 
     def no_op(self, reason: str = "") -> Handle[str]:
@@ -204,11 +206,11 @@ class Step:
         if model and model not in self._models:
             self._models.append(model)
         counts = asdict(usage) if is_dataclass(usage) and not isinstance(usage, type) else usage
-        for key, count in {**(counts or {}), "latency_ms": latency_ms}.items():
-            if isinstance(count, (int, float)):
-                self._usage[key] = self._usage.get(key, 0) + count
-            elif count is not None:
-                self._usage[key] = count
+        for key, amount in {**(counts or {}), "latency_ms": latency_ms}.items():
+            if isinstance(amount, (int, float)):
+                self._usage[key] = self._usage.get(key, 0) + amount
+            elif amount is not None:
+                self._usage[key] = amount
         self._usage_json = self._json("usage", self._usage)
 
     def parameter(self, key: str, value: Any) -> None:
@@ -243,7 +245,7 @@ class Step:
 
     # Inside ---------------------------------------------------------------------------------
 
-    def _edges(self, role: str, value: Any) -> list[tuple[str, int, int]]:
+    def _edges(self, role: str, value: Any) -> list[tuple[int, str, int]]:
         """The input edges that a value given for a role stands for."""
         assert self._recorder is not None
         if isinstance(value, (list, tuple)):
@@ -263,7 +265,7 @@ class Step:
                 "step; declare inputs first, or open a nested step"
             )
         self._seen.add(number)
-        return [(role, self._place("in:" + role), number)]
+        return [(next(self._input_places), role, number)]
 
     def _json(self, what: str, value: Mapping[str, Any]) -> str | None:
         redact = None if self._recorder is None else self._recorder.redact
@@ -277,7 +279,8 @@ class Step:
         if self._recorder.resolve(source) not in self._seen:
             self.input(role, source)
 
-    def _place(self, key: str) -> int:
-        position = self._positions.get(key, 0)
-        self._positions[key] = position + 1
+    def _place(self, role: str) -> int:
+        """The next free position among the outputs of a role."""
+        position = self._positions.get(role, 0)
+        self._positions[role] = position + 1
         return position

@@ -68,8 +68,8 @@ class InputRow(NamedTuple):
     """An edge from a variable to an operation."""
 
     operation: int
+    place: int
     role: str
-    position: int
     variable: int
 
 
@@ -171,7 +171,7 @@ class Store:
         try:
             self._write_variables(batch.variables, digests)
             run(f"INSERT OR REPLACE INTO operations VALUES ({_marks(13)})", batch.operations)
-            run("INSERT OR IGNORE INTO inputs VALUES (?,?,?,?)", batch.inputs)
+            run("INSERT INTO inputs VALUES (?,?,?,?)", batch.inputs)
             run("INSERT OR REPLACE INTO meta VALUES (?,?)", batch.meta.items())
         except BaseException:
             self._connection.execute("ROLLBACK")
