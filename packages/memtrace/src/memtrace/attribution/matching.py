@@ -41,11 +41,11 @@ _NUMBERS = {word: str(value) for value, word in enumerate(_ONES.split())}
 _NUMBERS |= {word: str(10 * value) for value, word in enumerate(_TENS.split(), 2)}
 _WORD = re.compile(r"\d{4}-\d{2}(?:-\d{2})?|\d+(?:[.,:]\d+)*|[^\W\d_]+", re.UNICODE)
 _ARTICLES = frozenset({"a", "an", "the"})
-_COMMON = """a about after all also am an and any are as at be been before but by can could did do doe
-doing for from get got had has have he her here hers him his how i if in into is it its just like me
-more my no not now of oh on or our out she so some than that the their them then there they this to
-too up us very was we were what when where which who whom whose why will with would yeah yes you
-your"""
+_COMMON = """a about after all also am an and any are as at be been before but by can could did
+do doe doing for from get got had has have he her here hers him his how i if in into
+is it its just like me more my no not now of oh on or our out she so some than that
+the their them then there they this to too up us very was we were what when where
+which who whom whose why will with would yeah yes you your"""
 _STOP_WORDS = frozenset(_COMMON.split())
 
 

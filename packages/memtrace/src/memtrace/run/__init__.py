@@ -1,0 +1,1 @@
+"""Verbs: `memtrace-trace` and `memtrace-demo`."""

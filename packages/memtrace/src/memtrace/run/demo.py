@@ -1,0 +1,76 @@
+"""`memtrace-demo`: three memory systems on one conversation, and one wrong answer explained."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import memtrace
+from lmcommon.app import Run, entrypoint
+from lmcommon.errors import UserError
+from lmcommon.judge import NormalizedAnswerJudge
+from memtrace.run.pipeline import attribute_failures, check_conversations, record_episodes
+from memtrace.run.reporting import worked_example, write_reports
+from memtrace.run.tables import headline
+from memtrace.run.trace import GROUPS
+from memtrace.show.terminal import explain
+
+__all__ = ["DemoConfig", "demo", "main"]
+
+
+@dataclass(kw_only=True)
+class DemoConfig:
+    """Which model, conversation and systems."""
+
+    llm: Any = None
+    data: Any = None
+    systems: dict[str, Any] = field(default_factory=dict)
+    """Memory systems by name; each an option of the group `memory`."""
+    batch_size: int = 32
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.systems:
+            raise UserError("systems: expected at least one memory system; got none")
+
+
+def demo(cfg: DemoConfig, run: Run) -> dict[str, Any]:
+    """Ask several memory systems the same questions, with a real model, and explain failures."""
+    started = time.perf_counter()
+    conversations = check_conversations(cfg.data.build(), type(cfg.data).__name__)
+    model = cfg.llm.build()
+    model.check()
+    try:
+        systems = {name: config.build(model) for name, config in cfg.systems.items()}
+        results = record_episodes(
+            run, conversations, systems, NormalizedAnswerJudge(), batch_size=cfg.batch_size
+        )
+    finally:
+        model.close()
+    attribute_failures(run, results)
+    turns = sum(len(conversation.turns) for conversation in conversations)
+    facts = {
+        "model": model.name, "seed": str(cfg.seed),
+        "data": f"{conversations[0].source}, {turns} turns",
+    }  # fmt: skip
+    html = write_reports(run, results, list(systems), facts, "Memory systems side by side")
+    example = worked_example(results)
+    if example is not None:
+        with memtrace.open(run.folder / "trace.db") as recorded:
+            run.console.print("\nOne wrong answer, explained:\n")
+            run.console.print(explain(example[1], recorded))
+    run.console.print(f"\nAll of them: {html}")
+    figures = headline(results)
+    spent = sum(results.seconds.values())
+    tokens = figures["prompt_tokens"] + figures["completion_tokens"]
+    return {
+        "model": model.name, **figures, "tokens_per_s": round(tokens / spent, 1) if spent else None,
+        "wall_s": round(time.perf_counter() - started, 1), "report": str(html),
+    }  # fmt: skip
+
+
+main = entrypoint("memtrace/demo", DemoConfig, demo, groups=GROUPS)
+
+if __name__ == "__main__":
+    main()

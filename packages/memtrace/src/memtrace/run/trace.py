@@ -1,0 +1,95 @@
+"""`memtrace-trace`: one memory system over a data set, traced, judged, failures attributed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from lmcommon.app import Run, entrypoint
+from lmcommon.data.config import DATA_SCHEMAS
+from lmcommon.embed.config import EMBED_SCHEMAS
+from lmcommon.errors import UserError
+from lmcommon.judge.base import AnswerJudge
+from lmcommon.llm.base import ChatModel
+from lmcommon.llm.config import LLM_SCHEMAS
+from memtrace.memory.config import MEMORY_SCHEMAS
+from memtrace.run.pipeline import attribute_failures, check_conversations, record_episodes
+from memtrace.run.reporting import worked_example, write_reports
+from memtrace.run.tables import headline
+from memtrace.show.terminal import explain
+
+__all__ = ["GROUPS", "TraceConfig", "main", "trace"]
+
+GROUPS = {
+    "llm": LLM_SCHEMAS, "data": DATA_SCHEMAS, "memory": MEMORY_SCHEMAS, "embed": EMBED_SCHEMAS,
+}  # fmt: skip
+_JUDGES = ("normalized", "llm")
+
+
+@dataclass(kw_only=True)
+class TraceConfig:
+    """Which model, data and memory system."""
+
+    llm: Any = None
+    """Answers the questions."""
+    data: Any = None
+    """Conversations with questions."""
+    memory: Any = None
+    """The memory system."""
+    judge: str = "normalized"
+    """normalized compares answers by program; llm asks a model."""
+    judge_llm: Any = None
+    """The model of judge=llm; null: the one that answers."""
+    batch_size: int = 32
+    """Questions answered together; a killed run loses at most one batch."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.judge not in _JUDGES:
+            raise UserError(f"judge: expected one of {', '.join(_JUDGES)}; got {self.judge!r}")
+        if self.batch_size < 1:
+            raise UserError(f"batch_size: expected at least 1; got {self.batch_size!r}")
+
+    def build_judge(self, model: ChatModel) -> AnswerJudge:
+        """The answer judge."""
+        from lmcommon.judge import LlmAnswerJudge, NormalizedAnswerJudge
+
+        if self.judge == "normalized":
+            return NormalizedAnswerJudge()
+        return LlmAnswerJudge(model if self.judge_llm is None else self.judge_llm.build())
+
+
+def trace(cfg: TraceConfig, run: Run) -> dict[str, Any]:
+    """Trace a memory system over conversations and say which operations lost the answers."""
+    started = time.perf_counter()
+    conversations = check_conversations(cfg.data.build(), type(cfg.data).__name__)
+    model = cfg.llm.build()
+    model.check()
+    try:
+        make = cfg.memory.build(model)
+        name = make("").name
+        results = record_episodes(
+            run, conversations, {name: make}, cfg.build_judge(model), batch_size=cfg.batch_size
+        )
+    finally:
+        model.close()
+    attribute_failures(run, results)
+    facts = {"model": model.name, "data": conversations[0].source, "seed": str(cfg.seed)}
+    html = write_reports(run, results, [name], facts, f"{name} on {conversations[0].source}")
+    example = worked_example(results)
+    if example is not None:
+        import memtrace
+
+        with memtrace.open(run.folder / "trace.db") as recorded:
+            run.console.print(explain(example[1], recorded))
+    return {
+        "system": name, "model": model.name, **headline(results),
+        "wall_s": round(time.perf_counter() - started, 1), "report": str(html),
+    }  # fmt: skip
+
+
+main = entrypoint("memtrace/trace", TraceConfig, trace, groups=GROUPS)
+
+if __name__ == "__main__":
+    main()
