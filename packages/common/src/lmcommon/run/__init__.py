@@ -1,0 +1,1 @@
+"""The verbs of lmcommon: commands that need neither memtrace nor rtt."""
