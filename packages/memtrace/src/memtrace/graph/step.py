@@ -39,7 +39,8 @@ class Step:
     __slots__ = (
         "_error", "_input_places", "_inputs", "_kind", "_metadata", "_metadata_json", "_models",
         "_name", "_parameters", "_parameters_json", "_parent", "_positions", "_prompt",
-        "_recorder", "_seen", "_started", "_started_ns", "_token", "_usage", "_usage_json", "first_output", "number",
+        "_recorder", "_seen", "_started", "_started_ns", "_token", "_usage", "_usage_json",
+        "first_output", "number",
     )  # fmt: skip
 
     def __init__(
