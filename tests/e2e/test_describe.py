@@ -33,7 +33,7 @@ def test_generated_conversations_are_counted(tmp_path: Path) -> None:
 
 def test_a_malformed_row_is_named_and_nothing_is_left(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text(
-        '{"key": 1, "prompt": "a", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}\n'
+        '{"key": 1, "prompt": "a", "instruction_id_list": [], "kwargs": []}\n'
         '{"key": 2, "prompt": 7, "instruction_id_list": [], "kwargs": []}\n',
         encoding="utf-8",
     )

@@ -1,7 +1,7 @@
 """`lmcommon-describe`: what does a data set hold, and what is wrong with it?
 
-In: one option of the group `data`. Out: counts, kinds and warnings as a table, `rows.jsonl` with one
-line a conversation or prompt, and the counts as headline figures.
+In: one option of the group `data`. Out: counts, kinds and warnings as a table, `rows.jsonl` with
+one line a conversation or prompt, and the counts as headline figures.
 """
 
 from __future__ import annotations
