@@ -1,0 +1,110 @@
+"""A tiny policy: an ordinary `transformers` causal model with a word-level tokenizer.
+
+In: the words it must know and a seed. Out: model and tokenizer, about 0.3 million parameters at
+the default size, trained from scratch in seconds on one core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from lmcommon.errors import UserError
+from lmcommon.rng import seed_for
+
+__all__ = ["Policy", "TinyPolicy", "word_tokenizer"]
+
+_SPECIAL = {
+    "pad_token": "<pad>",
+    "bos_token": "<bos>",
+    "eos_token": "<eos>",
+    "unk_token": "<unk>",
+}
+
+
+@dataclass(slots=True)
+class Policy:
+    """A causal model and its tokenizer."""
+
+    model: Any
+    """A `transformers.PreTrainedModel` with a language-model head."""
+    tokenizer: Any
+
+    @property
+    def parameters(self) -> int:
+        """Number of trainable numbers."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+
+@dataclass(kw_only=True)
+class TinyPolicy:
+    """Settings of the tiny policy; `build` makes it."""
+
+    hidden: int = 96
+    """Model width, a multiple of `heads`."""
+    layers: int = 2
+    heads: int = 4
+    context: int = 64
+    """Longest prompt + response in tokens."""
+
+    def __post_init__(self) -> None:
+        if self.hidden % (2 * self.heads):
+            raise UserError(
+                f"policy.hidden: expected a multiple of 2 * policy.heads = {2 * self.heads}; "
+                f"got {self.hidden}"
+            )
+
+    def build(self, words: Sequence[str], *, seed: int) -> Policy:
+        """Make a policy with random weights that depend on nothing but the seed."""
+        from transformers import LlamaConfig, LlamaForCausalLM
+
+        tokenizer = word_tokenizer(words)
+        config = LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=self.hidden,
+            intermediate_size=3 * self.hidden,
+            num_hidden_layers=self.layers,
+            num_attention_heads=self.heads,
+            num_key_value_heads=self.heads,
+            max_position_embeddings=self.context,
+            tie_word_embeddings=True,
+            initializer_range=self.hidden**-0.5,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed_for(seed, "policy"))
+            model = LlamaForCausalLM(config)
+        return Policy(model, tokenizer)
+
+
+def word_tokenizer(words: Sequence[str]) -> Any:
+    """A tokenizer with one token a whitespace-separated word; it puts <bos> before a text.
+
+    Returns:
+        A `transformers.PreTrainedTokenizerFast` that pads on the left.
+    """
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import WhitespaceSplit
+    from tokenizers.processors import TemplateProcessing
+    from transformers import PreTrainedTokenizerFast
+
+    names = [*_SPECIAL.values(), *words]
+    core = Tokenizer(
+        WordLevel({name: index for index, name in enumerate(names)}, unk_token="<unk>")
+    )
+    core.pre_tokenizer = WhitespaceSplit()
+    core.post_processor = TemplateProcessing(
+        single="<bos> $A", special_tokens=[("<bos>", names.index("<bos>"))]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+        **_SPECIAL,
+    )

@@ -1,0 +1,32 @@
+"""Relevance: how much each token decides a criterion, one source behind one protocol.
+
+In: a criterion, its verdict and the rollout. Out: one number in [0, 1] a token.
+"""
+
+from typing import TYPE_CHECKING
+
+from lmcommon.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from rtt.relevance.offsets import spans_to_tokens
+    from rtt.relevance.sources import (
+        RandomRelevance,
+        RelevanceSource,
+        SpanRelevance,
+        UniformRelevance,
+    )
+
+__all__ = [
+    "RandomRelevance", "RelevanceSource", "SpanRelevance", "UniformRelevance", "spans_to_tokens",
+]  # fmt: skip
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "spans_to_tokens": "rtt.relevance.offsets",
+        **dict.fromkeys(
+            ("RandomRelevance", "RelevanceSource", "SpanRelevance", "UniformRelevance"),
+            "rtt.relevance.sources",
+        ),
+    },
+)

@@ -1,0 +1,1 @@
+"""Verbs of rtt: `python -m rtt.run.train`, `python -m rtt.run.demo`."""

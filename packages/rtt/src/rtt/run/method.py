@@ -1,0 +1,157 @@
+"""One training run in one folder: start or resume, train, evaluate, write everything down.
+
+In: a `Job`. Out: a `Result`; the folder holds `metrics.jsonl` (one row a step), `checkpoint.pt`
+and `result.json`. A job whose result exists is not run again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lmcommon.runlog import Run, write_atomic
+from rtt.policy.tiny import Policy, TinyPolicy
+from rtt.policy.warm import WarmStart
+from rtt.tasks.words import WordsTask
+from rtt.train.advantage import Credit
+from rtt.train.trainer import LocalTrainer, TrainSettings
+
+__all__ = ["Job", "Result", "curve", "keep_rows", "make_base", "run_job", "steps_to"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Everything one run depends on; picklable, so that a worker process can take it."""
+
+    seed: int
+    task: WordsTask
+    policy: TinyPolicy
+    warm_start: WarmStart
+    credit: Credit
+    train: TrainSettings
+    folder: Path
+    base: Path | None = None
+    """Weights of a shared warm start; None: make it."""
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What one run came to. Rates are on held-out prompts, sampled at temperature 1."""
+
+    label: str
+    seed: int
+    steps: int
+    base_all_satisfied: float
+    all_satisfied: float
+    """After the last step, with four times the usual samples."""
+    per_prompt: tuple[float, ...]
+    """The same by held-out prompt, in one order for all runs."""
+    late_all_satisfied: float
+    """Mean of the last four evaluations."""
+    satisfied_rate: float
+    unscored: int
+    cpu_s: float
+    """Processor seconds of training and evaluation in this process, without the warm start."""
+    tokens_per_s: float
+
+
+def run_job(
+    job: Job, *, progress: Callable[..., Iterable[int]] | None = None, run: Run | None = None
+) -> Result:
+    """Run a job, or go on where a killed process left it.
+
+    Args:
+        job: What to run.
+        progress: Wraps the steps, as `Run.progress` does.
+        run: Where to record; None: a run of its own in `job.folder`.
+    """
+    done = job.folder / "result.json"
+    if done.exists():
+        return _read_result(done)
+    torch.set_num_threads(job.threads)
+    run = run or Run(job.folder, seed=job.seed)
+    checkpoint = job.folder / "checkpoint.pt"
+    trainer = _trainer(job, checkpoint)
+    keep_rows(run, trainer.step)
+    before = time.process_time()
+    steps = trainer.run(record=run.metrics, checkpoint=checkpoint)
+    if progress is not None:
+        steps = progress(steps, job.credit.label, job.train.steps - trainer.step)
+    for _ in steps:
+        pass
+    final = trainer.evaluate(samples=4 * job.train.eval_samples)
+    rows = run.read("metrics")
+    points = curve(rows)
+    speeds = sorted(row["tokens_per_s"] for row in rows if "tokens_per_s" in row)
+    result = Result(
+        label=job.credit.label,
+        seed=job.seed,
+        steps=trainer.step,
+        base_all_satisfied=points[0][1],
+        all_satisfied=final.all_satisfied,
+        per_prompt=final.per_prompt,
+        late_all_satisfied=_late(points),
+        satisfied_rate=final.satisfied_rate,
+        unscored=int(sum(row.get("unscored", 0) for row in rows)) + final.unscored,
+        cpu_s=time.process_time() - before,
+        tokens_per_s=speeds[len(speeds) // 2] if speeds else 0.0,
+    )
+    write_atomic(done, json.dumps(asdict(result)) + "\n")
+    return result
+
+
+def make_base(job: Job) -> Policy:
+    """The policy that a job starts from: shared weights if given, else its own warm start."""
+    policy = job.policy.build(job.task.tokens, seed=job.seed)
+    if job.base is not None:
+        policy.model.load_state_dict(torch.load(job.base, weights_only=True))
+    else:
+        job.warm_start.run(policy, job.task, seed=job.seed)
+    return policy
+
+
+def curve(rows: list[dict[str, Any]]) -> list[tuple[int, float]]:
+    """(step, held-out all-satisfied rate) of the evaluations among rows of metrics."""
+    return [(row["step"], row["heldout_all_satisfied"]) for row in rows if "heldout_by_kind" in row]
+
+
+def steps_to(points: list[tuple[int, float]], threshold: float) -> int | None:
+    """First evaluated step at or above a threshold; None if it was never reached."""
+    return next((step for step, value in points if value >= threshold), None)
+
+
+def keep_rows(run: Run, step: int) -> None:
+    """Drop the rows after a checkpoint: the steps behind them are taken again."""
+    rows = [row for row in run.read("metrics") if row["step"] <= step] if step else []
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write_atomic(run.folder / "metrics.jsonl", lines)
+
+
+def _trainer(job: Job, checkpoint: Path) -> LocalTrainer:
+    is_begun = checkpoint.exists()
+    policy = job.policy.build(job.task.tokens, seed=job.seed) if is_begun else make_base(job)
+    trainer = LocalTrainer(
+        policy=policy, task=job.task, credit=job.credit, settings=job.train, seed=job.seed
+    )
+    if is_begun:
+        trainer.load(checkpoint)
+    else:
+        trainer.save(checkpoint)
+    return trainer
+
+
+def _late(points: list[tuple[int, float]]) -> float:
+    last = [value for _, value in points[-4:]]
+    return sum(last) / len(last)
+
+
+def _read_result(path: Path) -> Result:
+    loaded = json.loads(path.read_text(encoding="utf-8"))
+    return Result(**{**loaded, "per_prompt": tuple(loaded["per_prompt"])})

@@ -1,0 +1,15 @@
+"""The option groups that the verbs of rtt share: `task`, `policy`, `credit`."""
+
+from __future__ import annotations
+
+from rtt.policy.tiny import TinyPolicy
+from rtt.tasks.words import WordsTask
+from rtt.train.advantage import Credit
+
+__all__ = ["GROUPS"]
+
+GROUPS: dict[str, dict[str, type]] = {
+    "task": {"words": WordsTask},
+    "policy": {"tiny": TinyPolicy},
+    "credit": dict.fromkeys(("none", "intra", "inter", "mean_then_group", "softmax_share"), Credit),
+}

@@ -1,0 +1,23 @@
+"""Training: GRPO with token-level rubric credit. Here the local engine: torch only, one process."""
+
+from typing import TYPE_CHECKING
+
+from lmcommon.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from rtt.train.advantage import Credit
+    from rtt.train.evaluation import Evaluation, evaluate
+    from rtt.train.trainer import LocalTrainer, TrainSettings
+
+__all__ = ["Credit", "Evaluation", "LocalTrainer", "TrainSettings", "evaluate"]
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "Credit": "rtt.train.advantage",
+        "Evaluation": "rtt.train.evaluation",
+        "evaluate": "rtt.train.evaluation",
+        "LocalTrainer": "rtt.train.trainer",
+        "TrainSettings": "rtt.train.trainer",
+    },
+)

@@ -1,0 +1,72 @@
+"""Held-out evaluation: sample at temperature 1 and check, with an interval over prompts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lmcommon.data.types import RubricPrompt
+from rtt.engine.sampler import Sampler
+from rtt.verdicts import program_verdicts
+
+__all__ = ["Evaluation", "evaluate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What a policy does on held-out prompts.
+
+    Example:
+        `Evaluation(per_prompt=(0.5, 0.0), satisfied_rate=0.6, by_kind={"words:start": 0.7},
+        unscored=0).all_satisfied` is 0.25.
+    """
+
+    per_prompt: tuple[float, ...]
+    """Share of a prompt's samples that satisfy all criteria."""
+    satisfied_rate: float
+    """Share of criteria satisfied, over all samples."""
+    by_kind: dict[str, float]
+    """The same by constraint id."""
+    unscored: int
+    """Verdicts that could not be had; left out of every rate."""
+
+    @property
+    def all_satisfied(self) -> float:
+        """Mean over prompts of the all-satisfied rate."""
+        return sum(self.per_prompt) / max(len(self.per_prompt), 1)
+
+    def interval(self, *, seed: int = 0) -> tuple[float, float]:
+        """95 % bootstrap interval of `all_satisfied` over prompts."""
+        from rtt.train.bootstrap import mean_interval
+
+        return mean_interval(self.per_prompt, seed=seed)
+
+
+def evaluate(
+    sampler: Sampler, prompts: Sequence[RubricPrompt], *, samples: int, seed: int
+) -> Evaluation:
+    """Sample each prompt and check every criterion. A sample without verdicts counts nowhere."""
+    per_prompt: list[float] = []
+    by_kind: dict[str, list[bool]] = defaultdict(list)
+    unscored = 0
+    for group in sampler.sample(prompts, samples=samples, seed=seed):
+        complete = []
+        for rollout in group.rollouts:
+            verdicts = program_verdicts(group.prompt, rollout.text)
+            known = [verdict.satisfied for verdict in verdicts if verdict.satisfied is not None]
+            unscored += len(verdicts) - len(known)
+            if known:
+                complete.append(all(known))
+            for criterion, verdict in zip(group.prompt.rubric.criteria, verdicts, strict=True):
+                if verdict.satisfied is not None:
+                    by_kind[criterion.constraint_id or "judged"].append(verdict.satisfied)
+        if complete:
+            per_prompt.append(sum(complete) / len(complete))
+    everything = [verdict for kind in by_kind.values() for verdict in kind]
+    return Evaluation(
+        per_prompt=tuple(per_prompt),
+        satisfied_rate=sum(everything) / max(len(everything), 1),
+        by_kind={kind: sum(hits) / len(hits) for kind, hits in sorted(by_kind.items())},
+        unscored=unscored,
+    )
