@@ -379,6 +379,13 @@ def test_an_invalid_value_is_repaired_once(connect: Clients) -> None:
     assert failed.text == "still blue"
 
 
+def test_a_malformed_schema_is_never_sent(connect: Clients) -> None:
+    with StubServer() as server:
+        response = connect(server).generate([replace(ask(), schema={"type": "colour"})])[0]
+        assert server.received == []
+    assert kind_of(response) == "bad_request"
+
+
 def test_missing_logprobs_are_a_failure_with_the_text(connect: Clients) -> None:
     body = json.dumps({"choices": [{"message": {"content": "red"}}]})
     with StubServer(faults=[Fault(body=body)]) as server:

@@ -23,7 +23,7 @@ from lmcommon.llm.openai_endpoint import Connection, Endpoint
 from lmcommon.llm.openai_scoring import echo_body, echo_tokens, vllm_body, vllm_tokens
 from lmcommon.llm.openai_wire import CallError, chat_body, read_chat, read_usage
 from lmcommon.llm.pacing import Clock, RetryPolicy, SystemClock
-from lmcommon.llm.structured import acomplete, with_schema_instruction
+from lmcommon.llm.structured import acomplete, check_schema, with_schema_instruction
 from lmcommon.llm.types import (
     ChatRequest,
     ChatResponse,
@@ -170,7 +170,11 @@ class OpenAIChat:
         return await self._thread.arun(self._map(self._chat, requests))
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[ScoreResponse]:
-        """Score a batch in the way `scoring` names."""
+        """Score a batch in the way `scoring` names.
+
+        Plain text (no messages) is tokenised by the endpoint: where it puts no token before the
+        text, the first token has no log-probability and is left out.
+        """
         return self._thread.run(self._map(self._score, requests))
 
     def close(self) -> None:
@@ -226,6 +230,10 @@ class OpenAIChat:
     async def _chat(self, request: ChatRequest) -> ChatResponse:
         if request.schema is None:
             return await self._send(request)
+        try:
+            check_schema(request.schema)
+        except ValueError as error:
+            return ChatResponse.failed("bad_request", str(error), model=self._model, attempts=0)
         key = repr(request.schema)
         before = Usage()
         if key not in self._prompted_schemas:

@@ -22,6 +22,7 @@ from lmcommon.prompt import Prompt, load_prompt
 
 __all__ = [
     "acomplete",
+    "check_schema",
     "complete",
     "extract_json",
     "parse_reply",
@@ -78,6 +79,11 @@ def parse_reply(text: str, schema: Mapping[str, Any]) -> Any:
     if error is not None:
         raise ParseError(f"the JSON value does not satisfy the schema: {error}", reply=text)
     return value
+
+
+def check_schema(schema: Mapping[str, Any]) -> None:
+    """Raise `ValueError` unless this is a JSON schema, so that no call is wasted on it."""
+    _validator(json.dumps(schema, default=dict))
 
 
 def with_schema_instruction(request: ChatRequest) -> ChatRequest:
