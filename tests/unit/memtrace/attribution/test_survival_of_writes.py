@@ -12,8 +12,10 @@ from memtrace.attribution import Attribution, attribute
 MESSAGE = "[1 March 2024] Ana: Guess what, I moved to Lisbon last week!"
 
 
-def run(path: Path, *, extracted: str, updated: str | None = None, deleted: bool = False,
-        found: bool = True, context: str | None = None, reply: str = "Porto") -> Attribution:  # fmt: skip
+def run(
+    path: Path, *, extracted: str, updated: str | None = None, deleted: bool = False,
+    found: bool = True, context: str | None = None, reply: str = "Porto",
+) -> Attribution:  # fmt: skip
     """message -> extraction -> item (-> update | deletion) -> retrieval -> context -> answer."""
     with memtrace.record(path):
         message = memtrace.variable(MESSAGE, kind="message", name="D1:1")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from lmcommon.judge.hedging import abstention
 from memtrace.attribution.evidence import find_witnesses, named_witnesses
 from memtrace.attribution.facts import CriticalFact, critical_facts
 from memtrace.attribution.matching import content_words
@@ -191,6 +192,8 @@ class _Case:
 
     def _takes_other_value(self) -> bool:
         """Whether the answer's words stand in the context, though not as the fact."""
+        if abstention(self.prediction) is not None:
+            return False
         words = content_words(self.prediction) - content_words(self.question)
         texts = (self.reader.passage(identifier) for identifier in self.maker.input_ids)
         return bool(words) and any(text.covers(words)[0] >= 0.99 for text in texts)

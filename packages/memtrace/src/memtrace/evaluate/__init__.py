@@ -6,7 +6,7 @@ from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from memtrace.evaluate.evaluating import evaluate
-    from memtrace.evaluate.schedule import Stage, schedule
+    from memtrace.evaluate.stages import Stage, schedule
     from memtrace.evaluate.types import Episode
 
 __all__ = ["Episode", "Stage", "evaluate", "schedule"]
@@ -15,8 +15,8 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "Episode": "memtrace.evaluate.types",
-        "Stage": "memtrace.evaluate.schedule",
+        "Stage": "memtrace.evaluate.stages",
         "evaluate": "memtrace.evaluate.evaluating",
-        "schedule": "memtrace.evaluate.schedule",
+        "schedule": "memtrace.evaluate.stages",
     },
 )

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from lmcommon.data.types import Conversation, Question
 from lmcommon.judge.base import AnswerItem, AnswerJudge
 from lmcommon.judge.types import Verdict
-from memtrace.evaluate.schedule import schedule
+from memtrace.evaluate.stages import schedule
 from memtrace.evaluate.types import Episode
 from memtrace.graph.tracing import step, variable
 from memtrace.memory.base import MemorySystem

@@ -108,18 +108,25 @@ class Bm25Index:
 
     def search(self, query: str, top_k: int) -> Ranking:
         """Rank by BM25. Texts without any word of the query score 0 and come last."""
-        import bm25s
-
         if not self._texts:
             return []
-        words = _tokenize([query])[0]
         if self._built is None:
-            self._built = bm25s.BM25(method="lucene", k1=self._k1, b=self._b)
-            self._built.index(_tokenize(self._texts), show_progress=False)
-        known = [word for word in words if word in self._built.vocab_dict]
+            self._built = self._build()
+        known = [word for word in _tokenize([query])[0] if word in self._built.vocab_dict]
         if not known:
             return _best(np.zeros(len(self._texts), np.float32), top_k)
         return _best(self._built.get_scores(known), top_k)
+
+    def _build(self) -> Any:
+        import bm25s
+
+        built = bm25s.BM25(method="lucene", k1=self._k1, b=self._b)
+        tokens = _tokenize(self._texts)
+        if any(tokens):
+            built.index(tokens, show_progress=False)
+        else:  # nothing to divide by: the library cannot index texts without words
+            built.vocab_dict = {}
+        return built
 
     def snapshot(self) -> object:
         """The texts and what was built of them."""

@@ -11,6 +11,7 @@ from itertools import groupby
 
 from memtrace.attribution.matching import normal_words
 from memtrace.attribution.reader import TraceReader
+from memtrace.attribution.taxonomy import LossKind
 from memtrace.attribution.types import Attribution, FactPath, FactStep
 
 __all__ = ["CaseView", "FactView", "StepView", "case_view"]
@@ -80,7 +81,7 @@ def case_view(verdict: Attribution, reader: TraceReader) -> CaseView:
         error_type=str(first.error_type) if first else "abstained",
         loss=str(first.loss) if first else "", confidence=verdict.confidence,
         reason=verdict.reason, log=verdict.log,
-        facts=tuple(_fact(path, reader) for path in verdict.paths),
+        facts=tuple(_fact(path, reader, verdict) for path in verdict.paths),
         others=tuple((_title(s.name, s.operation), s.evidence, s.score) for s in rest),
     )  # fmt: skip
 
@@ -89,7 +90,7 @@ def _title(name: str, operation: str | None) -> str:
     return f"{name} ({operation})" if operation else "no operation"
 
 
-def _fact(path: FactPath, reader: TraceReader) -> FactView:
+def _fact(path: FactPath, reader: TraceReader, verdict: Attribution) -> FactView:
     if path.death is not None:
         fate = str(path.death.loss)
     elif path.reached_model:
@@ -97,7 +98,8 @@ def _fact(path: FactPath, reader: TraceReader) -> FactView:
     else:
         fate = "was never read"
     return FactView(
-        value=_short(path.fact.value), fate=fate, steps=tuple(_steps(path, reader)),
+        value=_short(path.fact.value), fate=fate,
+        steps=(*_steps(path, reader), *_end(path, reader, verdict)),
         said=tuple((witness.name, _short(witness.text)) for witness in path.fact.witnesses),
     )  # fmt: skip
 
@@ -112,6 +114,19 @@ def _steps(path: FactPath, reader: TraceReader) -> list[StepView]:
     runs = [list(run) for _, run in groupby(shown, key=lambda step: (step.name, step.kept))]
     seen: dict[str, str] = {}
     return [_step(run, reader, seen) for run in runs]
+
+
+def _end(path: FactPath, reader: TraceReader, verdict: Attribution) -> list[StepView]:
+    """The answer itself, where the fact got as far as that."""
+    maker = reader.variable(verdict.answer).producer
+    if not path.reached_model or not path.fact.phrase or maker is None:
+        return []
+    operation, said = reader.operation(maker), _short(verdict.prediction)
+    loss = "" if path.in_answer else str(LossKind.UNUSED)
+    return [StepView(
+        name=operation.name, operation=operation.id, kind=operation.kind, kept=path.in_answer,
+        times=1, held=said if path.in_answer else _short(path.fact.value), instead=said, loss=loss,
+    )]  # fmt: skip
 
 
 def _step(run: Sequence[FactStep], reader: TraceReader, seen: dict[str, str]) -> StepView:

@@ -6,14 +6,18 @@ from data or models is escaped.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lmcommon.runlog import write_atomic
 from memtrace.evaluate.types import Episode
 from memtrace.show.cases import CaseView
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 __all__ = ["Row", "write_html"]
 
@@ -52,7 +56,20 @@ def write_html(
         loader=PackageLoader("memtrace.show", "templates"), autoescape=True,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    environment.filters["highlight"] = _highlight
     template = environment.get_template("report.html")
     html = template.render(title=title, facts=facts, systems=systems, rows=rows)
     write_atomic(path, html)
     return path
+
+
+def _highlight(text: str, phrase: str) -> Markup:
+    """Escape a text and mark where a phrase stands in it."""
+    from markupsafe import Markup, escape
+
+    pieces = re.split(f"({re.escape(phrase)})", text, flags=re.IGNORECASE) if phrase else [text]
+    marked = (
+        Markup("<mark>{}</mark>").format(piece) if place % 2 else escape(piece)
+        for place, piece in enumerate(pieces)
+    )
+    return Markup("").join(marked)
