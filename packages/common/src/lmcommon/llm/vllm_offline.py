@@ -27,6 +27,7 @@ from lmcommon.errors import UserError
 from lmcommon.extras import require
 from lmcommon.llm import structured
 from lmcommon.llm.bundled import BUNDLED_MODELS, bundled_folder
+from lmcommon.llm.hf.requests import prompt_ids, scored_ids
 from lmcommon.llm.hf.tokens import ChatTokens
 from lmcommon.llm.types import (
     ChatRequest,
@@ -37,7 +38,7 @@ from lmcommon.llm.types import (
     TokenLogprob,
     Usage,
 )
-from lmcommon.llm.weights import weights_identity
+from lmcommon.llm.weights import model_name, weights_identity
 
 __all__ = ["VLLM_ENVIRONMENT", "VllmModel"]
 
@@ -102,8 +103,7 @@ class VllmModel:
     @property
     def name(self) -> str:
         """`smollm2-135m-instruct` and the like; the last part of a folder or hub id."""
-        asset = BUNDLED_MODELS.get(self._model)
-        return asset.full_name if asset else Path(self._model).name
+        return model_name(self._model)
 
     @cached_property
     def identity(self) -> Mapping[str, Any]:
@@ -142,7 +142,10 @@ class VllmModel:
             return []
         with self._lock:
             engine = self._engine()
-            scored = [_scored_ids(request, engine) for request in requests]
+            # vLLM always generates: one token less can be scored.
+            scored = [
+                scored_ids(request, engine.tokens, engine.context - 1) for request in requests
+            ]
             params = self._params(temperature=0.0, max_tokens=1, prompt_logprobs=0)
             sent = [ids for ids in scored if not isinstance(ids, ModelFailure)]
             outputs = iter(
@@ -171,7 +174,7 @@ class VllmModel:
         with self._lock:
             engine = self._engine()
             begun = time.perf_counter()
-            prompts = [_prompt_ids(request, engine) for request in requests]
+            prompts = [prompt_ids(request, engine.tokens, engine.context) for request in requests]
             sent = [
                 (ids, self._chat_params(request))
                 for ids, request in zip(prompts, requests, strict=True)
@@ -282,36 +285,6 @@ class VllmModel:
         refusal = getattr(getattr(vllm, "exceptions", None), "VLLMValidationError", ValueError)
         context = llm.llm_engine.model_config.max_model_len
         return _Engine(llm, tokens, context, (ValueError, refusal))
-
-
-def _prompt_ids(request: ChatRequest, engine: _Engine) -> list[int] | ModelFailure:
-    try:
-        ids = engine.tokens.prompt(request.messages)
-    except ValueError as error:
-        return ModelFailure(kind="bad_request", message=str(error))
-    reply = request.sampling.max_tokens
-    return _too_long(len(ids), reply, engine) or ids
-
-
-def _scored_ids(
-    request: ScoreRequest, engine: _Engine
-) -> tuple[list[int], list[int]] | ModelFailure:
-    try:
-        context, rest = engine.tokens.scored(request)
-    except ValueError as error:
-        return ModelFailure(kind="bad_request", message=str(error))
-    # vLLM always generates: one token more than is scored.
-    return _too_long(len(context), len(rest) + 1, engine) or (context, rest)
-
-
-def _too_long(prompt: int, reply: int, engine: _Engine) -> ModelFailure | None:
-    if prompt + reply <= engine.context:
-        return None
-    return ModelFailure(
-        kind="too_long",
-        message=f"{prompt} tokens of prompt and {reply} of reply exceed the context of "
-        f"{engine.context}",
-    )
 
 
 def _run(engine: _Engine, prompts: Sequence[list[int]], params: Sequence[Any]) -> list[Any]:

@@ -14,9 +14,15 @@ from typing import Any
 
 from lmcommon.llm.bundled import BUNDLED_MODELS
 
-__all__ = ["folder_digest", "quiet_loading", "weights_identity"]
+__all__ = ["folder_digest", "model_name", "quiet_loading", "weights_identity"]
 
 _DECISIVE = ("*.safetensors", "*.bin", "*.gguf", "*.json", "*.jinja", "*.model")
+
+
+def model_name(model: str) -> str:
+    """A short name: that of the bundled model, else the last part of a folder or hub id."""
+    asset = BUNDLED_MODELS.get(model)
+    return asset.full_name if asset else Path(model).name
 
 
 def weights_identity(
