@@ -158,8 +158,8 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
-def _views(job: Job, *, prompts: int = 6) -> list[CreditView]:
-    """Responses of the trained policy that meet some criteria and break others come first."""
+def _views(job: Job, *, prompts: int = 8) -> list[CreditView]:
+    """One response a prompt, the one whose tokens differ most in credit; mixed verdicts first."""
     policy = job.policy.build(job.task.tokens, seed=job.seed)
     state = torch.load(job.folder / "checkpoint.pt", weights_only=True)
     policy.model.load_state_dict(state["policy"])
@@ -168,11 +168,15 @@ def _views(job: Job, *, prompts: int = 6) -> list[CreditView]:
         asked, samples=job.train.samples, seed=seed_for(job.seed, "show")
     )
     views = view_groups(score(groups, SpanRelevance()), job.credit)
-    mixed = [view for view in views if len({c.satisfied for c in view.criteria}) > 1]
     shown: dict[str, CreditView] = {}
-    for view in [*mixed, *views]:
+    for view in sorted(views, key=_telling, reverse=True):
         shown.setdefault(view.prompt, view)
     return list(shown.values())
+
+
+def _telling(view: CreditView) -> tuple[bool, float]:
+    is_mixed = len({criterion.satisfied for criterion in view.criteria}) > 1
+    return is_mixed, max(view.advantage) - min(view.advantage) if view.advantage else 0.0
 
 
 def _row(result: Result, points: list[tuple[int, float]], threshold: float) -> dict[str, Any]:

@@ -39,18 +39,18 @@ HELDOUT_SEED = 20_26
 class TrainSettings:
     """Sizes and schedule of a run."""
 
-    steps: int = 200
+    steps: int = 160
     prompts: int = 32
     """P: prompts a step."""
     samples: int = 8
     """G: samples a prompt."""
     update: UpdateSettings = field(default_factory=UpdateSettings)
-    eval_every: int = 20
+    eval_every: int = 10
     heldout: int = 256
     """Held-out prompts."""
     eval_samples: int = 1
     """Samples a held-out prompt; the last evaluation takes four times as many."""
-    checkpoint_every: int = 50
+    checkpoint_every: int = 40
 
     def __post_init__(self) -> None:
         for key in ("prompts", "samples", "eval_every", "heldout", "eval_samples"):
