@@ -107,7 +107,7 @@ class RagConfig(MemoryConfig):
         if self.retriever != "bm25" and self.embed is None:
             raise UserError(
                 f"memory.embed: expected an embedder for retriever {self.retriever!r}; "
-                "choose one with embed@memory.embed=bundled, or use memory=rag_bm25"
+                "choose one with embed=bundled, or use memory=rag_bm25"
             )
 
     def build(self, model: ChatModel) -> MemoryFactory:

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import memtrace
 from lmcommon.app import Run, entrypoint
-from lmcommon.errors import UserError
+from lmcommon.data.config import GeneratedConfig
+from lmcommon.embed.config import EMBED_SCHEMAS
 from lmcommon.judge import NormalizedAnswerJudge
+from lmcommon.llm.config import LLM_SCHEMAS
+from memtrace.memory.config import LongContextConfig, MemoryConfig, RagConfig
 from memtrace.run.pipeline import attribute_failures, check_conversations, record_episodes
 from memtrace.run.reporting import worked_example, write_reports
 from memtrace.run.tables import headline
-from memtrace.run.trace import GROUPS
 from memtrace.show.terminal import explain
 
 __all__ = ["DemoConfig", "demo", "main"]
+
+
+GROUPS: dict[str, Mapping[str, type]] = {
+    "llm": LLM_SCHEMAS, "embed": EMBED_SCHEMAS, "data": {"generated": GeneratedConfig},
+}  # fmt: skip
+
+
+def _rag() -> RagConfig:
+    return RagConfig(retriever="bm25")
 
 
 @dataclass(kw_only=True)
@@ -24,15 +36,22 @@ class DemoConfig:
     """Which model, conversation and systems."""
 
     llm: Any = None
+    embed: Any = None
     data: Any = None
-    systems: dict[str, Any] = field(default_factory=dict)
-    """Memory systems by name; each an option of the group `memory`."""
+    long_context: LongContextConfig = field(default_factory=LongContextConfig)
+    rag_dense: RagConfig = field(default_factory=_rag)
+    rag_bm25: RagConfig = field(default_factory=_rag)
     batch_size: int = 32
     seed: int = 0
 
-    def __post_init__(self) -> None:
-        if not self.systems:
-            raise UserError("systems: expected at least one memory system; got none")
+    @property
+    def systems(self) -> dict[str, MemoryConfig]:
+        """The memory systems by name."""
+        return {
+            "long_context": self.long_context,
+            "rag_dense": self.rag_dense,
+            "rag_bm25": self.rag_bm25,
+        }
 
 
 def demo(cfg: DemoConfig, run: Run) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class TraceConfig:
     """Answers the questions."""
     data: Any = None
     """Conversations with questions."""
+    embed: Any = None
+    """Embedder of dense and hybrid retrieval."""
     memory: Any = None
     """The memory system."""
     judge: str = "normalized"
