@@ -16,27 +16,32 @@ from lmcommon.lazy import lazy_exports
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from memtrace.attribution import Attribution, attribute
     from memtrace.graph.graph import Graph
     from memtrace.graph.handle import Handle
     from memtrace.graph.recorder import Recorder
     from memtrace.graph.step import Step
     from memtrace.graph.trace import Trace, open
     from memtrace.graph.tracing import current, operation, record, step, variable
+    from memtrace.show import explain
     from memtrace.types import Operation, OperationError, Slice, Variable
 
 __all__ = [
-    "Graph", "Handle", "Operation", "OperationError", "Recorder", "Slice", "Step", "Trace",
-    "Variable", "current", "open", "operation", "record", "step", "variable",
+    "Attribution", "Graph", "Handle", "Operation", "OperationError", "Recorder", "Slice", "Step", "Trace",
+    "Variable", "attribute", "current", "explain", "open", "operation", "record", "step", "variable",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
+        "Attribution": "memtrace.attribution",
         "Graph": "memtrace.graph.graph",
         "Handle": "memtrace.graph.handle",
         "Recorder": "memtrace.graph.recorder",
         "Step": "memtrace.graph.step",
         "Trace": "memtrace.graph.trace",
+        "attribute": "memtrace.attribution",
+        "explain": "memtrace.show",
         "open": "memtrace.graph.trace",
         **dict.fromkeys(
             ("current", "operation", "record", "step", "variable"), "memtrace.graph.tracing"
