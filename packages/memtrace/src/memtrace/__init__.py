@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from memtrace.types import Operation, OperationError, Slice, Variable
 
 __all__ = [
-    "Attribution", "Graph", "Handle", "Operation", "OperationError", "Recorder", "Slice", "Step", "Trace",
-    "Variable", "attribute", "current", "explain", "open", "operation", "record", "step", "variable",
+    "Attribution", "Graph", "Handle", "Operation", "OperationError", "Recorder", "Slice", "Step",
+    "Trace", "Variable", "attribute", "current", "explain", "open", "operation", "record", "step",
+    "variable",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
