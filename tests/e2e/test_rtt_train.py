@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,39 @@ def test_a_wrong_scheme_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "none, intra, inter" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_run_killed_and_resumed_has_the_metrics_of_an_uninterrupted_one(tmp_path: Path) -> None:
+    arguments = [*SMALL, "train.steps=40", "train.checkpoint_every=3"]
+    whole = verb("train", *arguments, "hydra.run.dir=whole", cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    victim = subprocess.Popen(
+        [sys.executable, "-m", "rtt.run.train", *arguments, "hydra.run.dir=killed"],
+        cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    recorded = tmp_path / "killed" / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while len(rows(recorded)) < 6 and time.monotonic() < deadline and victim.poll() is None:
+        time.sleep(0.02)
+    victim.kill()
+    victim.wait()
+    before = len(rows(recorded))
+    resumed = verb("train", "resume=killed", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    assert 6 <= before < 41, before
+    assert rows(recorded) == rows(tmp_path / "whole" / "metrics.jsonl")
+
+
+def rows(path: Path) -> list[dict[str, object]]:
+    """Whole rows without the times."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [
+        {k: v for k, v in json.loads(line).items() if not k.endswith("_s")}
+        for line in lines
+        if line.endswith("}")
+    ]
 
 
 @pytest.mark.slow

@@ -11,8 +11,11 @@ from lmcommon.lazy import lazy_exports
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from rtt import credit, loss, types
+    from rtt import credit, engine, loss, policy, relevance, show, tasks, train, types, verdicts
 
-__all__ = ["credit", "loss", "types"]
+__all__ = [
+    "credit", "engine", "loss", "policy", "relevance", "show", "tasks", "train", "types",
+    "verdicts",
+]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(__name__, {room: f"rtt.{room}" for room in __all__})

@@ -151,3 +151,16 @@ def test_a_nan_relevance_that_counts_is_refused() -> None:
         intra_sample([[[0.0, float("nan")]]], [[1]])
     masked = intra_sample([[[0.0, 1.0, float("nan")]]], [[1]], [[1, 1, 0]])
     assert torch.isfinite(masked).all()
+
+
+def test_a_list_beside_a_float64_tensor_keeps_its_precision() -> None:
+    relevance = [[[0.1, 0.7, 0.3]]]
+    signed = torch.ones(1, 1, dtype=torch.float64)
+    exact = torch.tensor(relevance, dtype=torch.float64)
+    assert torch.equal(intra_sample(relevance, signed), intra_sample(exact, signed))
+
+
+def test_a_list_of_tensors_is_stacked() -> None:
+    rows = [torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 0.0]])]
+    signed = [[1], [1]]
+    assert torch.equal(intra_sample(rows, signed), intra_sample(torch.stack(rows), signed))

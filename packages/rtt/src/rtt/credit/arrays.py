@@ -31,18 +31,18 @@ def read_floats(**named: ArrayLike) -> tuple[Tensor, ...]:
     dtype = torch.float32
     tensors = []
     for name, value in named.items():
-        tensor = _read(name, value, device)
-        if tensor.is_floating_point() and not isinstance(value, (list, tuple)):
+        tensor = _read(name, value)
+        if tensor.is_floating_point() and not _is_plain_list(value):
             dtype = torch.promote_types(dtype, tensor.dtype)
         tensors.append(tensor)
-    return tuple(tensor.to(dtype) for tensor in tensors)
+    return tuple(tensor.to(dtype).to(device) for tensor in tensors)
 
 
 def read_mask(name: str, mask: ArrayLike | None, like: Tensor) -> Tensor:
     """Turn a 0/1 mask into a bool tensor; None means that everything counts (shape of `like`)."""
     if mask is None:
         return torch.ones(like.shape, dtype=torch.bool, device=like.device)
-    return _read(name, mask, like.device).bool()
+    return _read(name, mask).bool().to(like.device)
 
 
 def check_shapes(**named: Tensor) -> None:
@@ -83,13 +83,20 @@ def group_rows(tensor: Tensor, group_size: int) -> Tensor:
     return grouped
 
 
-def _read(name: str, value: ArrayLike, device: torch.device | None) -> Tensor:
+def _read(name: str, value: ArrayLike) -> Tensor:
     try:
-        if isinstance(value, (list, tuple)) and value and isinstance(value[0], Tensor):
-            return torch.stack(list(value)).to(device)
-        return torch.as_tensor(value, device=device)
+        if _is_plain_list(value):  # in full precision first: the final dtype is not known yet
+            return torch.as_tensor(value, dtype=torch.float64)
+        if isinstance(value, (list, tuple)):
+            return torch.stack(list(value))
+        return torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"{name}: expected a tensor or a rectangular nested list of numbers (pad ragged rows "
             f"and mask them: criterion_mask_BR, mask_BT); {error}"
         ) from error
+
+
+def _is_plain_list(value: ArrayLike) -> bool:
+    """Whether it is a nested list of numbers, not a list of tensors."""
+    return isinstance(value, (list, tuple)) and not (value and isinstance(value[0], Tensor))

@@ -7,6 +7,7 @@ learning curve (PNG) and one HTML page of responses coloured by token credit.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,6 +21,7 @@ import torch
 
 from lmcommon.app import Run, entrypoint
 from lmcommon.errors import UserError
+from lmcommon.extras import require
 from lmcommon.rng import seed_for
 from rtt.engine.sampler import Sampler
 from rtt.policy.warm import WarmStart
@@ -72,6 +74,7 @@ class DemoConfig:
 
 def demo(config: DemoConfig, run: Run) -> dict[str, Any]:
     """Train with and without token credit and show the difference."""
+    require("matplotlib", extra="rtt-llm[plot]")  # refuse now, not after two minutes of training
     torch.set_num_threads(1)
     base = run.folder / "base.pt"
     if not base.exists():
@@ -248,8 +251,6 @@ def _report(rows: Sequence[dict[str, Any]], config: DemoConfig) -> str:
 
 
 def _note(text: str) -> None:
-    import sys
-
     print(text, file=sys.stderr, flush=True)
 
 
