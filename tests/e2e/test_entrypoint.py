@@ -12,7 +12,7 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
-VERB = '''
+VERB = """
 import os, signal
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,10 +51,10 @@ def work(config, run: Run):
 main = entrypoint("toy/verb", Config, work, groups={"fruit": {"apple": Fruit, "pear": Fruit}})
 if __name__ == "__main__":
     main()
-'''
+"""
 
 
-@pytest.fixture()
+@pytest.fixture
 def verb(tmp_path: Path, repo_root: Path) -> Path:
     conf = tmp_path / "conf"
     (conf / "toy").mkdir(parents=True)
