@@ -49,6 +49,11 @@ RIGHT = [
     ("8 meals", "a total of 8 lunch meals"),
     ("11 days", "Answer: 11"),
     ("You switched to tea", "The user switched to tea"),
+    ("5 million", "five million"),
+    ("1,500,000", "1.5 million"),
+    ("2019-2020", "the 2019-2020 season"),
+    ("tea/coffee", "tea/coffee"),
+    ("Lisbon", "Lisbon, not Porto"),
 ]
 WRONG = [
     ("Lisbon", "I don't know", "abstains"),
@@ -75,7 +80,19 @@ WRONG = [
     ("8 meals", "8 or 9 meals", "does not give"),
     ("8 meals", "8 not meals", "does not give"),
     ("8 meals", "8 dogs", "does not give"),
-]
+    ("Lisbon", "Lisbon is not where she lives", "denied"),
+    ("Lisbon", "Lisbon isn't right", "denied"),
+    ("Lisbon", "Lisbon is wrong", "denied"),
+    ("Lisbon", "Lisbon? No, Porto.", "denied"),
+    ("Lisbon", "Lisbon/Porto", "alternatives"),
+    ("6 days", "5-6 days", "alternatives"),
+    ("5", "5 million", "does not give"),
+    ("5", "more than 5", "than"),
+    ("He did not go to the big party on Saturday night with Ann",
+     "He did go to the big party on Saturday night with Ann", "negation"),
+    ("She walked slowly along the quiet river with very old friends",
+     "She did not walk slowly along the quiet river with very old friends", "denied"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("gold", "prediction"), RIGHT)
@@ -98,6 +115,7 @@ def test_does_not_give_the_answer(gold: str, prediction: str, why: str) -> None:
     [
         ("Yes", "She has a dog", "neither yes nor no"),
         ("No", "No one knows", "neither yes nor no"),
+        ("Yes", "It is not true that she said yes", "neither yes nor no"),
         ("!?", "Lisbon", "no words"),
         ("Lisbon", "Lisbon and " * 100, "containment"),
     ],

@@ -18,11 +18,12 @@ from lmcommon.judge.answer_match import (
     find_item,
     find_polarity,
     gold_items,
+    is_light,
     opening_polarity,
 )
 from lmcommon.judge.answer_tokens import AnswerToken, answer_tokens
 from lmcommon.judge.base import AnswerItem
-from lmcommon.judge.hedging import abstention
+from lmcommon.judge.hedging import abstention, is_negation, objection
 from lmcommon.judge.types import Verdict
 
 __all__ = ["NormalizedAnswerJudge", "token_f1"]
@@ -60,7 +61,7 @@ class NormalizedAnswerJudge:
     def identity(self) -> Mapping[str, Any]:
         """The rules' version and the three numbers."""
         return {
-            "kind": "normalized_answer", "version": 2, "long_item": self.long_item,
+            "kind": "normalized_answer", "version": 3, "long_item": self.long_item,
             "recall": self.recall, "max_tokens": self.max_tokens,
         }  # fmt: skip
 
@@ -96,7 +97,7 @@ class NormalizedAnswerJudge:
         wanted = opening_polarity(gold, gold_text)
         if wanted is not None:
             return _compare_polarity(wanted, tokens, text)
-        offers = any(token.key == "or" for token in gold)
+        offers = any(token.key == "or" for token in gold) or "/" in gold_text
         return self._compare_items(gold_items(gold, bare), tokens, text, offers=offers)
 
     def _compare_items(
@@ -107,7 +108,7 @@ class NormalizedAnswerJudge:
         shares: list[float] = []
         for gold in items:
             if len(gold) > self.long_item:
-                found, share, problem = self._long(gold, tokens)
+                found, share, problem = self._long(gold, tokens, text)
             else:
                 found, share, problem = find_item(gold, tokens, text, offers=offers)
             if problem:
@@ -118,17 +119,30 @@ class NormalizedAnswerJudge:
         return _program(True, spans, "gives the gold answer", share if share < 1 else None)
 
     def _long(
-        self, gold: list[AnswerToken], tokens: list[AnswerToken]
+        self, gold: list[AnswerToken], tokens: list[AnswerToken], text: str
     ) -> tuple[list[tuple[int, int]], float, str]:
-        hits = [next((t for t in tokens if t.matches(g)), None) for g in gold]
-        share = sum(hit is not None for hit in hits) / len(gold)
-        spans = sorted({hit.span for hit in hits if hit is not None})
-        for token, hit in zip(gold, hits, strict=True):
-            if hit is None and (token.date is not None or token.key[-1].isdigit()):
+        places = [next((i for i, t in enumerate(tokens) if t.matches(g)), None) for g in gold]
+        hits = [place for place in places if place is not None]
+        share = len(hits) / len(gold)
+        spans = sorted({tokens[hit].span for hit in hits})
+        for token, place in zip(gold, places, strict=True):
+            if place is None and (token.date is not None or token.key[-1].isdigit()):
                 return spans, share, f"misses {token.key!r}"
         if share < self.recall:
             return spans, share, f"gives {share:.0%} of the gold answer's words"
-        return spans, share, ""
+        return spans, share, _other_sense(gold, tokens, hits, text)
+
+
+def _other_sense(
+    gold: list[AnswerToken], tokens: list[AnswerToken], hits: list[int], text: str
+) -> str:
+    """What turns the found words of a long gold answer into their opposite, or ""."""
+    if any(is_negation(token.key) for token in gold):
+        is_denied = any(is_negation(token.key) for token in tokens)
+        return "" if is_denied else "leaves out the negation"
+    telling = [hit for hit in hits if not is_light(tokens[hit].key)]
+    objections = [objection(tokens, hit, hit + 1, text) for hit in telling]
+    return "the gold answer's words are denied" if "denied" in objections else ""
 
 
 def token_f1(prediction: str, gold: str) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from lmcommon.judge.answer_tokens import AnswerToken
 from lmcommon.judge.hedging import ALTERNATIVE, is_negation, objection
 
-__all__ = ["find_item", "find_polarity", "gold_items", "opening_polarity"]
+__all__ = ["find_item", "find_polarity", "gold_items", "is_light", "opening_polarity"]
 
 Span = tuple[int, int]
 
@@ -89,6 +89,11 @@ def _matches(
             yield kept[start], kept[at - 1]
 
 
+def is_light(key: str) -> bool:
+    """Whether a token may be missing: prepositions, "and", pronouns, "is"."""
+    return key in _LIGHT
+
+
 def _is_plain(key: str) -> bool:
     return key.isalpha() and key != "or" and not is_negation(key)
 
@@ -120,7 +125,10 @@ def find_polarity(
     opening = opening_polarity(tokens, text)
     if opening is not None:
         return opening, [tokens[0].span]
-    said_yes = [token.span for token in tokens if token.key in ("yes", "yeah", "yep")]
+    yes_at = [at for at, token in enumerate(tokens) if token.key in ("yes", "yeah", "yep")]
+    if any(objection(tokens, at, at + 1, text) for at in yes_at):
+        return None
+    said_yes = [tokens[at].span for at in yes_at]
     said_no = [tokens[-1].span] if tokens and tokens[-1].key == "no" else []
     if bool(said_yes) == bool(said_no):
         return None

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from lmcommon.judge.dates import MONTHS, DateMention, find_dates
 
@@ -40,6 +41,7 @@ _NUMBERS = (
     | {word: value * 10 for value, word in enumerate(_TENS, start=2)}
     | {word: value for value, word in enumerate(_ORDINALS, start=1)}
 )
+_PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000, "dozen": 12}
 _SAME_WORD = {name[:3]: name for name in MONTHS if name != "may"} | {
     "sept": "september", "%": "percent", "pct": "percent", "tv": "television",
@@ -148,7 +150,8 @@ def _number_run(tokens: list[AnswerToken], start: int, text: str) -> int:
             if gap.strip() not in ("", "-"):
                 break
         joins_unit = previous in _TENS and 1 <= _NUMBERS.get(key, 0) <= 9
-        opens = not previous and (key in _NUMBERS or key in _SCALES)
+        is_numeral = _PLAIN_NUMBER.fullmatch(key) and _is_scaled(tokens, end, text)
+        opens = not previous and (key in _NUMBERS or key in _SCALES or bool(is_numeral))
         follows_scale = previous in _SCALES and key in _NUMBERS
         scales = bool(previous) and key in _SCALES
         if not (joins_unit or opens or follows_scale or scales):
@@ -157,13 +160,22 @@ def _number_run(tokens: list[AnswerToken], start: int, text: str) -> int:
     return end - start
 
 
-def _number_value(words: list[str]) -> int:
-    total = current = 0
+def _is_scaled(tokens: list[AnswerToken], at: int, text: str) -> bool:
+    """Whether a word such as "million" follows right after."""
+    if at + 1 == len(tokens) or tokens[at + 1].key not in _SCALES:
+        return False
+    return text[tokens[at].span[1] : tokens[at + 1].span[0]].strip() in ("", "-")
+
+
+def _number_value(words: list[str]) -> str:
+    """The key of the number that the words spell; the first may be a numeral ("1.5 million")."""
+    total = current = Decimal(0)
     for word in words:
-        if word in _NUMBERS:
-            current += _NUMBERS[word]
-        elif _SCALES[word] <= 100:
-            current = max(current, 1) * _SCALES[word]
+        scale = _SCALES.get(word)
+        if scale is None:
+            current += Decimal(_NUMBERS.get(word, word))
+        elif scale <= 100:
+            current = (current or 1) * scale
         else:
-            total, current = total + max(current, 1) * _SCALES[word], 0
-    return total + current
+            total, current = total + (current or 1) * scale, Decimal(0)
+    return _number_key(f"{total + current:f}")

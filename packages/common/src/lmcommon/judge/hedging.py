@@ -42,7 +42,11 @@ _NEGATIONS = frozenset({
 })  # fmt: skip
 _PAIRS = frozenset({("instead", "of"), ("rather", "than"), ("other", "than"), ("apart", "from")})
 _RESETS = frozenset({"but", "however", "because", "since"})
-_SHIFTS = frozenset({"before", "after", "until", "prior"})
+_SHIFTS = frozenset({"before", "after", "until", "prior", "than"})
+_IS = frozenset({"is", "was", "are", "were"})
+_IS_NOT = frozenset({"isn't", "wasn't", "aren't", "weren't", "isnt", "wasnt"})
+_WRONG = frozenset({"not", "wrong", "incorrect", "false", "untrue"})
+_NUMERIC = re.compile(r"-?\d[\d.:]*")
 ALTERNATIVE = "one of several alternatives"
 _CLAUSE = re.compile(r"[.,;:!?\n()]")
 _REACH = 5
@@ -72,12 +76,38 @@ def objection(tokens: Sequence[AnswerToken], start: int, end: int, text: str) ->
         return "denied"
     if any(pair in _PAIRS for pair in pairwise(before)):
         return "denied"
+    if _denied_after(tokens, end, text):
+        return "denied"
     if before and before[-1] in _SHIFTS:
         return f"shifted by {before[-1]!r}"
     follows = tokens[end].key if end < len(tokens) else ""
     if "or" in (follows, before[-1] if before else ""):
         return ALTERNATIVE
+    if _is_joined(tokens, start, text) or _is_joined(tokens, end, text):
+        return ALTERNATIVE
     return None
+
+
+def _denied_after(tokens: Sequence[AnswerToken], end: int, text: str) -> bool:
+    """What follows takes it back: "Lisbon is not it", "Lisbon is wrong", "Lisbon? No"."""
+    after = [token.key for token in tokens[end : end + 2]]
+    if not after:
+        return False
+    gap = text[tokens[end - 1].span[1] : tokens[end].span[0]]
+    if "?" in gap:
+        return after[0] in ("no", "nope", "not")
+    if _CLAUSE.search(gap):
+        return False
+    return after[0] in _IS_NOT or (after[0] in _IS and after[-1] in _WRONG)
+
+
+def _is_joined(tokens: Sequence[AnswerToken], at: int, text: str) -> bool:
+    """Whether a slash, or the dash of a range of numbers, stands before `tokens[at]`."""
+    if not 0 < at < len(tokens):
+        return False
+    gap = text[tokens[at - 1].span[1] : tokens[at].span[0]].strip()
+    is_range = all(_NUMERIC.fullmatch(token.key) for token in tokens[at - 1 : at + 1])
+    return gap == "/" or (gap in ("-", "–") and is_range)
 
 
 def _clause_before(tokens: Sequence[AnswerToken], start: int, text: str) -> list[str]:
