@@ -43,6 +43,18 @@ def test_a_torn_last_line_costs_that_row_only(tmp_path_factory, cut: int) -> Non
     assert kept.read("items")[-1] == {"n": 3}
 
 
+@pytest.mark.parametrize("cut", range(1, 44))
+def test_a_row_torn_anywhere_is_left_out_of_a_resumed_run(tmp_path: Path, cut: int) -> None:
+    run = Run(tmp_path)
+    run.append("items", {"n": {"name": "Zoë}"}, "more": [{"a": {}}, "😀"]})
+    path = tmp_path / "items.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: min(cut, len(whole) - 2)])
+    assert run.read("items") == []
+    run.append("items", {"n": 2})
+    assert run.read("items") == [{"n": 2}], whole[:cut]
+
+
 def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
     run = Run(tmp_path)
     (tmp_path / "items.jsonl").write_text('{"n": 1}\nnot json}\n{"n": 2}\n', encoding="utf-8")

@@ -94,18 +94,19 @@ class Run:
         path = self.folder / f"{name}.jsonl"
         if not path.exists():
             return []
-        lines = path.read_text(encoding="utf-8").split("\n")  # splitlines() knows other breaks
+        lines = path.read_bytes().split(b"\n")  # a kill can tear a character in two
         rows: list[dict[str, Any]] = []
         for number, line in enumerate(lines):
             if not line:
                 continue
             try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError as error:
-                if self._was_torn(lines, number):
+                rows.append(json.loads(line.decode()))
+            except ValueError as error:
+                if number == len(lines) - 1 or _is_cut_short(line, error):
                     continue
+                shown = line[:60].decode(errors="replace")
                 raise UserError(
-                    f"{path}, line {number + 1}: expected one JSON object, got {line[:60]!r}; "
+                    f"{path}, line {number + 1}: expected one JSON object, got {shown!r}; "
                     "restore the file, or start a new run"
                 ) from error
         return rows
@@ -179,10 +180,14 @@ class Run:
             file.seek(-1, os.SEEK_END)
             return file.read(1) != b"\n"
 
-    @staticmethod
-    def _was_torn(lines: list[str], number: int) -> bool:
-        """A torn line is the last one, or starts as a row and never closes."""
-        return number == len(lines) - 1 or not lines[number].endswith("}")
+
+def _is_cut_short(line: bytes, error: ValueError) -> bool:
+    """Whether a line starts as a row and ends before it closes."""
+    if not line.endswith(b"}"):
+        return True
+    if not isinstance(error, json.JSONDecodeError):
+        return False
+    return error.pos >= len(error.doc) or error.msg.startswith("Unterminated string")
 
 
 def write_atomic(path: Path, text: str) -> None:

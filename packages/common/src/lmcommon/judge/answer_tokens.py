@@ -175,7 +175,7 @@ def _number_value(words: list[str]) -> str:
         if scale is None:
             current += Decimal(_NUMBERS.get(word, word))
         elif scale <= 100:
-            current = (current or 1) * scale
+            current = (current or Decimal(1)) * scale
         else:
-            total, current = total + (current or 1) * scale, Decimal(0)
+            total, current = total + (current or Decimal(1)) * scale, Decimal(0)
     return _number_key(f"{total + current:f}")
