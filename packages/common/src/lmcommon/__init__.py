@@ -26,22 +26,19 @@ __all__ = [
     "UserError", "data", "embed", "judge", "llm", "load_prompt", "verify",
 ]  # fmt: skip
 
+_ERRORS = (
+    "BudgetError",
+    "DataError",
+    "LmCommonError",
+    "MissingExtraError",
+    "ParseError",
+    "UserError",
+)
+_ROOMS = ("data", "embed", "judge", "llm", "verify")
+
 __getattr__, __dir__ = lazy_exports(
     __name__,
-    {
-        **{
-            name: "lmcommon.errors"
-            for name in (
-                "BudgetError",
-                "DataError",
-                "LmCommonError",
-                "MissingExtraError",
-                "ParseError",
-                "UserError",
-            )
-        },  # fmt: skip
-        "Prompt": "lmcommon.prompt",
-        "load_prompt": "lmcommon.prompt",
-    }
-    | {room: f"lmcommon.{room}" for room in ("data", "embed", "judge", "llm", "verify")},
+    dict.fromkeys(_ERRORS, "lmcommon.errors")
+    | dict.fromkeys(("Prompt", "load_prompt"), "lmcommon.prompt")
+    | {room: f"lmcommon.{room}" for room in _ROOMS},
 )

@@ -28,7 +28,7 @@ def lazy_exports(
         The two functions to bind as `__getattr__` and `__dir__`.
     """
 
-    def __getattr__(name: str) -> object:
+    def get(name: str) -> object:
         if name not in table:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = import_module(table[name])
@@ -37,7 +37,7 @@ def lazy_exports(
         setattr(sys.modules[package], name, value)
         return value
 
-    def __dir__() -> list[str]:
+    def names() -> list[str]:
         return sorted(table)
 
-    return __getattr__, __dir__
+    return get, names
