@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import entry_points, packages_distributions
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,14 @@ def test_all_members_have_one_version(repo_root: Path) -> None:
     assert len(set(said.values())) == 1, said
 
 
-def test_import_names_belong_to_our_distributions() -> None:
-    owners = packages_distributions()
-    assert set(owners["memtrace"]) == {"memtrace-llm"}
-    assert set(owners["rtt"]) == {"rtt-llm"}
-    assert set(owners["lmcommon"]) == {"lmcommon"}
+@pytest.mark.parametrize(("folder", "name"), MEMBERS.items())
+def test_import_names_belong_to_our_distributions(repo_root: Path, folder: str, name: str) -> None:
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    assert Path(spec.origin).is_relative_to(repo_root / "packages" / folder), (
+        f"another package called {name!r} is installed: {spec.origin}"
+    )
 
 
 def verbs() -> list[str]:
