@@ -188,6 +188,7 @@ def test_a_long_batch_is_admitted_quickly() -> None:
     assert time.perf_counter() - started < 5
 
 
-def test_negative_limits_are_refused() -> None:
+@pytest.mark.parametrize("limit", [-1, float("nan")])
+def test_limits_that_limit_nothing_are_refused(limit: float) -> None:
     with pytest.raises(ValueError, match="limits >= 0"):
-        Budget(usd=-1)
+        Budget(usd=limit)

@@ -101,6 +101,10 @@ def test_borders_between_messages_count() -> None:
     assert request_key(joined, IDENTITY) != request_key(split, IDENTITY)
 
 
+def test_halves_of_a_character_are_not_the_character() -> None:
+    assert request_key(chat("\ud83d\ude00"), IDENTITY) != request_key(chat("😀"), IDENTITY)
+
+
 def test_another_model_is_a_miss_and_the_order_of_its_facts_is_not() -> None:
     request = chat("a")
     assert request_key(request, IDENTITY) != request_key(request, {**IDENTITY, "model": "b"})
@@ -250,6 +254,13 @@ def test_there_must_be_something_to_replay(tmp_path: Path, mode: str) -> None:
 def test_an_unknown_mode_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cache\.mode.*'on'"):
         CachedModel(counting(), tmp_path / "c.sqlite", mode="on")
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    model = CachedModel(counting(), tmp_path / "file" / "c.sqlite")
+    with pytest.raises(UserError, match=r"cache: .*c\.sqlite"):
+        model.check()
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -66,6 +66,13 @@ def test_a_shared_meter_and_an_own_budget_clash() -> None:
             lambda: OpenAIConfig(model="m", budget=BudgetConfig(usd=1)),
             r"usd_per_million_input.*without prices",
         ),
+        (
+            lambda: OpenAIConfig(model="m").build(Meter(Budget(usd=1))),
+            r"usd_per_million_input.*without prices",
+        ),
+        (lambda: OpenAIConfig(model="m", usd_per_million_input=-1), r"usd_per_million_input.*-1"),
+        (lambda: OpenAIConfig(model="m", timeout_s=float("nan")), r"timeout_s.*nan"),
+        (lambda: BudgetConfig(usd=float("nan")), r"budget\.usd.*nan"),
     ],
 )
 def test_bad_values_name_the_key(make: object, words: str) -> None:

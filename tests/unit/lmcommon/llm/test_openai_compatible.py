@@ -456,7 +456,28 @@ def test_a_password_in_the_address_is_not_shown() -> None:
     assert "hunter2" not in f"{client!r} {client.identity}"
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:8000", "ftp://a/v1", "", "http://"])
+def test_a_password_in_a_malformed_address_is_not_shown() -> None:
+    with pytest.raises(UserError) as refused:
+        OpenAIChat("m", base_url="http://ana:hunter2@a:port/v1")
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["null", "401", 'a"b'])
+def test_an_odd_key_is_blotted_out_and_the_status_kept(
+    connect: Clients, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("STUB_KEY", key)
+    with StubServer(key="another") as server:
+        response = connect(server, api_key_env="STUB_KEY").generate([ask()])[0]
+    assert kind_of(response) == "bad_request", response.failure
+    assert key not in str(response.failure).replace("HTTP 401", "")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1:8000", "ftp://a/v1", "", "http://", "http://a:b/v1", "http://a:99999/v1",
+     "http://[::1/v1"],
+)  # fmt: skip
 def test_a_malformed_address_is_refused(address: str) -> None:
     with pytest.raises(UserError, match=r"base_url: expected an address"):
         OpenAIChat("m", base_url=address)

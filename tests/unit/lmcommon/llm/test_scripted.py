@@ -96,3 +96,8 @@ def test_truncation_is_a_prefix_without_stop(text: str, limit: int, stop: list[s
     assert text.startswith(cut)
     assert len(word_tokens(cut)) <= limit
     assert not any(mark in cut for mark in stop if mark)
+
+
+def test_a_single_text_to_stop_at_is_refused() -> None:
+    with pytest.raises(ValueError, match="stop, a tuple of texts"):
+        Sampling(stop="END")  # type: ignore[arg-type]

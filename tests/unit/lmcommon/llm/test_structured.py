@@ -71,6 +71,13 @@ def test_what_is_not_one_valid_value_is_refused(reply: str) -> None:
         parse_reply(reply, POINT)
 
 
+def test_a_value_too_deep_to_be_checked_is_refused() -> None:
+    nested = {"$defs": {"a": {"type": "array", "items": {"$ref": "#/$defs/a"}}},
+              "$ref": "#/$defs/a"}  # fmt: skip
+    with pytest.raises(ParseError, match="too deep"):
+        parse_reply("[" * 700 + "]" * 700, nested)
+
+
 def test_the_error_says_where() -> None:
     with pytest.raises(ParseError, match=r"\$\.x.*integer"):
         parse_reply('{"x": "one"}', POINT)

@@ -36,7 +36,9 @@ class Budget:
 
     def __post_init__(self) -> None:
         limits = {"usd": self.usd, "tokens": self.tokens, "calls": self.calls}
-        if bad := {key: value for key, value in limits.items() if value is not None and value < 0}:
+        if bad := {
+            key: value for key, value in limits.items() if value is not None and not value >= 0
+        }:
             raise ValueError(f"budget: expected limits >= 0 or None; got {bad}")
 
     def first_exceeded(self, usage: Usage) -> str | None:

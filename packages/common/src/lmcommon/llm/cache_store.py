@@ -61,10 +61,15 @@ def request_key(request: ChatRequest | ScoreRequest, identity: Mapping[str, Any]
         "kind": type(request).__name__,
         "identity": dict(identity),
         "request": values,
-        "schema": None if schema is None else json.dumps(schema, allow_nan=False, default=dict),
-    }
-    text = json.dumps(whole, sort_keys=True, allow_nan=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+        "schema": None if schema is None else json.dumps(
+            schema, allow_nan=False, default=dict, ensure_ascii=False
+        ),
+    }  # fmt: skip
+    # Not as ASCII: escaped, a character beyond 16 bits and its two halves would look the same.
+    text = json.dumps(
+        whole, sort_keys=True, allow_nan=False, separators=(",", ":"), ensure_ascii=False
+    )
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class ReplyStore:
@@ -142,7 +147,7 @@ class ReplyStore:
                 if self._connection is None:
                     self._connection = _connect(self.path)
                 yield self._connection
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 raise UserError(
                     f"cache: expected a readable and writable cache at {str(self.path)!r}, "
                     f"got: {error}; move the file away to start anew, or set another cache.path"

@@ -72,7 +72,7 @@ class BudgetConfig:
     def __post_init__(self) -> None:
         for key in ("usd", "tokens", "calls"):
             value = getattr(self, key)
-            if value is not None and value < 0:
+            if value is not None and not value >= 0:
                 raise UserError(f"budget.{key}: expected a number >= 0 or null; got {value!r}")
 
     def build(self) -> Budget:
@@ -168,10 +168,17 @@ class OpenAIConfig(ModelConfig):
                     "tokens_per_minute")  # fmt: skip
         for key in positive:
             value = getattr(self, key)
-            if value is not None and value <= 0:
+            if value is not None and not value > 0:
                 raise UserError(f"{key}: expected a number above 0; got {value!r}")
+        for key in ("usd_per_million_input", "usd_per_million_output"):
+            value = getattr(self, key)
+            if value is not None and not 0 <= value < float("inf"):
+                raise UserError(f"{key}: expected a number >= 0 or null; got {value!r}")
+        self._require_prices(self.budget.usd)
+
+    def _require_prices(self, limit_usd: float | None) -> None:
         prices = (self.usd_per_million_input, self.usd_per_million_output)
-        if self.budget.usd is not None and None in prices:
+        if limit_usd is not None and None in prices:
             raise UserError(
                 "budget.usd: expected usd_per_million_input and usd_per_million_output beside it, "
                 f"got {prices[0]!r} and {prices[1]!r}; without prices no cost can be counted"
@@ -181,6 +188,7 @@ class OpenAIConfig(ModelConfig):
         """The client, which meters every attempt itself."""
         from lmcommon.llm.openai_compatible import OpenAIChat
 
+        self._require_prices(meter.budget.usd)
         return OpenAIChat(
             self.model,
             base_url=self.base_url,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -35,15 +36,17 @@ class Endpoint:
     """
 
     def __init__(self, base_url: str, api_key_env: str | None) -> None:
-        parts = urlsplit(base_url)
+        try:
+            parts = urlsplit(base_url)
+            port = parts.port
+        except ValueError as error:  # brackets that do not match, a port that is no number
+            raise _bad_address(base_url) from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UserError(
-                f"base_url: expected an address such as http://127.0.0.1:8000/v1; got {base_url!r}"
-            )
+            raise _bad_address(base_url)
         self._base_url = base_url.rstrip("/")
         self._api_key_env = api_key_env
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        place = host if parts.port is None else f"{host}:{parts.port}"
+        place = host if port is None else f"{host}:{port}"
         self.shown_url = urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))
         """The address without user name, password and query."""
         self.root_url = self._base_url.removesuffix("/v1")
@@ -143,9 +146,21 @@ class Connection:
         return reply
 
     def _blot(self, body: object) -> Any:
-        if self._key is None or body is None:
-            return body
-        return json.loads(self._blot_text(json.dumps(body, default=str)))
+        """The key blotted out of every text of an error body; numbers and null stay."""
+        if isinstance(body, str):
+            return self._blot_text(body)
+        if isinstance(body, Mapping):
+            return {key: self._blot(value) for key, value in body.items()}
+        if isinstance(body, list):
+            return [self._blot(value) for value in body]
+        return body
 
     def _blot_text(self, text: str) -> str:
         return text if self._key is None else text.replace(self._key, "***")
+
+
+def _bad_address(base_url: str) -> UserError:
+    shown = re.sub(r"//[^/@]*@", "//***@", base_url)
+    return UserError(
+        f"base_url: expected an address such as http://127.0.0.1:8000/v1; got {shown!r}"
+    )

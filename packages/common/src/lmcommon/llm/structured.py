@@ -248,6 +248,8 @@ def _first_error(validator: Any, value: Any) -> str | None:
         error = best_match(validator.iter_errors(value))
     except Unresolvable as unresolvable:
         raise ValueError(f"JSON schema: cannot resolve {unresolvable}") from unresolvable
+    except RecursionError:
+        return "nested too deeply to be checked"
     if error is None:
         return None
     return f"at {error.json_path}: {error.message}"

@@ -50,11 +50,13 @@ class Sampling:
     """With `logprobs`: also this many alternatives a token (0 to 20)."""
 
     def __post_init__(self) -> None:
+        stop: object = self.stop  # a text is a sequence of texts too, and would cut everywhere
         checks = {
             "temperature >= 0": self.temperature >= 0,
             "0 < top_p <= 1": 0 < self.top_p <= 1,
             "top_k is None or >= 1": self.top_k is None or self.top_k >= 1,
             "max_tokens >= 1": self.max_tokens >= 1,
+            "stop, a tuple of texts": not isinstance(stop, str),
             "0 <= top_logprobs <= 20": 0 <= self.top_logprobs <= 20,
         }
         if failed := [rule for rule, holds in checks.items() if not holds]:
