@@ -62,7 +62,7 @@ def verb(tmp_path: Path, repo_root: Path) -> Path:
     (conf / "base.yaml").write_text((repo_root / "conf/base.yaml").read_text())
     (conf / "toy/verb.yaml").write_text(
         "# @package _global_\ndefaults:\n  - /base\n  - /schema/root/toy_verb@_here_\n"
-        "  - /fruit: apple\n  - _self_\nhydra:\n  job:\n    name: toy\n"
+        "  - /fruit: apple\n  - _self_\n"
     )
     for name, weight in (("apple", 150), ("pear", 180)):
         (conf / f"fruit/{name}.yaml").write_text(

@@ -65,7 +65,7 @@ class Verb:
                 overrides = [word for word in arguments if not word.startswith("-")]
                 print(help_text(self.name, self.main, overrides))
                 return EXIT_OK
-            sys.argv = [self.verb, *arguments]
+            sys.argv = [self.verb, f"hydra.job.name={self.verb}", *arguments]
             wrapped = hydra.main(
                 version_base="1.3", config_path=str(conf_dir()), config_name=self.name
             )
@@ -103,7 +103,7 @@ class Verb:
             choices = typed(config)
             run = Run(folder, seed=int(getattr(choices, "seed", 0)))
             _check_same_config(folder, config)
-            run.start(command=sys.argv, overrides=overrides, verb=self.verb)
+            run.start(command=[self.verb, *sys.argv[2:]], overrides=overrides, verb=self.verb)
             self._main(choices, run)
         except KeyboardInterrupt:
             print(f"interrupted; continue with: {self.verb} resume={folder}", file=sys.stderr)
