@@ -155,8 +155,9 @@ def test_a_run_is_not_resumed_under_another_configuration(verb: Path) -> None:
     assert (folder / "summary.json").exists(), "the first run's records stay"
 
 
-def test_multirun_makes_a_folder_a_job(verb: Path) -> None:
-    done = call(verb, "-m", "items=1,2")
+@pytest.mark.parametrize("arguments", [["-m", "items=1,2"], ["items=1,2", "-m"]])
+def test_multirun_makes_a_folder_a_job(verb: Path, arguments: list[str]) -> None:
+    done = call(verb, *arguments)
     assert done.returncode == 0, done.stderr
     summaries = sorted(p.parent.name for p in verb.parent.rglob("summary.json"))
     assert summaries == ["0", "1"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -65,7 +66,7 @@ class Verb:
                 overrides = [word for word in arguments if not word.startswith("-")]
                 print(help_text(self.name, self.main, overrides))
                 return EXIT_OK
-            sys.argv = [self.verb, f"hydra.job.name={self.verb}", *arguments]
+            sys.argv = [self.verb, *_named(arguments, self.verb)]
             wrapped = hydra.main(
                 version_base="1.3", config_path=str(conf_dir()), config_name=self.name
             )
@@ -103,7 +104,7 @@ class Verb:
             choices = typed(config)
             run = Run(folder, seed=int(getattr(choices, "seed", 0)))
             _check_same_config(folder, config)
-            run.start(command=[self.verb, *sys.argv[2:]], overrides=overrides, verb=self.verb)
+            run.start(command=sys.argv, overrides=overrides, verb=self.verb)
             self._main(choices, run)
         except KeyboardInterrupt:
             print(f"interrupted; continue with: {self.verb} resume={folder}", file=sys.stderr)
@@ -131,6 +132,13 @@ class Verb:
     def _refuse(self, error: UserError) -> int:
         print(f"{self.verb}: {error}", file=sys.stderr)
         return EXIT_USER
+
+
+def _named(arguments: list[str], verb: str) -> list[str]:
+    """Add the run folder's name beside the first override (argparse wants them together)."""
+    overrides = (place for place, word in enumerate(arguments) if re.match(r"[^-].*=", word))
+    place = next(overrides, len(arguments))
+    return [*arguments[:place], f"hydra.job.name={verb}", *arguments[place:]]
 
 
 def _with_resume(arguments: list[str]) -> list[str]:
