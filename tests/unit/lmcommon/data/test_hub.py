@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lmcommon.data import load
 from lmcommon.data.hub import HubId, open_rows, parse_spec, rows_of
 from lmcommon.data.ifeval import parse_ifeval
 from lmcommon.errors import UserError
@@ -42,6 +43,21 @@ def test_an_existing_path_is_a_file_whatever_its_name(
 def test_neither_file_nor_hub_id_is_explained() -> None:
     with pytest.raises(UserError, match=r"expected a file .* or a hub id"):
         parse_spec("what: ever")
+
+
+@pytest.mark.parametrize("spec", ["~nobody-here/rows.json", "a\0.json", "a" * 5000 + ".json"])
+def test_a_path_that_cannot_be_looked_up_is_explained(spec: str) -> None:
+    with pytest.raises(UserError, match="expected a path or a hub id"):
+        parse_spec(spec)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("a.jsonl", ""), ("a.jsonl.gz", ""), ("a.json", "[]"), ("b.jsonl", "\n\n")]
+)
+def test_a_set_without_rows_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_bytes(text.encode())
+    with pytest.raises(UserError, match="expected at least one row"):
+        load("ifeval", tmp_path / name)
 
 
 def test_a_folder_is_refused_where_no_set_of_files_is_known(tmp_path: Path) -> None:

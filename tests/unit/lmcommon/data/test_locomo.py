@@ -52,6 +52,15 @@ def test_sessions_are_in_order_of_number_and_dates_without_session_are_skipped()
     assert [s.id for s in parsed().sessions] == ["session_1", "session_2", "session_10"]
 
 
+def test_numbers_too_long_to_be_numbers_are_no_ids() -> None:
+    long = "1" * 5000
+    talk = {**ROW["conversation"], f"session_{long}": []}
+    question = {"question": "?", "answer": "x", "evidence": [f"D{long}:1"], "category": 2}
+    row = parsed(conversation=talk, qa=[question])
+    assert len(row.sessions) == 3
+    assert "names no turn" in row.warnings[-1]
+
+
 def test_times() -> None:
     assert [s.time for s in parsed().sessions] == [
         datetime(2024, 2, 29, 13, 56), datetime(2024, 3, 1, 0, 5), datetime(2024, 3, 2, 14, 0),

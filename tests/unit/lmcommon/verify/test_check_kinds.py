@@ -1,5 +1,6 @@
 """What each kind of program check accepts, and the characters it points at."""
 
+import time
 from typing import Any
 
 import pytest
@@ -58,6 +59,9 @@ CASES: list[tuple[str, dict[str, Any], str, bool, list[str] | None]] = [
      {"num_paragraphs": 1, "nth_paragraph": 2, "first_word": "then"}, "Now.", False, []),
     ("detectable_content:number_placeholders", {"num_placeholders": 2}, "[a] and [b c]", True,
      ["[a]", "[b c]"]),
+    ("keywords:forbidden_words", {"forbidden_words": ["c++", "#tag"]}, "I like C++ a #tag, c+",
+     False, ["C++", "#tag"]),
+    ("keywords:forbidden_words", {"forbidden_words": ["c++"]}, "cc++ c+", True, []),
     ("detectable_content:postscript", {"postscript_marker": "P.S."}, "Bye.\np. s. more\nx", True,
      ["p. s. more"]),
     ("detectable_content:postscript", {"postscript_marker": "P.P.S"}, "P.S. no", False, []),
@@ -112,6 +116,21 @@ CASES: list[tuple[str, dict[str, Any], str, bool, list[str] | None]] = [
     ("words:position", {"position": 3, "words": ["a"]}, "c b", False, []),
     ("words:length", {"count": 2}, "a b", True, None),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("constraint_id", "kwargs", "sign"),
+    [
+        ("words:length", {"count": 1}, "'"),
+        ("length_constraints:number_sentences", {"num_sentences": 2, "relation": LESS}, "."),
+    ],
+)
+def test_long_runs_of_signs_are_read_quickly(
+    constraint_id: str, kwargs: dict[str, Any], sign: str
+) -> None:
+    started = time.process_time()
+    assert check(constraint_id, kwargs, prompt="", response=f"a{sign * 20_000}a").satisfied
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(("constraint_id", "kwargs", "response", "satisfied", "spans"), CASES)

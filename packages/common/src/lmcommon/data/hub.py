@@ -43,9 +43,15 @@ def parse_spec(spec: str | Path) -> HubId | Path:
     Raises:
         UserError: It is neither.
     """
-    path = Path(spec).expanduser()
-    if isinstance(spec, Path) or path.exists():
+    try:
+        path = Path(spec).expanduser()
+        is_there = path.exists()
+    except (OSError, RuntimeError) as error:  # too long, an unknown ~user
+        raise UserError(f"data set: expected a path or a hub id, got {spec!r}: {error}") from error
+    if isinstance(spec, Path) or is_there:
         return path
+    if "\0" in spec:
+        raise UserError(f"data set: expected a path or a hub id, got {spec!r}")
     is_path = spec.startswith(("/", "./", "../", "~", "\\")) or ":" not in spec
     match = _HUB_ID.fullmatch(spec)
     if match is None or (is_path and (is_data_file(spec) or spec[0] in "/.~")):

@@ -22,8 +22,8 @@ CATEGORIES = {
     1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop", 5: "adversarial",
 }  # fmt: skip
 _ADVERSARIAL = 5
-_SESSION = re.compile(r"session_(\d+)")
-_TURN_ID = re.compile(r"D(\d+):(\d+)")
+_SESSION = re.compile(r"session_(\d{1,9})")
+_TURN_ID = re.compile(r"D(\d{1,9}):(\d{1,9})")
 _UPSTREAM_ORDER = (
     "conv-26", "conv-30", "conv-41", "conv-42", "conv-43",
     "conv-44", "conv-47", "conv-48", "conv-49", "conv-50",

@@ -46,7 +46,7 @@ class DataSet(Generic[Item]):
         """Read every row; ids must be unique.
 
         Raises:
-            UserError: Nothing is there, or the hub cannot be reached.
+            UserError: Nothing is there, not even a row, or the hub cannot be reached.
             DataError: A row is malformed, or its id came before.
         """
         items: dict[str, Item] = {}
@@ -56,6 +56,8 @@ class DataSet(Generic[Item]):
             if item.id in items:
                 raise row.error(f"expected unique ids; {item.id!r} came before")
             items[item.id] = item
+        if not items:
+            raise UserError(f"{spec}: expected at least one row, got none; the file is empty")
         return list(items.values())
 
 

@@ -42,10 +42,11 @@ def describe(config: DescribeConfig, run: Run) -> dict[str, Any]:
             table.add_row(name, str(value))
     run.console.print(table)
     warnings: list[str] = []
+    written = {row["id"] for row in run.read("rows")}
     for row in rows:
         said = _warnings(row)
         warnings += [f"{row.id}: {warning}" for warning in said]
-        if not run.is_resumed:
+        if row.id not in written:
             run.append("rows", {"id": row.id, "source": row.source, "warnings": said})
     for warning in warnings[: config.max_warnings]:
         run.console.print(f"warning: {warning}", markup=False, highlight=False)

@@ -41,9 +41,15 @@ def forbidden_words(response: str, *, forbidden_words: tuple[str, ...]) -> Findi
     spans = {
         match.span()
         for word in forbidden_words
-        for match in re.finditer(rf"\b{re.escape(word)}\b", response, re.IGNORECASE)
+        for match in re.finditer(_whole(word), response, re.IGNORECASE)
     }
     return Finding(not spans, tuple(sorted(spans)))
+
+
+def _whole(word: str) -> str:
+    """The word with a border at each end; a sign at an end, as in "C++", is its own border."""
+    front, back = (r"\b" if re.match(r"\w", end) else "" for end in (word[0], word[-1]))
+    return f"{front}{re.escape(word)}{back}"
 
 
 @checker("keywords:letter_frequency",

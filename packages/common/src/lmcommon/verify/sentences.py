@@ -16,7 +16,7 @@ from lmcommon.verify.types import Span
 
 __all__ = ["count_sentences", "split_sentences"]
 
-_MARKS = re.compile(r"[.!?]+(?=\s|[)\";}\]*:@'({\[“”‘’«»])")
+_MARKS = re.compile(r"(?<![.!?])[.!?]++(?=\s|[)\";}\]*:@'({\[“”‘’«»])")
 _CLOSERS = re.compile(r"[\"')\]}“”‘’«»]+(?=\s|$)")
 _WORD_BEFORE = re.compile(r"[^\s()\"'{}\[\]*“”‘’«»;:@]*$")
 _NEXT_WORD = re.compile(r"\s*([\w']*)")

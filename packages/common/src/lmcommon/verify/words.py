@@ -16,7 +16,7 @@ from lmcommon.verify.types import Finding, Span, checker
 __all__ = ["CHECKERS", "Word", "split_words"]
 
 _WORD = re.compile(r"\S+")
-_OUTER = re.compile(r"^\W+|\W+$")
+_OUTER = re.compile(r"^\W+|(?<!\W)\W+$")  # the look-behind keeps long runs linear
 
 
 @dataclass(frozen=True, slots=True)
