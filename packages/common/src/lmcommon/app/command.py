@@ -60,7 +60,7 @@ class Verb:
         try:
             import hydra
 
-            arguments = _with_resume(arguments)
+            arguments = _with_resume(arguments, self.verb)
             register(self.name, self.schema, self.groups)
             if {"--help", "-h"} & set(arguments):
                 overrides = [word for word in arguments if not word.startswith("-")]
@@ -141,7 +141,7 @@ def _named(arguments: list[str], verb: str) -> list[str]:
     return [*arguments[:place], f"hydra.job.name={verb}", *arguments[place:]]
 
 
-def _with_resume(arguments: list[str]) -> list[str]:
+def _with_resume(arguments: list[str], verb: str) -> list[str]:
     """Turn `resume=<folder>` into the overrides and folder of that run. Later arguments win."""
     named = [word.removeprefix("resume=") for word in arguments if word.startswith("resume=")]
     if not named:
@@ -153,9 +153,18 @@ def _with_resume(arguments: list[str]) -> list[str]:
             f"resume={named[-1]!r}: expected a run folder with manifest.json; "
             "give the folder that the first run printed (runs/<verb>/<time>)"
         )
-    first = json.loads(manifest.read_text(encoding="utf-8"))
+    try:
+        first = json.loads(manifest.read_text(encoding="utf-8"))
+        before, verb_before = list(first["overrides"]), first["verb"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"resume={named[-1]!r}: {manifest} is damaged ({type(error).__name__}: {error}); "
+            "start a new run"
+        ) from error
+    if verb_before != verb:
+        raise UserError(f"resume={named[-1]!r}: expected a run of {verb}, got one of {verb_before}")
     rest = [word for word in arguments if not word.startswith("resume=")]
-    return [*first["overrides"], *rest, f"hydra.run.dir={_quoted(folder.resolve())}"]
+    return [*before, *rest, f"hydra.run.dir={_quoted(folder.resolve())}"]
 
 
 def _quoted(path: Path) -> str:
