@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lmcommon.errors import ParseError
@@ -38,6 +38,7 @@ def test_a_bare_value_is_found(value: Any) -> None:
 
 @settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON_VALUES, max_size=3))
+@example({"```": None})
 def test_an_object_in_a_fence_or_in_prose_is_found(value: dict[str, Any]) -> None:
     text = json.dumps(value)
     assert extract_json(f"Sure, here it is:\n```json\n{text}\n```\nAnything else?") == value

@@ -30,7 +30,10 @@ __all__ = [
     "with_schema_instruction",
 ]
 
-_FENCE = re.compile(r"```[A-Za-z0-9_-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
+# A fence closes on a line of its own (JSON text has no line break inside a string, so this is safe
+# for values that hold backticks); some models close it right behind the value.
+_FENCE = re.compile(r"```[A-Za-z0-9_-]*[ \t]*\n(.*?)\n[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE)
+_LAX_FENCE = re.compile(r"```[A-Za-z0-9_-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 _OPENING = re.compile(r"[\[{]")
 
 Generate = Callable[[Sequence[ChatRequest]], list[ChatResponse]]
@@ -50,7 +53,7 @@ def extract_json(text: str) -> Any:
     value, problem = _load(bare)
     if problem is None:
         return value
-    fenced = _FENCE.findall(bare)
+    fenced = _FENCE.findall(bare) or _LAX_FENCE.findall(bare)
     if len(fenced) > 1:
         raise ParseError(f"expected one JSON value, found {len(fenced)} code fences", reply=text)
     if fenced:
