@@ -19,12 +19,12 @@ from pathlib import Path
 import torch
 
 from lmcommon.runlog import Run
-from rtt.policy import TinyPolicy, WarmStart
+from rtt.policy import TinyPolicy
 from rtt.run.demo import METHODS
 from rtt.run.method import Job, Result, curve, make_base, run_job, steps_to
 from rtt.show.curves import draw_curves
 from rtt.tasks import WordsTask
-from rtt.train import TrainSettings
+from rtt.train import TrainSettings, WarmStart
 from rtt.train.bootstrap import mean_interval
 
 THRESHOLD = 0.2

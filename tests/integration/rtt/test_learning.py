@@ -2,9 +2,9 @@
 
 import pytest
 
-from rtt.policy import TinyPolicy, WarmStart
+from rtt.policy import TinyPolicy
 from rtt.tasks import WordsTask
-from rtt.train import Credit, LocalTrainer, TrainSettings
+from rtt.train import Credit, LocalTrainer, TrainSettings, WarmStart
 
 
 @pytest.mark.slow

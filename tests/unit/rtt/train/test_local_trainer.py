@@ -11,10 +11,10 @@ import torch
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.judge.types import Criterion, Rubric, Verdict
-from rtt.policy import Policy, TinyPolicy, WarmStart
+from rtt.policy import Policy, TinyPolicy
 from rtt.run.method import Job, keep_rows, run_job, steps_to
 from rtt.tasks import WordsTask
-from rtt.train import Credit, LocalTrainer, TrainSettings
+from rtt.train import Credit, LocalTrainer, TrainSettings, WarmStart
 from rtt.train.bootstrap import mean_interval
 from rtt.train.scoring import score_tensors
 from rtt.train.update import UpdateSettings, train_batch, update

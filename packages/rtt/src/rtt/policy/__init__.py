@@ -1,4 +1,4 @@
-"""Policies: the model that is trained, its log-probabilities, and where it starts from."""
+"""Policies: the model that is trained, and its log-probabilities."""
 
 from typing import TYPE_CHECKING
 
@@ -7,16 +7,14 @@ from lmcommon.lazy import lazy_exports
 if TYPE_CHECKING:
     from rtt.policy.logprobs import response_logprobs
     from rtt.policy.tiny import Policy, TinyPolicy
-    from rtt.policy.warm import WarmStart
 
-__all__ = ["Policy", "TinyPolicy", "WarmStart", "response_logprobs"]
+__all__ = ["Policy", "TinyPolicy", "response_logprobs"]
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "Policy": "rtt.policy.tiny",
         "TinyPolicy": "rtt.policy.tiny",
-        "WarmStart": "rtt.policy.warm",
         "response_logprobs": "rtt.policy.logprobs",
     },
 )

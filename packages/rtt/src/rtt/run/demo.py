@@ -24,7 +24,6 @@ from lmcommon.errors import UserError
 from lmcommon.extras import require
 from lmcommon.rng import seed_for
 from rtt.engine.sampler import Sampler
-from rtt.policy.warm import WarmStart
 from rtt.relevance.sources import SpanRelevance
 from rtt.run.method import Job, Result, curve, make_base, run_job, steps_to
 from rtt.run.schemas import GROUPS
@@ -36,6 +35,7 @@ from rtt.train.advantage import Credit
 from rtt.train.bootstrap import mean_interval
 from rtt.train.scoring import score
 from rtt.train.trainer import HELDOUT_SEED, TrainSettings
+from rtt.train.warm import WarmStart
 
 __all__ = ["METHODS", "DemoConfig", "demo", "main"]
 

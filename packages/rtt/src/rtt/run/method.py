@@ -17,10 +17,10 @@ import torch
 
 from lmcommon.runlog import Run, write_atomic
 from rtt.policy.tiny import Policy, TinyPolicy
-from rtt.policy.warm import WarmStart
 from rtt.tasks.words import WordsTask
 from rtt.train.advantage import Credit
 from rtt.train.trainer import LocalTrainer, TrainSettings
+from rtt.train.warm import WarmStart
 
 __all__ = ["Job", "Result", "curve", "keep_rows", "make_base", "run_job", "steps_to"]
 

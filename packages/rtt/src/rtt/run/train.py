@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lmcommon.app import Run, entrypoint
-from rtt.policy.warm import WarmStart
 from rtt.run.method import Job, Result, curve, run_job, steps_to
 from rtt.run.schemas import GROUPS
 from rtt.train.bootstrap import mean_interval
 from rtt.train.trainer import TrainSettings
+from rtt.train.warm import WarmStart
 
 __all__ = ["TrainConfig", "main", "train"]
 

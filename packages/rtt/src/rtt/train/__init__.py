@@ -8,8 +8,9 @@ if TYPE_CHECKING:
     from rtt.train.advantage import Credit
     from rtt.train.evaluation import Evaluation, evaluate
     from rtt.train.trainer import LocalTrainer, TrainSettings
+    from rtt.train.warm import WarmStart
 
-__all__ = ["Credit", "Evaluation", "LocalTrainer", "TrainSettings", "evaluate"]
+__all__ = ["Credit", "Evaluation", "LocalTrainer", "TrainSettings", "WarmStart", "evaluate"]
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
@@ -19,5 +20,6 @@ __getattr__, __dir__ = lazy_exports(
         "evaluate": "rtt.train.evaluation",
         "LocalTrainer": "rtt.train.trainer",
         "TrainSettings": "rtt.train.trainer",
+        "WarmStart": "rtt.train.warm",
     },
 )
