@@ -56,5 +56,5 @@ def unit_rows(vectors_ND: npt.ArrayLike) -> Vectors:
     """Scale rows to length 1; a zero row stays zero."""
     array_ND = np.asarray(vectors_ND, dtype=np.float32)
     norm_N1 = np.linalg.norm(array_ND, axis=-1, keepdims=True)
-    scaled: Vectors = array_ND / np.where(norm_N1 > 0, norm_N1, 1)
-    return scaled
+    scaled_ND = array_ND / np.where(norm_N1 > 0, norm_N1, 1)
+    return scaled_ND.astype(np.float32, copy=False)

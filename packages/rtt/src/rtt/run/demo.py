@@ -162,7 +162,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _views(job: Job, *, prompts: int = 8) -> list[CreditView]:
-    """One response a prompt, the one whose tokens differ most in credit; mixed verdicts first."""
+    """One response a prompt: mixed verdicts first, then praise beside blame, then the spread."""
     policy = job.policy.build(job.task.tokens, seed=job.seed)
     state = torch.load(job.folder / "checkpoint.pt", weights_only=True)
     policy.model.load_state_dict(state["policy"])
@@ -177,9 +177,10 @@ def _views(job: Job, *, prompts: int = 8) -> list[CreditView]:
     return list(shown.values())
 
 
-def _telling(view: CreditView) -> tuple[bool, float]:
+def _telling(view: CreditView) -> tuple[bool, bool, float]:
     is_mixed = len({criterion.satisfied for criterion in view.criteria}) > 1
-    return is_mixed, max(view.advantage) - min(view.advantage) if view.advantage else 0.0
+    low, high = min(view.advantage, default=0.0), max(view.advantage, default=0.0)
+    return is_mixed, low < 0 < high, high - low
 
 
 def _row(result: Result, points: list[tuple[int, float]], threshold: float) -> dict[str, Any]:
