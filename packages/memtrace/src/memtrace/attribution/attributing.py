@@ -9,8 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from lmcommon.judge.answer import NormalizedAnswerJudge
+from lmcommon.judge.base import AnswerItem
 from lmcommon.judge.hedging import abstention
-from memtrace.attribution.evidence import find_witnesses, named_witnesses
+from memtrace.attribution.evidence import find_witnesses, named_witnesses, restatements
 from memtrace.attribution.facts import CriticalFact, critical_facts
 from memtrace.attribution.matching import content_words
 from memtrace.attribution.reader import TraceReader
@@ -95,7 +97,9 @@ class _Case:
             )
             self.log.append(f"facts: no evidence given, {len(witnesses)} witnesses guessed")
         else:
-            witnesses, missing = named_witnesses(self.reader, evidence, self.back, self.gold)
+            witnesses, missing = named_witnesses(
+                self.reader, evidence, self.back, self.gold, self.maker.seq
+            )
             if missing:
                 self.log.append(f"facts: evidence {missing} names no message of the trace")
         self.facts = critical_facts(self.gold, witnesses, self.question)
@@ -106,7 +110,16 @@ class _Case:
             self.log.append(f"facts: {fact.value!r} witnessed by {names}")
 
     def check_validity(self) -> None:
-        """Suspect the label when the evidence has nothing of the gold answer."""
+        """Suspect the judge of a right answer, the label when the evidence has nothing of it."""
+        if self._is_right():
+            self.log.append("validity: the answer is right when compared by program")
+            right = "abstains, as is right" if self.gold is None else "gives the gold answer"
+            shown = "" if self.gold is None else f" {self.gold!r}"
+            self._suspect(
+                None, ErrorType.JUDGE, LossKind.NOT_LOST, 0.95,
+                f"the answer {self.prediction!r} {right}{shown}",
+            )  # fmt: skip
+            return
         if self.gold is None or not self.facts or any(fact.phrase for fact in self.facts):
             return
         said = frozenset[str]().union(*(content_words(f.value) for f in self.facts))
@@ -129,15 +142,16 @@ class _Case:
                 f"the history has no answer, and {self.prediction!r} was given all the same",
             )  # fmt: skip
             return
-        self.paths = [follow(self.reader, fact, self.answer, self.back) for fact in self.facts]
+        self.paths = [
+            follow(
+                self.reader, fact, self.answer, self.back,
+                restatements(self.reader, fact, self.back, self.maker.seq),
+            )
+            for fact in self.facts
+        ]  # fmt: skip
         for path in self.paths:
             self.log.append(_told(path))
         primary = [path for path in self.paths if path.fact.is_primary]
-        if primary and all(path.in_answer for path in primary):
-            self._suspect(
-                None, ErrorType.JUDGE, LossKind.NOT_LOST, 0.7,
-                f"the answer {self.prediction!r} holds the gold answer {self.gold!r}",
-            )  # fmt: skip
         for path in self.paths:
             self._suspect_path(path, share=1.0 if path.fact.is_primary else 0.6)
         if self.facts and all(path.reached_model for path in primary):
@@ -165,6 +179,12 @@ class _Case:
         if path.reached_model:
             return
         names = ", ".join(witness.name for witness in path.fact.witnesses)
+        if path.death is None and path.steps:
+            self.why_not = (
+                f"{path.steps[-1].name} ({path.steps[-1].operation}) kept {_quoted(path)}, and the "
+                "trace does not tell what became of it"
+            )
+            return
         if path.death is None:
             self._suspect(
                 None, ErrorType.EXTRACTION, LossKind.NEVER_WRITTEN, 0.5 * share,
@@ -180,15 +200,20 @@ class _Case:
         )  # fmt: skip
 
     def _suspect_response(self, primary: Sequence[FactPath]) -> None:
-        if all(path.in_answer for path in primary):
+        if self._is_right():
             return
-        lost = [path for path in primary if not path.in_answer]
+        lost = [path for path in primary if not path.in_answer] or primary
         is_literal = all(path.fact.phrase and path.is_verbatim for path in lost)
         loss = LossKind.DISTORTED if self._takes_other_value() else LossKind.UNUSED
         self._suspect(
             self.maker, ErrorType.RESPONSE, loss, 0.85 if is_literal else 0.55,
             f"the model was given {_quoted(lost[0])} and answered {self.prediction!r}: {loss}",
         )  # fmt: skip
+
+    def _is_right(self) -> bool:
+        """Whether the program's own comparison accepts the answer: then nothing was lost."""
+        item = AnswerItem(question=self.question, gold=self.gold, prediction=self.prediction)
+        return NormalizedAnswerJudge().judge([item])[0].satisfied is True
 
     def _takes_other_value(self) -> bool:
         """Whether the answer's words stand in the context, though not as the fact."""
@@ -247,7 +272,7 @@ def _told(path: FactPath) -> str:
     if path.reached_model:
         end = "reached the model" + (" and stands in the answer" if path.in_answer else "")
     elif path.death is None:
-        end = "was read by no operation"
+        end = "is not seen again" if path.steps else "was read by no operation"
     else:
         end = f"died at {path.death.name} ({path.death.operation}): {path.death.loss}"
     return (

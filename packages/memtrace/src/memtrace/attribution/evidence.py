@@ -8,31 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from memtrace.attribution.facts import Witness
+from memtrace.attribution.facts import CriticalFact, Witness, speaker_of, spoken_words
 from memtrace.attribution.matching import content_words, normal_words
 from memtrace.attribution.reader import TraceReader
 from memtrace.types import Slice, Variable
 
-__all__ = ["find_witnesses", "named_witnesses"]
+__all__ = ["find_witnesses", "named_witnesses", "restatements"]
 
 _GUESSES = 3
+_SAME = 0.8
+"""Share of the witness's content words in a turn of the same speaker that says it once more."""
 
 
 def named_witnesses(
-    reader: TraceReader, evidence: Sequence[str], back: Slice, gold: str | None
-) -> tuple[list[Witness], list[str]]:
+    reader: TraceReader, evidence: Sequence[str], back: Slice, gold: str | None,
+    until_seq: int,
+) -> tuple[list[Witness], list[str]]:  # fmt: skip
     """The messages that evidence ids name, and the ids that name nothing.
 
-    A message the answer depends on wins over one of the same name elsewhere in the trace. Of a
-    session, the turns that hold the gold answer are taken, else those most like it.
+    A message the answer depends on wins over one of the same name elsewhere in the trace, which
+    must be older than the answer (made at `until_seq`). Of a session, the turns that hold the gold
+    answer are taken, else those most like it.
     """
     upstream = frozenset(back.variables)
     found: dict[str, Witness] = {}
     missing: list[str] = []
     for name in dict.fromkeys(evidence):
-        turns = _preferred(reader.messages(name), upstream)
+        turns = _preferred(reader.messages(name), upstream, until_seq)
         if not turns:
-            session = _preferred(reader.messages_of_session(name), upstream)
+            session = _preferred(reader.messages_of_session(name), upstream, until_seq)
             turns = _likeliest(reader, session, content_words(gold or ""))
         if not turns:
             missing.append(name)
@@ -60,10 +64,41 @@ def find_witnesses(
     return [witness for shared, _, witness in scored[:_GUESSES] if shared == best and shared < 0]
 
 
-def _preferred(variables: Sequence[Variable], upstream: frozenset[str]) -> list[Variable]:
-    """Those behind the answer; else the last of the name that was recorded."""
+def restatements(
+    reader: TraceReader, fact: CriticalFact, back: Slice, until_seq: int
+) -> list[tuple[str, str, bool]]:
+    """Other messages behind the answer in which the same speaker says a fact once more.
+
+    Returns:
+        Variable id, the message's own words in normal form, and whether they are the witness's.
+    """
+    known = {witness.variable for witness in fact.witnesses}
+    speakers = {speaker_of(witness.text) for witness in fact.witnesses}
+    meant = [content_words(said.split()) - set(fact.phrase.split()) for said in fact.sentences]
+    found = []
+    for identifier in back.variables:
+        variable = reader.variable(identifier)
+        if variable.kind != "message" or variable.seq > until_seq or identifier in known:
+            continue
+        passage = reader.passage(identifier)
+        has_value = bool(fact.phrase) and passage.find(fact.phrase) is not None
+        is_like = has_value and any(passage.covers(words)[0] >= _SAME for words in meant)
+        if not is_like and not any(passage.find(said) for said in fact.sentences):
+            continue
+        text = reader.text(identifier)
+        words = spoken_words(text)
+        is_verbatim = words in fact.sentences
+        if (is_like or is_verbatim) and speaker_of(text) in speakers:
+            found.append((identifier, words, is_verbatim))
+    return found
+
+
+def _preferred(
+    variables: Sequence[Variable], upstream: frozenset[str], until_seq: int
+) -> list[Variable]:
+    """Those behind the answer; else the last of the name that was recorded before it."""
     inside = [variable for variable in variables if variable.id in upstream]
-    return inside or list(variables)[-1:]
+    return inside or [variable for variable in variables if variable.seq < until_seq][-1:]
 
 
 def _likeliest(

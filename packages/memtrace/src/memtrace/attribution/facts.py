@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from memtrace.attribution.matching import content_words, normal_words
 
-__all__ = ["CriticalFact", "Witness", "critical_facts"]
+__all__ = ["CriticalFact", "Witness", "critical_facts", "speaker_of", "spoken_words"]
 
 _SEPARATORS = re.compile(r"\s*(?:,|;|\band\b|&)\s*", re.IGNORECASE)
 _TIME = re.compile(r"^\s*\[[^\]]*\]\s*")
@@ -96,7 +96,7 @@ def _parts(gold: str, texts: Sequence[str]) -> list[str]:
 def _fact(
     value: str, phrase: str, witnesses: Sequence[Witness], question: str, *, is_primary: bool = True
 ) -> CriticalFact:
-    sentences = tuple(_sentence(witness.text) for witness in witnesses)
+    sentences = tuple(spoken_words(witness.text) for witness in witnesses)
     words = frozenset[str]().union(*(content_words(witness.text) for witness in witnesses))
     anchors = (words | (content_words(question) & words)) - set(phrase.split())
     return CriticalFact(
@@ -105,7 +105,14 @@ def _fact(
     )  # fmt: skip
 
 
-def _sentence(text: str) -> str:
+def speaker_of(text: str) -> str:
+    """Who says a rendered turn, in normal form; empty if it does not tell."""
+    match = _SPEAKER.match(_without_time(text))
+    return " ".join(normal_words(match.group())) if match else ""
+
+
+def spoken_words(text: str) -> str:
+    """A rendered turn in normal form, without time and (unless it is short) without speaker."""
     own = normal_words(_own_words(text))
     return " ".join(own if len(own) >= _SHORT else normal_words(_without_time(text)))
 

@@ -39,6 +39,8 @@ _ONES = (
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _NUMBERS = {word: str(value) for value, word in enumerate(_ONES.split())}
 _NUMBERS |= {word: str(10 * value) for value, word in enumerate(_TENS.split(), 2)}
+_COMPOUND = re.compile(rf"\b({_TENS.replace(' ', '|')})[- ]({_ONES.replace(' ', '|')})\b")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _WORD = re.compile(r"\d{4}-\d{2}(?:-\d{2})?|\d+(?:[.,:]\d+)*|[^\W\d_]+", re.UNICODE)
 _ARTICLES = frozenset({"a", "an", "the"})
 _COMMON = """a about after all also am an and any are as at be been before but by can could did
@@ -96,6 +98,7 @@ def normal_words(text: str) -> list[str]:
     folded = re.sub(r"'s\b", "", folded).replace("'", "")
     for pattern in _DATES:
         folded = pattern.sub(_date_word, folded)
+    folded = _THOUSANDS.sub("", _COMPOUND.sub(_compound, folded))
     words = (_NUMBERS.get(word, word) for word in _WORD.findall(folded))
     return [_singular(word) for word in words if word not in _ARTICLES]
 
@@ -104,6 +107,12 @@ def content_words(text: str | Iterable[str]) -> frozenset[str]:
     """The normal words of a text that carry meaning."""
     words = normal_words(text) if isinstance(text, str) else text
     return frozenset(word for word in words if word not in _STOP_WORDS)
+
+
+def _compound(match: re.Match[str]) -> str:
+    """`twenty-five` as `25`; what is no number (`twenty ten`) stays."""
+    tens, ones = (int(_NUMBERS[word]) for word in match.groups())
+    return str(tens + ones) if 0 < ones < 10 else match.group()
 
 
 def _date_word(match: re.Match[str]) -> str:

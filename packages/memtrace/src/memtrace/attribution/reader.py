@@ -72,6 +72,15 @@ class TraceReader:
         found = versions[place - 1] if place else None
         return None if found is None or found.is_deletion else found
 
+    def next_version(self, variable: Variable) -> Variable | None:
+        """The version of its item that took the place of this one; None if it is the last."""
+        if variable.item is None or variable.source is not None:
+            return None
+        self.live_version(variable.item, variable.seq)
+        numbers, versions = self._histories[variable.item]
+        place = bisect_right(numbers, variable.seq)
+        return versions[place] if place < len(versions) else None
+
     def messages(self, name: str) -> list[Variable]:
         """Messages called `name`."""
         return self._messages_by_name.get(name, [])

@@ -14,6 +14,7 @@ only visits operations that read something which holds the fact:
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from memtrace.attribution.facts import CriticalFact
@@ -53,6 +54,8 @@ class _Walk:
     back: frozenset[str]
     """Operations and variables that the answer depends on."""
     until_seq: int
+    sees_all: bool = False
+    """Whether a search for the answer reads whatever the memory held."""
     holdings: dict[str, _Holding] = field(default_factory=dict)
     steps: list[FactStep] = field(default_factory=list)
     queue: list[tuple[int, str]] = field(default_factory=list)
@@ -62,6 +65,9 @@ class _Walk:
         self.holdings[variable] = holding
         for operation in self.reader.graph.consumers(variable):
             self.push(operation)
+        later = self.reader.next_version(self.reader.variable(variable))
+        if later is not None and later.producer is not None:
+            self.push(later.producer)  # writing over a version concerns it, declared or not
 
     def push(self, operation: str) -> None:
         if operation in self.queued:
@@ -70,7 +76,10 @@ class _Walk:
         heapq.heappush(self.queue, (self.reader.operation(operation).seq, operation))
 
 
-def follow(reader: TraceReader, fact: CriticalFact, answer: Variable, back: Slice) -> FactPath:
+def follow(
+    reader: TraceReader, fact: CriticalFact, answer: Variable, back: Slice,
+    restated: Sequence[tuple[str, str, bool]] = (),
+) -> FactPath:  # fmt: skip
     """Follow a fact to an answer.
 
     Args:
@@ -78,6 +87,8 @@ def follow(reader: TraceReader, fact: CriticalFact, answer: Variable, back: Slic
         fact: What to follow; it starts at its witnesses.
         answer: The answer variable.
         back: Everything the answer came from.
+        restated: Further variables in which the fact was said: id, words in normal form, and
+            whether they are a witness's own.
     """
     assert answer.producer is not None
     maker = reader.operation(answer.producer)
@@ -85,9 +96,12 @@ def follow(reader: TraceReader, fact: CriticalFact, answer: Variable, back: Slic
     walk = _Walk(reader, fact, frozenset(back.operations + back.variables) | searches, maker.seq)
     for operation in searches:
         if _searches_unnamed_store(reader, reader.operation(operation)):
+            walk.sees_all = True
             walk.push(operation)
     for witness, sentence in zip(fact.witnesses, fact.sentences, strict=True):
         walk.hold(witness.variable, _Holding(frozenset({sentence})))
+    for identifier, words, is_verbatim in restated:
+        walk.hold(identifier, _Holding(frozenset({words}), is_verbatim=is_verbatim))
     while walk.queue:
         seq, identifier = heapq.heappop(walk.queue)
         if seq < walk.until_seq:
@@ -126,6 +140,7 @@ def _visit(walk: _Walk, operation: Operation) -> None:
     kept = bool(wrote)
     blank = tuple(o.id for o in outputs if not reader.is_marker(o))
     loss = LossKind.NOT_LOST if kept else _loss(walk, operation, read)
+    in_slice |= walk.sees_all and loss in (LossKind.DELETED, LossKind.OVERWRITTEN)
     shown = wrote if kept else read
     walk.steps.append(FactStep(
         operation=operation.id, seq=operation.seq, name=operation.name, kind=operation.kind,
@@ -145,6 +160,13 @@ def _read(walk: _Walk, operation: Operation) -> dict[str, _Holding]:
             holding = _in_store(walk, holding.items, operation.seq)
         if holding is not None:
             found[identifier] = holding
+    for identifier in operation.output_ids:
+        output = walk.reader.variable(identifier)
+        if output.item is None or output.source is not None:
+            continue
+        old = walk.reader.live_version(output.item, operation.seq)
+        if old is not None and old.id in walk.holdings:
+            found[old.id] = walk.holdings[old.id]
     if not found and _searches_unnamed_store(walk.reader, operation):
         for identifier in list(walk.holdings):
             variable = walk.reader.variable(identifier)
@@ -259,7 +281,16 @@ def _reads_question(reader: TraceReader, operation: Operation) -> bool:
 
 
 def _searches_unnamed_store(reader: TraceReader, operation: Operation) -> bool:
-    """A search that declares only its question reads whatever the memory held."""
-    return operation.kind == "retrieval" and all(
-        reader.variable(v).kind in (*_QUESTION, "prompt") for v in operation.input_ids
+    """A search that declares only its question reads whatever the memory held.
+
+    The items it returned are inputs too, but they are what it found, not where it looked.
+    """
+    if operation.kind != "retrieval":
+        return False
+    found = {reader.variable(identifier).source for identifier in operation.output_ids}
+    others = (reader.variable(v) for v in operation.input_ids)
+    return all(
+        variable.kind in (*_QUESTION, "prompt")
+        or (variable.id in found and variable.item is not None and variable.source is None)
+        for variable in others
     )
