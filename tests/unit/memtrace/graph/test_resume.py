@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,13 @@ def test_a_handle_lost_with_a_killed_session_is_refused(path: Path) -> None:
 def test_an_unknown_variable_has_no_handle(path: Path) -> None:
     with memtrace.record(path) as run, pytest.raises(ValueError, match="there is no var-99"):
         run.handle("var-99")
+
+
+def test_a_file_killed_before_its_first_transaction_is_taken_up(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    assert path.stat().st_size > 0
+    with memtrace.record(path, resume=True):
+        memtrace.variable("tea")
+    with memtrace.open(path) as trace:
+        assert trace.counts["variables"] == 1

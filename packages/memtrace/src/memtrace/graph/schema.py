@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lmcommon.errors import UserError
 
-__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "check", "create", "readable"]
+__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "check", "create", "is_blank", "readable"]
 
 APPLICATION_ID = 0x4D545243
 """`MTRC` in the header of the SQLite file."""
@@ -79,6 +79,14 @@ COMMIT;
 def create(connection: sqlite3.Connection) -> None:
     """Lay out an empty trace, all or nothing."""
     connection.executescript(_SCHEMA)
+
+
+def is_blank(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether nothing was laid out yet: a process may be killed before its first transaction."""
+    with readable(path):
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    return not application and not tables
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:

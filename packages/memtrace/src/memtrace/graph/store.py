@@ -108,6 +108,7 @@ class Store:
             self._connection = sqlite3.connect(
                 path, timeout=30.0, isolation_level=None, check_same_thread=False
             )
+            exists = exists and not schema.is_blank(self._connection, path)
             if exists:
                 schema.check(self._connection, path)
             self._connection.execute("PRAGMA journal_mode = WAL")
