@@ -64,7 +64,17 @@ def test_a_run_leaves_its_records_and_says_its_figures_last(tmp_path: Path) -> N
         (("memory=magic",), "magic"),
         (("memory.top_kk=3",), "top_kk"),
         (("memory.top_k=0",), "memory.top_k"),
+        (("memory=rag_dense", "embed=null"), "expected the name of an option"),
+        (("~llm",), "llm: expected an option"),
+        (("memory.temperature=nan",), "memory.temperature"),
         (("judge=coin",), "judge"),
+        (
+            (
+                "judge=llm", "llm@judge_llm=openai", "judge_llm.model=m",
+                "judge_llm.base_url=http://127.0.0.1:9/v1",
+            ),
+            "127.0.0.1:9",
+        ),
         (("data=locomo", "data.path=nowhere.json"), "nowhere.json"),
         (("data=locomo",), "data.path"),
         (("data=ifeval", "data.path=nowhere.jsonl"), "nowhere.jsonl"),

@@ -133,3 +133,8 @@ def test_prompts_with_rubrics_are_no_conversations() -> None:
 def test_conversations_without_questions_are_refused() -> None:
     with pytest.raises(UserError, match="at least one question"):
         check_conversations([Conversation(id="c", sessions=())], "GeneratedConfig")
+
+
+def test_no_text_breaks_out_of_a_markdown_table() -> None:
+    shown = as_markdown([{"question": "<script>a | b\nc</script>"}])
+    assert shown.splitlines()[2] == "| &lt;script>a \\| b c&lt;/script> |", shown

@@ -36,6 +36,11 @@ def explain(error: BaseException, schemas: Mapping[str, type]) -> UserError | No
     for link in chain:
         if isinstance(link, UserError):
             return link
+    if isinstance(error, ValueError) and "Config group override must be" in str(error):
+        return UserError(
+            "expected the name of an option for every group; got null; choose an option "
+            "(--help shows the keys and options)"
+        )
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         return UserError(_one_line([str(link) for link in chain], schemas))
     return None

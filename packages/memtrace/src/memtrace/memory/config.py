@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,10 @@ class MemoryConfig:
 
     def __post_init__(self) -> None:
         _at_least(1, self, "max_answer_tokens")
-        if self.temperature < 0:
-            raise UserError(f"memory.temperature: expected at least 0; got {self.temperature!r}")
+        if not 0 <= self.temperature < inf:
+            raise UserError(
+                f"memory.temperature: expected a number of at least 0; got {self.temperature!r}"
+            )
 
     @property
     def sampling(self) -> Sampling:

@@ -14,7 +14,12 @@ from lmcommon.embed.config import EMBED_SCHEMAS
 from lmcommon.judge import NormalizedAnswerJudge
 from lmcommon.llm.config import LLM_SCHEMAS
 from memtrace.memory.config import LongContextConfig, MemoryConfig, RagConfig
-from memtrace.run.pipeline import attribute_failures, check_conversations, record_episodes
+from memtrace.run.pipeline import (
+    attribute_failures,
+    check_chosen,
+    check_conversations,
+    record_episodes,
+)
 from memtrace.run.reporting import worked_example, write_reports
 from memtrace.run.tables import headline
 from memtrace.show.terminal import explain
@@ -57,6 +62,7 @@ class DemoConfig:
 def demo(cfg: DemoConfig, run: Run) -> dict[str, Any]:
     """Ask several memory systems the same questions, with a real model, and explain failures."""
     started = time.perf_counter()
+    check_chosen(cfg, "llm", "data")
     conversations = check_conversations(cfg.data.build(), type(cfg.data).__name__)
     model = cfg.llm.build()
     model.check()

@@ -23,7 +23,13 @@ from memtrace.memory.config import MemoryFactory
 from memtrace.show.cases import case_view
 from memtrace.show.html import Row
 
-__all__ = ["Results", "attribute_failures", "check_conversations", "record_episodes"]
+__all__ = [
+    "Results",
+    "attribute_failures",
+    "check_chosen",
+    "check_conversations",
+    "record_episodes",
+]
 
 
 @dataclass
@@ -42,6 +48,17 @@ class Results:
     def of(self, system: str) -> list[Episode]:
         """The episodes of one system."""
         return [episode for episode in self.episodes if episode.system == system]
+
+
+def check_chosen(config: object, *groups: str) -> None:
+    """Refuse a configuration from which a group was taken out (`~llm`).
+
+    Raises:
+        UserError: Names the group.
+    """
+    for group in groups:
+        if getattr(config, group) is None:
+            raise UserError(f"{group}: expected an option; got none; choose one with {group}=...")
 
 
 def check_conversations(rows: Sequence[object], option: str) -> list[Conversation]:

@@ -94,7 +94,7 @@ def _counts(names: Iterable[str]) -> dict[str, int]:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return " ".join(text.splitlines()).replace("<", "&lt;").replace("|", "\\|")
 
 
 def facts_line(facts: Mapping[str, str]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +16,12 @@ from lmcommon.judge.base import AnswerJudge
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.config import LLM_SCHEMAS
 from memtrace.memory.config import MEMORY_SCHEMAS
-from memtrace.run.pipeline import attribute_failures, check_conversations, record_episodes
+from memtrace.run.pipeline import (
+    attribute_failures,
+    check_chosen,
+    check_conversations,
+    record_episodes,
+)
 from memtrace.run.reporting import worked_example, write_reports
 from memtrace.run.tables import headline
 from memtrace.show.terminal import explain
@@ -53,27 +60,38 @@ class TraceConfig:
         if self.batch_size < 1:
             raise UserError(f"batch_size: expected at least 1; got {self.batch_size!r}")
 
-    def build_judge(self, model: ChatModel) -> AnswerJudge:
-        """The answer judge."""
+    @contextmanager
+    def open_judge(self, model: ChatModel) -> Iterator[AnswerJudge]:
+        """The answer judge, ready to be asked; closes the model that was loaded for it."""
         from lmcommon.judge import LlmAnswerJudge, NormalizedAnswerJudge
 
         if self.judge == "normalized":
-            return NormalizedAnswerJudge()
-        return LlmAnswerJudge(model if self.judge_llm is None else self.judge_llm.build())
+            yield NormalizedAnswerJudge()
+        elif self.judge_llm is None:
+            yield LlmAnswerJudge(model)
+        else:
+            own = self.judge_llm.build()
+            try:
+                own.check()
+                yield LlmAnswerJudge(own)
+            finally:
+                own.close()
 
 
 def trace(cfg: TraceConfig, run: Run) -> dict[str, Any]:
     """Trace a memory system over conversations and say which operations lost the answers."""
     started = time.perf_counter()
+    check_chosen(cfg, "llm", "data", "memory")
     conversations = check_conversations(cfg.data.build(), type(cfg.data).__name__)
     model = cfg.llm.build()
     model.check()
     try:
         make = cfg.memory.build(model)
         name = make("").name
-        results = record_episodes(
-            run, conversations, {name: make}, cfg.build_judge(model), batch_size=cfg.batch_size
-        )
+        with cfg.open_judge(model) as judge:
+            results = record_episodes(
+                run, conversations, {name: make}, judge, batch_size=cfg.batch_size
+            )
     finally:
         model.close()
     attribute_failures(run, results)
