@@ -130,6 +130,30 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert told == [row["prediction"] for row in after]
 
 
+def test_a_spent_budget_stops_the_run_and_a_larger_one_goes_on(tmp_path: Path) -> None:
+    with StubServer() as server:
+        options = (
+            "llm=openai", f"llm.model={server.model}", f"llm.base_url={server.base_url}",
+            "llm.budget.calls=3", "memory=rag_bm25", "data.size=tiny",
+        )  # fmt: skip
+        code, out, err = trace(tmp_path, *options)
+        assert code == 2, err
+        assert "5 of them not asked" in err.strip().splitlines()[-1]
+        assert len(server.received) <= 3 + 1, "nothing is sent beyond the budget (and a check)"
+        (rows,) = tmp_path.rglob("episodes.jsonl")
+        assert (rows.parent / "report.html").exists(), "what was answered is reported"
+        code, out, err = trace(tmp_path, f"resume={rows.parent}", "llm.budget.calls=100")
+    assert code == 0, err
+    figures = last_line(out)
+    assert figures["kept_from_before"] == 3
+    assert figures["questions"] == 8
+    latest = {
+        row["question"]: row["failure_kind"]
+        for row in map(json.loads, rows.read_text().splitlines())
+    }
+    assert set(latest.values()) == {None}, latest
+
+
 def wait_for_rows(folder: Path, count: int) -> Path:
     """The episodes file, once it has so many rows."""
     deadline = time.monotonic() + 90

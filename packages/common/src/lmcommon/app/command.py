@@ -22,6 +22,8 @@ __all__ = ["Verb", "entrypoint"]
 
 Config = TypeVar("Config")
 
+_PACE = ("timeout_s", "attempts", "concurrency", "requests_per_minute", "tokens_per_minute")
+
 EXIT_OK, EXIT_BUG, EXIT_USER, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
@@ -173,7 +175,10 @@ def _quoted(path: Path) -> str:
 
 
 def _check_same_config(folder: Path, config: Any) -> None:
-    """Write `config.yaml`, or refuse to continue a run under another configuration."""
+    """Write `config.yaml`, or refuse to continue a run under another configuration.
+
+    A resumed run may have another budget or pace: that is often why it is resumed.
+    """
     from omegaconf import OmegaConf
 
     path = folder / "config.yaml"
@@ -183,11 +188,17 @@ def _check_same_config(folder: Path, config: Any) -> None:
         return
     before = OmegaConf.to_container(OmegaConf.load(path))
     now = OmegaConf.to_container(OmegaConf.create(resolved))
-    if changed := sorted(_differing_keys(before, now)):
+    changed = [key for key in sorted(_differing_keys(before, now)) if not _is_pace(key)]
+    if changed:
         raise UserError(
             f"{folder}: expected the configuration of the first run, but {', '.join(changed)} "
             "changed; drop the override, or start a new run"
         )
+
+
+def _is_pace(key: str) -> bool:
+    """Whether a key decides how fast and how far a run goes, never what comes out."""
+    return bool({"budget", *_PACE} & set(key.split(".")))
 
 
 def _differing_keys(before: Any, now: Any, prefix: str = "") -> set[str]:

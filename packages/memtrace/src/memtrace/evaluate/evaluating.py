@@ -95,11 +95,12 @@ def _episode(
     system: MemorySystem, conversation: Conversation, question: Question, answer: Answer,
     verdict: Verdict,
 ) -> Episode:  # fmt: skip
-    usage = answer.response.usage
+    usage, failure = answer.response.usage, answer.response.failure
     return Episode(
         system=system.name, conversation=conversation.id, question=question.id, text=question.text,
         category=question.category, gold=question.answer, evidence=question.evidence,
         prediction=answer.text, verdict=verdict, answer=answer.variable,
+        failure_kind=None if failure is None else failure.kind,
         prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens,
         model_calls=usage.calls, cost_usd=usage.cost_usd, latency_ms=answer.response.latency_ms,
     )  # fmt: skip

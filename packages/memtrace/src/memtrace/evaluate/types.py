@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lmcommon.judge.types import Verdict
+from lmcommon.llm.types import FailureKind
 
 __all__ = ["Episode"]
 
@@ -32,6 +33,8 @@ class Episode:
     """Unscored when the model or the judge failed."""
     answer: str | None = None
     """Variable id of the answer; None when the model failed."""
+    failure_kind: FailureKind | None = None
+    """Why the model gave no answer; asked again when the run is resumed."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     model_calls: int = 0

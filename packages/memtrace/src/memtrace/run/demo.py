@@ -19,6 +19,7 @@ from memtrace.run.pipeline import (
     check_chosen,
     check_conversations,
     record_episodes,
+    refuse_if_spent,
 )
 from memtrace.run.reporting import worked_example, write_reports
 from memtrace.run.tables import headline
@@ -89,6 +90,7 @@ def demo(cfg: DemoConfig, run: Run) -> dict[str, Any]:
     figures = headline(results)
     spent = sum(results.seconds.values())
     tokens = figures["prompt_tokens"] + figures["completion_tokens"]
+    refuse_if_spent(run, results, "memtrace-demo")
     return {
         "model": model.name, **figures, "tokens_per_s": round(tokens / spent, 1) if spent else None,
         "wall_s": round(time.perf_counter() - started, 1), "report": str(html),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import memtrace
 from lmcommon.data.types import Conversation
-from lmcommon.errors import UserError
+from lmcommon.errors import BudgetError, UserError
 from lmcommon.judge.base import AnswerJudge
 from lmcommon.runlog import Run
 from memtrace.attribution import Attribution, TraceReader, attribute
@@ -29,6 +29,7 @@ __all__ = [
     "check_chosen",
     "check_conversations",
     "record_episodes",
+    "refuse_if_spent",
 ]
 
 
@@ -83,7 +84,7 @@ def record_episodes(
     judge: AnswerJudge, *, batch_size: int,
 ) -> Results:  # fmt: skip
     """Let every system answer every question, recorded in `trace.db` and `episodes.jsonl`."""
-    results = Results([Episode.from_dict(row) for row in run.read("episodes")])
+    results = Results(_answered(run))
     results.kept = len(results.episodes)
     done = {episode.key for episode in results.episodes}
     wanted = {(name, c.id, q.id) for name in systems for c in conversations for q in c.questions}
@@ -106,6 +107,27 @@ def record_episodes(
             run.append("episodes", episode.to_dict())
             results.episodes.append(episode)
     return results
+
+
+def _answered(run: Run) -> list[Episode]:
+    """The episodes of earlier attempts, without those whose model call failed: asked again."""
+    latest = {episode.key: episode for episode in map(Episode.from_dict, run.read("episodes"))}
+    return [episode for episode in latest.values() if episode.failure_kind is None]
+
+
+def refuse_if_spent(run: Run, results: Results, verb: str) -> None:
+    """Leave with an error when a budget kept questions from being asked.
+
+    Raises:
+        BudgetError: Says how many, and how to go on; everything that was recorded is kept.
+    """
+    refused = sum(episode.failure_kind == "budget" for episode in results.episodes)
+    if refused:
+        raise BudgetError(
+            f"llm.budget: expected enough for {len(results.episodes)} questions, it was spent with "
+            f"{refused} of them not asked; what was answered is kept, continue with a larger one: "
+            f"{verb} resume={run.folder} llm.budget.usd=... (or tokens, calls)"
+        )
 
 
 def _timed(

@@ -21,6 +21,7 @@ from memtrace.run.pipeline import (
     check_chosen,
     check_conversations,
     record_episodes,
+    refuse_if_spent,
 )
 from memtrace.run.reporting import worked_example, write_reports
 from memtrace.run.tables import headline
@@ -103,6 +104,7 @@ def trace(cfg: TraceConfig, run: Run) -> dict[str, Any]:
 
         with memtrace.open(run.folder / "trace.db") as recorded:
             run.console.print(explain(example[1], recorded))
+    refuse_if_spent(run, results, "memtrace-trace")
     return {
         "system": name, "model": model.name, **headline(results),
         "wall_s": round(time.perf_counter() - started, 1), "report": str(html),
