@@ -18,6 +18,7 @@ from lmcommon.data.files import SUFFIXES, is_data_file, read_rows
 from lmcommon.data.rows import Row
 from lmcommon.errors import UserError
 from lmcommon.extras import require
+from lmcommon.hub import check_hub
 
 __all__ = ["HubId", "open_rows", "parse_spec", "rows_of"]
 
@@ -108,6 +109,9 @@ def _hub_rows(source: HubId, hub_file: str | None, split: str) -> Iterator[Row]:
     if file is None and source.config is None:
         file = hub_file
     datasets = require("datasets", extra=_EXTRA)
+    check_hub(
+        source.repo, kind="dataset", expected="a file (give its path), or a hub id and a network"
+    )
     try:
         if file is not None:
             hub = require("huggingface_hub", extra=_EXTRA)

@@ -18,6 +18,7 @@ import numpy as np
 from lmcommon.embed.base import Vectors, unit_rows
 from lmcommon.errors import UserError
 from lmcommon.extras import require
+from lmcommon.hub import check_hub
 from lmcommon.llm.weights import quiet_loading, weights_identity
 
 __all__ = ["BundledEmbedder", "SentenceTransformerEmbedder"]
@@ -77,6 +78,10 @@ class SentenceTransformerEmbedder:
         self._loaded = None
 
     def _source(self) -> str:
+        check_hub(
+            self._model, kind="model",
+            expected="a folder with a sentence-transformers model, or a hub id that can be reached",
+        )  # fmt: skip
         return self._model
 
     def _ready(self) -> Any:

