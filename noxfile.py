@@ -197,7 +197,7 @@ def build(session: nox.Session) -> None:
     with zipfile.ZipFile(next(out.glob("lmcommon-*.whl"))) as wheel:
         if not any(name.startswith("lmcommon/conf/") for name in wheel.namelist()):
             session.error("the lmcommon wheel lacks conf/")
-    empty = Path(session.create_tmp()) / "empty"
+    empty = Path(session.create_tmp()).resolve() / "empty"
     session.run(sys.executable, "-m", "venv", "--clear", str(empty), external=True)
     python = str(empty / "bin" / "python")
     wheels = [str(p) for p in out.glob("*.whl") if not p.name.startswith("rtt")]
@@ -208,6 +208,9 @@ def build(session: nox.Session) -> None:
                         silent=True)  # fmt: skip
     if "data=" not in str(shown):
         session.error(f"an installed wheel does not find its configuration: {shown}")
+    # A whole run: prompts, templates and configuration come from the wheels alone.
+    session.run(python, "-m", "memtrace.run.trace", "llm=scripted", "memory=rag_bm25",
+                "data.size=tiny", env=env, external=True, silent=True)  # fmt: skip
     session.log(json.dumps(sorted(path.name for path in out.iterdir())))
 
 
