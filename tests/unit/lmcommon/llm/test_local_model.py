@@ -47,6 +47,7 @@ def logprobs_of(response: Any) -> list[float]:
     return [token.logprob for token in response.logprobs]
 
 
+@pytest.mark.slow
 def test_a_batch_answers_as_each_request_alone(folder: Path) -> None:
     requests = mixed_requests(logprobs=True)
     together = LocalModel(folder, device="cpu").generate(requests)
