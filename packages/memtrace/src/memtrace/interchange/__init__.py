@@ -1,0 +1,1 @@
+"""Traces of other tools, in and out: smartcomment / MemTraceBench JSON and OpenTelemetry."""
