@@ -1,9 +1,10 @@
 """The layout of a trace file, and how to tell one from any other file.
 
-A trace is one SQLite database. Values live once in `blobs`, under the hash of their content;
-`variables` and `operations` refer to each other by sequence number; `inputs` holds the edges from
-variables to operations, and the edge from an operation to its output is the `producer` column of
-the variable, since a variable has at most one.
+A trace is one SQLite database. Values live once in `blobs`, under the hash of their content; their
+bytes lie in `packs`, many compressed together, and those of a big value in pieces, which `chunks`
+lists once each. `variables` and `operations` refer to each other by sequence number; `inputs`
+holds the edges from variables to operations, and the edge from an operation to its output is the
+`producer` column of the variable, since a variable has at most one.
 """
 
 from __future__ import annotations
@@ -15,11 +16,30 @@ from pathlib import Path
 
 from lmcommon.errors import UserError
 
-__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "check", "create", "is_blank", "readable"]
+__all__ = [
+    "APPLICATION_ID", "PACKING", "SCHEMA_VERSION", "check", "create", "is_blank", "readable",
+]  # fmt: skip
 
 APPLICATION_ID = 0x4D545243
 """`MTRC` in the header of the SQLite file."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+PACKING = (
+    """CREATE TABLE packs (
+    number INTEGER PRIMARY KEY,
+    codec TEXT NOT NULL,           -- how data is packed: raw or zlib
+    size INTEGER NOT NULL,         -- bytes before packing
+    data BLOB NOT NULL
+)""",
+    """CREATE TABLE chunks (
+    number INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
+    pack INTEGER NOT NULL,
+    offset INTEGER NOT NULL,       -- where the chunk begins in the unpacked pack
+    size INTEGER NOT NULL
+)""",
+)
+"""What schema version 2 added: values packed together, and big values stored in chunks."""
 
 _SCHEMA = f"""
 BEGIN;
@@ -28,10 +48,11 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE blobs (
     digest BLOB NOT NULL UNIQUE,
     encoding TEXT NOT NULL,
-    codec TEXT NOT NULL,           -- how data is packed: raw or zlib
-    size INTEGER NOT NULL,         -- bytes before packing
+    codec TEXT NOT NULL,           -- what data is: raw, zlib, pack (where) or chunks (which)
+    size INTEGER NOT NULL,         -- bytes of the encoded value
     data BLOB NOT NULL
 );
+{"; ".join(PACKING)};
 CREATE TABLE variables (
     number INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -89,8 +110,12 @@ def is_blank(connection: sqlite3.Connection, path: Path) -> bool:
     return not application and not tables
 
 
-def check(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise `UserError` with a diagnosis unless this is a trace that this version can read."""
+def check(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema version of the trace.
+
+    Raises:
+        UserError: With a diagnosis, unless this is a trace that this memtrace can read.
+    """
     with readable(path):
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         if application != APPLICATION_ID:
@@ -107,6 +132,7 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
             f"{path}: the trace has schema version {row[0]}, this memtrace reads up to "
             f"{SCHEMA_VERSION}; upgrade memtrace-llm"
         )
+    return int(row[0])
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from lmcommon.errors import UserError
 from memtrace.graph import schema
+from memtrace.graph.migrate import migrate
 from memtrace.graph.values import decode, to_bytes
 from memtrace.types import INTERRUPTED
 
@@ -110,12 +111,14 @@ class Store:
             )
             exists = exists and not schema.is_blank(self._connection, path)
             if exists:
-                schema.check(self._connection, path)
+                migrate(self._connection, path)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
             if not exists:
                 schema.create(self._connection)
         except BaseException:
+            if hasattr(self, "_connection"):
+                self._connection.close()
             self._lock_file.release()
             raise
         self._known: set[bytes] = set()
