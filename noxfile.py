@@ -160,7 +160,7 @@ def isolated(session: nox.Session, package: str) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Benchmarks: `-- side_by_side [quick|usual|slow]` for the peers, `-- NAME` for bench_NAME*.py."""
+    """Benchmarks; `-- side_by_side [quick|usual|slow]` for the peers, `-- NAME` for a file."""
     python = workspace(session)
     if not session.posargs or session.posargs[0] == "side_by_side":
         command = ["bench/side_by_side.py", *session.posargs[1:]]
