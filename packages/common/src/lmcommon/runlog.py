@@ -29,7 +29,7 @@ from lmcommon.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Run", "write_atomic"]
+__all__ = ["Run", "finite", "write_atomic"]
 
 _T = TypeVar("_T")
 _RECORDED_VERSIONS = (
@@ -73,9 +73,9 @@ class Run:
 
     def append(self, name: str, row: Mapping[str, Any]) -> None:
         """Add one row to `<name>.jsonl` and flush it. NaN is written as null."""
-        line = json.dumps(_finite(dict(row)), ensure_ascii=False, allow_nan=False)
+        line = json.dumps(finite(dict(row)), ensure_ascii=False, allow_nan=False)
         if any("\ud800" <= character <= "\udfff" for character in line):
-            line = json.dumps(_finite(dict(row)))  # half a surrogate pair cannot be UTF-8
+            line = json.dumps(finite(dict(row)))  # half a surrogate pair cannot be UTF-8
         path = self.folder / f"{name}.jsonl"
         torn = self._is_torn(path)
         with path.open("a", encoding="utf-8") as file:
@@ -152,7 +152,7 @@ class Run:
         self._manifest.update(status=status, finished=_now())
         self._write_manifest()
         if summary is not None:
-            text = json.dumps(_finite(dict(summary)), indent=2, ensure_ascii=False)
+            text = json.dumps(finite(dict(summary)), indent=2, ensure_ascii=False)
             write_atomic(self.folder / "summary.json", text + "\n")
 
     def _load_manifest(self) -> dict[str, Any]:
@@ -169,7 +169,7 @@ class Run:
         return loaded
 
     def _write_manifest(self) -> None:
-        text = json.dumps(_finite(self._manifest), indent=2, ensure_ascii=False)
+        text = json.dumps(finite(self._manifest), indent=2, ensure_ascii=False)
         write_atomic(self.folder / "manifest.json", text + "\n")
 
     @staticmethod
@@ -215,14 +215,14 @@ def _plain_progress(items: Iterable[_T], description: str, total: int | None) ->
         yield item
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON has no NaN or infinity: they become null, at any depth."""
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else None
     if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     if isinstance(value, Path):
         return str(value)
     return value

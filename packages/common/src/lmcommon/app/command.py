@@ -7,14 +7,16 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lmcommon.app.compose import Groups, conf_dir, register, typed
+from lmcommon.app.compose import Groups, compose, conf_dir, register, typed
 from lmcommon.app.explain import explain, schemas_by_name
 from lmcommon.app.teach import help_text
+from lmcommon.app.unkept import Unkept, json_line
+from lmcommon.app.words import quoted, usage, with_words
 from lmcommon.errors import UserError
 from lmcommon.runlog import Run
 
@@ -29,7 +31,8 @@ EXIT_OK, EXIT_BUG, EXIT_USER, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 def entrypoint(
     name: str, schema: type[Config], main: Callable[[Config, Run], Mapping[str, Any]], *,
-    groups: Groups,
+    groups: Groups, positional: Sequence[str] = (), keeps_run: bool = True,
+    is_refusal: Callable[[Mapping[str, Any]], bool] | None = None,
 ) -> Verb:  # fmt: skip
     """Build the command of a verb.
 
@@ -38,8 +41,15 @@ def entrypoint(
         schema: Dataclass of the whole configuration; `seed` is read from it if present.
         main: Does the work; returns JSON-able headline figures.
         groups: Group name to option name to dataclass: what the YAML may choose from.
+        positional: Keys that plain words (those without `=`) are given to, in order.
+        keeps_run: Whether a run leaves a folder. Without one there is no resume and no multirun,
+            and `run` has a console and progress bars but nowhere to write.
+        is_refusal: From the figures: whether the command, though it did its work, leaves with
+            exit code 2 (a checker that found damage).
     """
-    return Verb(name, schema, main, groups)
+    if unknown := set(positional) - {field.name for field in fields(schema)}:  # type: ignore[arg-type]
+        raise ValueError(f"expected fields of {schema.__name__} as positional; got {unknown!r}")
+    return Verb(name, schema, main, groups, tuple(positional), keeps_run, is_refusal)
 
 
 @dataclass
@@ -50,29 +60,37 @@ class Verb:
     schema: type
     main: Callable[[Any, Run], Mapping[str, Any]]
     groups: Groups
+    positional: tuple[str, ...] = ()
+    keeps_run: bool = True
+    is_refusal: Callable[[Mapping[str, Any]], bool] | None = None
     exit_code: int = EXIT_OK
 
     def __call__(self) -> None:
         """Run as a console script."""
-        sys.exit(self.run(sys.argv[1:]))
+        try:
+            code = self.run(sys.argv[1:])
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever read our output has seen enough: `... | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = EXIT_BUG  # as rich does it, when the pipe breaks in a table
+        sys.exit(code)
 
     def run(self, arguments: list[str]) -> int:
         """Run with these arguments; returns the exit code."""
         os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come back to us instead of Hydra's printer
         try:
-            import hydra
-
-            arguments = _with_resume(arguments, self.verb)
+            if self.keeps_run:
+                arguments = _with_resume(arguments, self.verb)
+            arguments = with_words(arguments, self.schema, self.positional, self.verb)
             register(self.name, self.schema, self.groups)
             if {"--help", "-h"} & set(arguments):
                 overrides = [word for word in arguments if not word.startswith("-")]
-                print(help_text(self.name, self.main, overrides))
-                return EXIT_OK
-            sys.argv = [self.verb, *_named(arguments, self.verb)]
-            wrapped = hydra.main(
-                version_base="1.3", config_path=str(conf_dir()), config_name=self.name
-            )
-            wrapped(self._job)()
+                shown = usage(self.verb, self.schema, self.positional)
+                print(help_text(self.name, self.main, overrides, shown, self.keeps_run))
+            elif self.keeps_run:
+                self._run_in_hydra(arguments)
+            else:
+                self._run_unkept(arguments)
         except KeyboardInterrupt:
             return EXIT_INTERRUPTED
         except Exception as error:
@@ -91,6 +109,27 @@ class Verb:
     def verb(self) -> str:
         """The console name, such as `memtrace-trace`."""
         return self.name.replace("/", "-")
+
+    def _run_in_hydra(self, arguments: list[str]) -> None:
+        import hydra
+
+        sys.argv = [self.verb, *_named(arguments, self.verb)]
+        wrapped = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=self.name)
+        wrapped(self._job)()
+
+    def _run_unkept(self, arguments: list[str]) -> None:
+        """Run without a folder: compose, work, print."""
+        if flags := [word for word in arguments if word.startswith("-")]:
+            raise UserError(f"expected words or key=value, got {flags[0]!r} (--help shows them)")
+        choices: Any = compose(self.name, self.schema, self.groups, arguments)
+        self._print(self.main(choices, Unkept(seed=int(getattr(choices, "seed", 0)))))
+
+    def _print(self, figures: Mapping[str, Any]) -> None:
+        """The last line of every verb."""
+        sys.stdout.flush()
+        print(json_line(figures), flush=True)
+        if self.is_refusal is not None and self.is_refusal(figures):
+            self.exit_code = EXIT_USER
 
     def _job(self, config: Any) -> None:
         """What Hydra calls, once a run (several times in a multirun)."""
@@ -127,9 +166,7 @@ class Verb:
             run.finish("stopped" if known else "failed")
             raise
         run.finish("finished", summary)
-        sys.stdout.flush()
-        written = (run.folder / "summary.json").read_text(encoding="utf-8")
-        print(json.dumps(json.loads(written), ensure_ascii=False), flush=True)
+        self._print(json.loads((run.folder / "summary.json").read_text(encoding="utf-8")))
 
     def _refuse(self, error: UserError) -> int:
         print(f"{self.verb}: {error}", file=sys.stderr)
@@ -166,12 +203,7 @@ def _with_resume(arguments: list[str], verb: str) -> list[str]:
     if verb_before != verb:
         raise UserError(f"resume={named[-1]!r}: expected a run of {verb}, got one of {verb_before}")
     rest = [word for word in arguments if not word.startswith("resume=")]
-    return [*before, *rest, f"hydra.run.dir={_quoted(folder.resolve())}"]
-
-
-def _quoted(path: Path) -> str:
-    """A path as one Hydra override value."""
-    return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return [*before, *rest, f"hydra.run.dir={quoted(str(folder.resolve()))}"]
 
 
 def _check_same_config(folder: Path, config: Any) -> None:

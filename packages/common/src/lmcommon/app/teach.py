@@ -9,8 +9,16 @@ from lmcommon.app.compose import conf_dir
 
 __all__ = ["help_text"]
 
+_SWEEP_AND_RESUME = " [-m key=value1,value2 ...] [resume=RUN_FOLDER]"
+_RUN_FOLDER = (
+    "The run folder, runs/<verb>/<time>/ below this directory, is printed in the last line."
+)
+_NO_RUN_FOLDER = "Nothing is kept beside what you ask for; the last line is one JSON object."
 
-def help_text(name: str, main: Callable[..., Any], overrides: list[str]) -> str:
+
+def help_text(
+    name: str, main: Callable[..., Any], overrides: list[str], usage: str, keeps_run: bool
+) -> str:
     """What `--help` prints: what the verb does, what can be chosen, what is chosen now."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
@@ -30,9 +38,10 @@ def help_text(name: str, main: Callable[..., Any], overrides: list[str]) -> str:
         if (folder / group).is_dir() and group not in ("", ".") and key != "base"
     }
     package = name.split("/", maxsplit=1)[0]
-    options["experiment"] = sorted(
-        f"{package}/{path.stem}" for path in (folder / "experiment" / package).glob("*.yaml")
-    )
+    if keeps_run:
+        options["experiment"] = sorted(
+            f"{package}/{path.stem}" for path in (folder / "experiment" / package).glob("*.yaml")
+        )
     verb = name.replace("/", "-")
     comment = [
         line.lstrip("# ").rstrip()
@@ -43,18 +52,21 @@ def help_text(name: str, main: Callable[..., Any], overrides: list[str]) -> str:
         f"{verb}: {(main.__doc__ or '').strip()}",
         *(["", *comment] if comment else []),
         "",
-        f"usage: {verb} [key=value ...] [-m key=value1,value2 ...] [resume=RUN_FOLDER]",
+        f"usage: {usage} [key=value ...]{_SWEEP_AND_RESUME if keeps_run else ''}",
         "",
-        "Choose one option of each group (* now):",
-        *(
-            f"  {key}=".ljust(16) + " ".join(o + "*" * (o == choices.get(key)) for o in names)
-            for key, names in options.items()
-            if names
-        ),
-        "",
+        *_groups(options, choices),
         "Change any value below (such as seed=1):",
         *("  " + line for line in OmegaConf.to_yaml(chosen).splitlines()),
         "",
-        "The run folder, runs/<verb>/<time>/ below this directory, is printed in the last line.",
+        _RUN_FOLDER if keeps_run else _NO_RUN_FOLDER,
     ]
     return "\n".join(lines)
+
+
+def _groups(options: dict[str, list[str]], choices: dict[str, str]) -> list[str]:
+    shown = [
+        f"  {key}=".ljust(16) + " ".join(o + "*" * (o == choices.get(key)) for o in names)
+        for key, names in options.items()
+        if names
+    ]
+    return ["Choose one option of each group (* now):", *shown, ""] if shown else []
