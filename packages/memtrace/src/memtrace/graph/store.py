@@ -8,7 +8,6 @@ process dies, what is on disk is a graph without loose ends.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import zlib
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 
 from lmcommon.errors import UserError
 from memtrace.graph import schema
+from memtrace.graph.lock import WriteLock
 from memtrace.graph.migrate import migrate
 from memtrace.graph.values import decode, to_bytes
 from memtrace.types import INTERRUPTED
@@ -95,7 +95,7 @@ class Store:
             is being written by another process.
     """
 
-    def __init__(self, path: Path, *, resume: bool) -> None:
+    def __init__(self, path: Path, *, resume: bool, lock: WriteLock | None = None) -> None:
         self.path = path
         exists = path.exists() and path.stat().st_size > 0
         if exists and not resume:
@@ -104,7 +104,7 @@ class Store:
                 "with it by resume=True"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock_file = _WriteLock(path)
+        self.lock = lock or WriteLock(path)
         try:
             self._connection = sqlite3.connect(
                 path, timeout=30.0, isolation_level=None, check_same_thread=False
@@ -119,7 +119,7 @@ class Store:
         except BaseException:
             if hasattr(self, "_connection"):
                 self._connection.close()
-            self._lock_file.release()
+            self.lock.release()
             raise
         self._known: set[bytes] = set()
 
@@ -183,8 +183,16 @@ class Store:
             raise
         self._connection.execute("COMMIT")
 
+    def disconnect(self) -> None:
+        """Let go of the file but not of the lock: SQLite connections must not cross a fork."""
+        self._connection.close()
+
     def close(self) -> None:
-        """Fold the log into the one file and give up the right to write."""
+        """Give up the right to write; the last writer folds the log into the one file."""
+        if not self.lock.is_last():
+            self._connection.close()
+            self.lock.release()
+            return
         try:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.execute("PRAGMA busy_timeout = 0")
@@ -193,7 +201,7 @@ class Store:
             pass  # someone is reading: the log stays beside the file, nothing is lost
         finally:
             self._connection.close()
-            self._lock_file.release()
+            self.lock.release()
 
     def _digest(self, row: VariableRow) -> tuple[bytes, bytes] | None:
         """Digest and stored form of a variable's value; None for a copy."""
@@ -258,40 +266,3 @@ def unpack(encoding: str, codec: str, data: bytes, digest: bytes) -> Any:
 
 def _marks(count: int) -> str:
     return ",".join("?" * count)
-
-
-class _WriteLock:
-    """At most one writer a file, freed by the system when the process dies.
-
-    The lock is on a file beside the trace: opening and closing the trace itself a second time
-    would drop SQLite's own locks.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path.with_name(f".{path.name}.lock")
-        self._descriptor: int | None = None
-        try:
-            import fcntl
-        except ImportError:  # not a POSIX system: SQLite's own locks must do
-            return
-        while self._descriptor is None:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.close(descriptor)
-                raise UserError(
-                    f"{path}: another recording is writing this trace; wait for it, or choose "
-                    "another path"
-                ) from None
-            if self._path.exists() and os.fstat(descriptor).st_ino == self._path.stat().st_ino:
-                self._descriptor = descriptor
-            else:  # the last holder removed the file between our open and our lock
-                os.close(descriptor)
-
-    def release(self) -> None:
-        """Let the next writer in."""
-        if self._descriptor is not None:
-            self._path.unlink(missing_ok=True)
-            os.close(self._descriptor)
-            self._descriptor = None
