@@ -200,7 +200,7 @@ def test_a_damaged_value_names_its_variable(path: Path) -> None:
     copied = path.with_name("copy.db")
     shutil.copy(path, copied)
     connection = sqlite3.connect(copied)
-    connection.execute("UPDATE blobs SET data = x'00' WHERE codec = 'zlib'")
+    connection.execute("UPDATE packs SET data = x'00'")
     connection.commit()
     connection.close()
     with memtrace.open(copied) as trace:

@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import zlib
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lmcommon.errors import UserError
 from memtrace.graph import schema
+from memtrace.graph.blobs import BlobReader
+from memtrace.graph.deposit import Deposit
 from memtrace.graph.lock import WriteLock
 from memtrace.graph.migrate import migrate
-from memtrace.graph.values import decode, to_bytes
 from memtrace.types import INTERRUPTED
 
-__all__ = ["Batch", "InputRow", "OperationRow", "Store", "VariableRow", "unpack"]
-
-_PACK_FROM_BYTES = 160
-_KNOWN_DIGESTS = 300_000
+__all__ = ["Batch", "InputRow", "OperationRow", "Store", "VariableRow"]
 
 
 class VariableRow(NamedTuple):
@@ -121,7 +117,8 @@ class Store:
                 self._connection.close()
             self.lock.release()
             raise
-        self._known: set[bytes] = set()
+        self._deposit = Deposit(self._connection)
+        self._blobs = BlobReader(self._connection, path)
 
     def meta(self) -> dict[str, Any]:
         """What the file says about the run, decoded."""
@@ -151,11 +148,9 @@ class Store:
     def load(self, number: int) -> tuple[Any, str, str | None, str | None, int | None] | None:
         """Value, kind, name, item and version of a variable on disk; None if there is none."""
         row = self._connection.execute(
-            "SELECT b.encoding, b.codec, b.data, b.digest, v.kind, v.name, v.item, v.version"
-            " FROM variables v JOIN blobs b USING (digest) WHERE v.number = ?",
-            (number,),
+            "SELECT kind, name, item, version FROM variables WHERE number = ?", (number,)
         ).fetchone()
-        return None if row is None else (unpack(*row[:4]), *row[4:])
+        return None if row is None else (self._blobs.value(number), *row)
 
     def close_interrupted(self) -> int:
         """Mark operations that never finished as failed; returns how many there were."""
@@ -170,16 +165,15 @@ class Store:
     def write(self, batch: Batch) -> None:
         """Write a batch in one transaction."""
         run = self._connection.executemany
-        digests = [self._digest(row) for row in batch.variables]
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            self._write_variables(batch.variables, digests)
+            self._write_variables(batch.variables)
             run(f"INSERT OR REPLACE INTO operations VALUES ({_marks(13)})", batch.operations)
             run("INSERT INTO inputs VALUES (?,?,?,?)", batch.inputs)
             run("INSERT OR REPLACE INTO meta VALUES (?,?)", batch.meta.items())
         except BaseException:
             self._connection.execute("ROLLBACK")
-            self._known.clear()
+            self._deposit.forget()
             raise
         self._connection.execute("COMMIT")
 
@@ -203,33 +197,19 @@ class Store:
             self._connection.close()
             self.lock.release()
 
-    def _digest(self, row: VariableRow) -> tuple[bytes, bytes] | None:
-        """Digest and stored form of a variable's value; None for a copy."""
-        if row.payload is None:
-            return None
-        data = to_bytes(row.payload)
-        return digest_of(row.encoding, data), data
-
-    def _write_variables(
-        self, rows: list[VariableRow], digests: list[tuple[bytes, bytes] | None]
-    ) -> None:
-        blobs: list[tuple[Any, ...]] = []
-        lines: list[tuple[Any, ...]] = []
+    def _write_variables(self, rows: list[VariableRow]) -> None:
+        given = [(row.encoding, row.payload) for row in rows if row.payload is not None]
+        digests = iter(self._deposit.put(given))
         by_number: dict[int, bytes] = {}
-        for row, digested in zip(rows, digests, strict=True):
-            if digested is None:
+        lines: list[tuple[Any, ...]] = []
+        for row in rows:
+            if row.payload is not None:
+                digest = next(digests)
+            else:
                 assert row.source is not None, row
                 digest = by_number.get(row.source) or self._digest_of(row.source)
-            else:
-                digest, data = digested
-                if digest not in self._known:
-                    blobs.append((digest, row.encoding, *_pack(data)))
-                    self._known.add(digest)
             by_number[row.number] = digest
             lines.append((*row[:3], digest, *row[5:]))
-        if len(self._known) > _KNOWN_DIGESTS:
-            self._known.clear()
-        self._connection.executemany("INSERT OR IGNORE INTO blobs VALUES (?,?,?,?,?)", blobs)
         self._connection.executemany(f"INSERT INTO variables VALUES ({_marks(13)})", lines)
 
     def _digest_of(self, number: int) -> bytes:
@@ -237,31 +217,6 @@ class Store:
             "SELECT digest FROM variables WHERE number = ?", (number,)
         ).fetchone()
         return bytes(row[0])
-
-
-def _pack(data: bytes) -> tuple[str, int, bytes]:
-    """Codec, size before packing, packed bytes."""
-    if len(data) >= _PACK_FROM_BYTES:
-        packed = zlib.compress(data, 1)
-        if len(packed) < len(data):
-            return "zlib", len(data), packed
-    return "raw", len(data), data
-
-
-def digest_of(encoding: str, data: bytes) -> bytes:
-    """Name of a value in the store: equal exactly for values of equal encoding and content."""
-    hasher = blake2b(encoding.encode(), digest_size=16)
-    hasher.update(b"\0")
-    hasher.update(data)
-    return hasher.digest()
-
-
-def unpack(encoding: str, codec: str, data: bytes, digest: bytes) -> Any:
-    """The value behind a stored blob; `ValueError` or `zlib.error` when it is damaged."""
-    plain = zlib.decompress(data) if codec == "zlib" else data
-    if digest_of(encoding, plain) != digest:
-        raise ValueError(f"codec {codec!r}: the content does not match its digest")
-    return decode(encoding, plain)
 
 
 def _marks(count: int) -> str:

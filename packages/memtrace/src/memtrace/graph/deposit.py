@@ -1,0 +1,199 @@
+"""The writing side of values: every value once, small ones packed together, big ones in chunks.
+
+In: values, while a transaction is open. Out: their digests, and rows of `blobs`, `packs` and
+`chunks`. What is stored already is known from memory, which is bounded, or looked up, so that a
+recording taken up again, or one of several processes, shares what was there.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping
+from hashlib import blake2b
+from itertools import chain, count
+from typing import NamedTuple
+
+from memtrace.graph.blobs import digest_of
+from memtrace.graph.chunks import CHUNK_FROM_BYTES, cuts, recipe
+from memtrace.graph.packs import PackWriter, place
+from memtrace.graph.values import to_bytes
+
+__all__ = ["Deposit"]
+
+_KNOWN = 150_000
+_LOOK_UP_AT_ONCE = 500
+
+_BlobRow = tuple[bytes, str, str, int, bytes]
+
+
+class Deposit:
+    """Stores values over the connection of a store."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing any more: a transaction was rolled back."""
+        self._blobs = _Known(self._connection, "blobs")
+        self._chunks = _Known(self._connection, "chunks")
+
+    def put(self, values: Iterable[tuple[str, str | bytes]]) -> list[bytes]:
+        """Store values, given as encoding and payload; returns their digests.
+
+        Big values are cut as they come, so that of many versions of a growing one only what
+        differs is held in memory.
+        """
+        digests: list[bytes] = []
+        small: dict[bytes, tuple[str, bytes]] = {}
+        big: dict[bytes, _Cut] = {}
+        pieces: dict[bytes, bytes] = {}
+        for encoding, payload in values:
+            data = to_bytes(payload)
+            digest = digest_of(encoding, data)
+            digests.append(digest)
+            if len(data) < CHUNK_FROM_BYTES:
+                small[digest] = encoding, data
+            elif digest not in big and not self._blobs.remembers(digest):
+                big[digest] = _Cut(encoding, len(data), _split(data, pieces))
+        self._store(small, big, pieces)
+        return digests
+
+    def _store(
+        self, small: dict[bytes, tuple[str, bytes]], big: dict[bytes, _Cut],
+        pieces: dict[bytes, bytes],
+    ) -> None:  # fmt: skip
+        stored = self._blobs.among([*small, *big])
+        packs = PackWriter(self._connection)
+        rows: list[_BlobRow] = [
+            (digest, encoding, "pack", len(data), place(*packs.add(data)))
+            for digest, (encoding, data) in small.items()
+            if digest not in stored
+        ]
+        if big:
+            numbers = self._number(pieces, _in_order(big.values()), packs)
+            rows += [
+                (
+                    digest,
+                    cut.encoding,
+                    "chunks",
+                    cut.size,
+                    recipe(map(numbers.__getitem__, cut.pieces)),
+                )
+                for digest, cut in big.items()
+                if digest not in stored
+            ]
+        run = self._connection.executemany
+        run("INSERT INTO packs VALUES (?,?,?,?)", packs.rows())
+        run("INSERT INTO blobs VALUES (?,?,?,?,?)", rows)
+        self._blobs.add(dict.fromkeys([row[0] for row in rows], 0))
+
+    def _number(
+        self, pieces: dict[bytes, bytes], order: Iterable[bytes], packs: PackWriter
+    ) -> dict[bytes, int]:
+        """The numbers of all pieces; those that are new are stored in this order."""
+        numbers = self._chunks.among(pieces)
+        row = self._connection.execute("SELECT coalesce(max(number), 0) FROM chunks").fetchone()
+        new = [digest for digest in order if digest not in numbers]
+        fresh = dict(zip(new, count(int(row[0]) + 1), strict=False))
+        self._connection.executemany(
+            "INSERT INTO chunks VALUES (?,?,?,?,?)",
+            [
+                (number, digest, *packs.add(pieces[digest]), len(pieces[digest]))
+                for digest, number in fresh.items()
+            ],
+        )
+        self._chunks.add(fresh)
+        return numbers | fresh
+
+
+class _Cut(NamedTuple):
+    """A big value, cut into pieces."""
+
+    encoding: str
+    size: int
+    pieces: list[bytes]
+
+
+def _split(data: bytes, pieces: dict[bytes, bytes]) -> list[bytes]:
+    """Digests of the pieces of a value, which are added to `pieces`."""
+    start, digests = 0, []
+    for end in cuts(data):
+        piece = data[start:end]
+        digest = blake2b(piece, digest_size=16).digest()
+        digests.append(digest)
+        pieces[digest] = piece
+        start = end
+    return digests
+
+
+def _in_order(values: Collection[_Cut]) -> Iterable[bytes]:
+    """All pieces once, last ones last.
+
+    The end of a growing value is cut again each time, so its last piece is of no later use. With
+    the lasting pieces numbered in a row, recipes are short.
+    """
+    lasts = dict.fromkeys(cut.pieces[-1] for cut in values)
+    inner = dict.fromkeys(chain.from_iterable(cut.pieces for cut in values))
+    return chain((digest for digest in inner if digest not in lasts), lasts)
+
+
+class _Known:
+    """Which digests a table holds, with their row numbers.
+
+    Memory holds two generations: when the young one is full it replaces the old one. As long as
+    the memory holds the whole table, nothing is looked up.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, table: str) -> None:
+        self._connection, self._table = connection, table
+        self._young: dict[bytes, int] = {}
+        self._old: dict[bytes, int] = {}
+        self._version = self._data_version()
+        row = connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone()
+        self._is_whole = row is None
+
+    def remembers(self, digest: bytes) -> bool:
+        """Whether memory alone knows that the table holds it."""
+        return digest in self._young or digest in self._old
+
+    def among(self, digests: Collection[bytes]) -> dict[bytes, int]:
+        """Those of the digests that the table holds, with their numbers."""
+        found: dict[bytes, int] = {}
+        unknown = []
+        young, old = self._young, self._old
+        for digest in digests:
+            number = young.get(digest)
+            if number is None and (number := old.get(digest)) is None:
+                unknown.append(digest)
+            else:
+                found[digest] = number
+        if self._version != (version := self._data_version()):  # another process wrote
+            self._is_whole, self._version = False, version
+        if not self._is_whole:
+            looked_up = self._look_up(unknown)
+            self.add(looked_up)
+            found.update(looked_up)
+        return found
+
+    def add(self, fresh: Mapping[bytes, int]) -> None:
+        """Remember what the table holds now."""
+        if len(self._young) + len(fresh) > _KNOWN:
+            self._is_whole = self._is_whole and not self._old
+            self._young, self._old = {}, self._young
+        self._young.update(fresh)
+
+    def _look_up(self, digests: list[bytes]) -> dict[bytes, int]:
+        found: dict[bytes, int] = {}
+        for start in range(0, len(digests), _LOOK_UP_AT_ONCE):
+            part = digests[start : start + _LOOK_UP_AT_ONCE]
+            marks = ",".join("?" * len(part))
+            found.update(
+                self._connection.execute(
+                    f"SELECT digest, rowid FROM {self._table} WHERE digest IN ({marks})", part
+                ).fetchall()
+            )
+        return found
+
+    def _data_version(self) -> int:
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])

@@ -1,0 +1,85 @@
+"""Many small pieces of bytes compressed together: alone, they would hardly compress.
+
+In: pieces, while a transaction is open. Out: rows of the table `packs`, and for every piece where
+it lies: pack, offset and size. A pack never crosses a transaction, so what is on disk is whole.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+
+from memtrace.graph.varint import from_varints, to_varints
+
+__all__ = ["PACK_BYTES", "PackWriter", "at", "piece", "place"]
+
+PACK_BYTES = 32_768
+"""A pack is closed when it has grown to this. A piece may be longer and then ends its pack."""
+_LEVEL = 1
+_WORTH = 0.97
+
+
+class PackWriter:
+    """The packs of one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        row = connection.execute("SELECT coalesce(max(number), 0) FROM packs").fetchone()
+        self._number = int(row[0]) + 1
+        self._rows: list[tuple[int, str, int, bytes]] = []
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def add(self, data: bytes) -> tuple[int, int]:
+        """Take up a piece; returns pack and offset."""
+        if self._size >= PACK_BYTES:
+            self._close()
+        offset = self._size
+        self._pieces.append(data)
+        self._size += len(data)
+        return self._number, offset
+
+    def rows(self) -> list[tuple[int, str, int, bytes]]:
+        """Rows for `packs`, once all pieces were added."""
+        if self._pieces:
+            self._close()
+        return self._rows
+
+    def _close(self) -> None:
+        plain = b"".join(self._pieces)
+        packed = zlib.compress(plain, _LEVEL)
+        is_worth_it = len(packed) < _WORTH * len(plain)
+        self._rows.append(
+            (self._number, "zlib", len(plain), packed)
+            if is_worth_it
+            else (self._number, "raw", len(plain), plain)
+        )
+        self._number += 1
+        self._pieces, self._size = [], 0
+
+
+def place(pack: int, offset: int) -> bytes:
+    """What `blobs.data` holds for a value in a pack."""
+    return to_varints((pack, offset))
+
+
+def at(data: bytes) -> tuple[int, int]:
+    """Pack and offset, from what `place` made.
+
+    Raises:
+        ValueError: If these are not two numbers.
+    """
+    found = from_varints(data)
+    if len(found) != 2:
+        raise ValueError(f"expected the place of a value in a pack; got {data[:16].hex()}")
+    return found[0], found[1]
+
+
+def piece(pack: bytes, offset: int, size: int) -> bytes:
+    """A piece of an unpacked pack.
+
+    Raises:
+        ValueError: If the pack is too short.
+    """
+    if offset + size > len(pack):
+        raise ValueError(f"expected a pack of at least {offset + size} bytes; got {len(pack)}")
+    return pack[offset : offset + size]
