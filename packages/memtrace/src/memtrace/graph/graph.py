@@ -1,106 +1,121 @@
-"""The graph of a trace on compact arrays: who made a variable, who read it, and slices.
+"""The graph of a trace: who made a variable, who read it, and slices.
 
-In: sorted arrays of numbers and edges. Out: `Slice`s. A walk goes operation by operation: an
-input leads only to the one operation that made that very variable, so equal texts in unrelated
-questions are never joined.
+In: an open trace file. Out: `Slice`s. A walk goes operation by operation: an input leads only to
+the one operation that made that very variable, so equal texts in unrelated questions are never
+joined. A slice of a few thousand operations is walked by SQLite on its indexes, without reading
+anything else; larger ones, and readers far from the end, load the edges as arrays, once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from memtrace.graph import schema
+from memtrace.graph.database import Database
 from memtrace.graph.ids import operation_id, operation_number, variable_id, variable_number
+from memtrace.graph.local import LocalWalk
+from memtrace.graph.walk import Arrays, Reached, reach
 from memtrace.types import Slice
 
 __all__ = ["Graph"]
 
-Numbers = NDArray[np.int64]
-
-
-class _Adjacency:
-    """Rows of neighbours: for each node number, a run in one array."""
-
-    def __init__(self, nodes: Numbers, neighbours: Numbers) -> None:
-        order = np.lexsort((neighbours, nodes))
-        self._neighbours = neighbours[order]
-        self._nodes, starts = np.unique(nodes[order], return_index=True)
-        self._starts = np.append(starts, len(nodes)).astype(np.int64)
-
-    def of(self, node: int) -> list[int]:
-        place = int(np.searchsorted(self._nodes, node))
-        if place == len(self._nodes) or self._nodes[place] != node:
-            return []
-        found = self._neighbours[self._starts[place] : self._starts[place + 1]]
-        return [int(number) for number in found]
+_END_OF_TIME = int(np.iinfo(np.int64).max)
 
 
 class Graph:
-    """Adjacency of one trace. Made by `Trace.graph`; holds numbers only, no values.
+    """Slices and neighbours in one trace. Made by `Trace.graph`; holds numbers only, no values."""
 
-    Args:
-        variables: Numbers of all variables, ascending.
-        operations: Numbers of all operations, ascending.
-        inputs: Shape (edges, 2): variable number, operation number.
-        outputs: Shape (edges, 2): operation number, variable number.
-    """
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._local = LocalWalk(database)
+        self._loaded: Arrays | None = None
 
-    def __init__(
-        self, variables: Numbers, operations: Numbers, inputs: Numbers, outputs: Numbers
-    ) -> None:
-        self._variables, self._operations = variables, operations
-        self._edges = inputs, outputs
-        self._inputs_of = _Adjacency(inputs[:, 1], inputs[:, 0])
-        self._readers_of = _Adjacency(inputs[:, 0], inputs[:, 1])
-        self._outputs_of = _Adjacency(outputs[:, 0], outputs[:, 1])
-        self._maker_of = _Adjacency(outputs[:, 1], outputs[:, 0])
+    # Parts ----------------------------------------------------------------------------------
 
     @property
     def variables(self) -> tuple[str, ...]:
         """Ids of all variables in `seq` order."""
-        return tuple(variable_id(int(number)) for number in self._variables)
+        return tuple(variable_id(number) for number in self._numbers("variables"))
 
     @property
     def operations(self) -> tuple[str, ...]:
         """Ids of all operations in `seq` order."""
-        return tuple(operation_id(int(number)) for number in self._operations)
+        return tuple(operation_id(number) for number in self._numbers("operations"))
 
     @property
     def edge_count(self) -> int:
         """Number of edges, both kinds."""
-        return len(self._edges[0]) + len(self._edges[1])
+        with self._database.snapshot():
+            counts = [
+                self._database.one("SELECT count(*) FROM inputs"),
+                self._database.one("SELECT count(*) FROM variables WHERE producer IS NOT NULL"),
+            ]
+        return sum(row[0] for row in counts if row is not None)
+
+    def has_operation(self, identifier: str) -> bool:
+        """Whether the trace has this operation."""
+        try:
+            number = operation_number(identifier)
+        except ValueError:
+            return False
+        return self._has("operations", number)
 
     def producer(self, variable: str) -> str | None:
         """The operation that made a variable; None for one from outside."""
-        makers = self._maker_of.of(self._variable(variable))
-        return operation_id(makers[0]) if makers else None
+        number = self._variable(variable)
+        row = self._database.one("SELECT producer FROM variables WHERE number = ?", (number,))
+        return None if row is None or row[0] is None else operation_id(row[0])
 
     def consumers(self, variable: str) -> tuple[str, ...]:
         """The operations that read a variable, in `seq` order."""
-        readers = self._readers_of.of(self._variable(variable))
-        return tuple(operation_id(number) for number in dict.fromkeys(readers))
+        number = self._variable(variable)
+        if self._loaded is None and self._local.is_near_the_end(number):
+            readers: Iterable[int] = self._local.readers(number)
+        else:
+            readers = self._arrays(number).readers_of.of(number)
+        return tuple(operation_id(reader) for reader in sorted(set(readers)))
+
+    # Slices ---------------------------------------------------------------------------------
 
     def upstream(
-        self, variable: str, *, since_seq: int | None = None, until_seq: int | None = None
-    ) -> Slice:
-        """Everything a variable came from, itself included.
+        self, variable: str | Iterable[str], *, since_seq: int | None = None,
+        until_seq: int | None = None,
+    ) -> Slice:  # fmt: skip
+        """Everything one variable (or several) came from, itself included.
 
         Args:
             variable: Where to start.
             since_seq: Leave out operations that started before.
             until_seq: Leave out operations that started after.
+
+        Raises:
+            KeyError: If the trace has no such variable.
+            ValueError: If the identifier is not a variable's.
         """
-        return self._walk([variable], self._maker_of.of, self._inputs_of.of, since_seq, until_seq)
+        starts, low, high = self._starts(variable), *_bounds(since_seq, until_seq)
+        if self._loaded is None:
+            edges = self._local.behind(starts, low, high)
+            if edges is not None:
+                read = {edge.variable for edge in edges if edge.variable is not None}
+                return Slice.of_numbers({edge.operation for edge in edges}, read.union(starts))
+        return _slice(self._reach_back(starts, low, high))
 
     def downstream(
         self, variable: str | Iterable[str], *, since_seq: int | None = None,
         until_seq: int | None = None,
     ) -> Slice:  # fmt: skip
         """Everything one variable (or several) could have had an influence on, itself included."""
-        starts = [variable] if isinstance(variable, str) else list(variable)
-        return self._walk(starts, self._readers_of.of, self._outputs_of.of, since_seq, until_seq)
+        starts, low, high = self._starts(variable), *_bounds(since_seq, until_seq)
+        if not starts:
+            return Slice()
+        if self._loaded is None and self._local.is_near_the_end(min(starts)):
+            operations, variables = self._local.ahead(starts, low, high)
+            with schema.readable(self._database.path):
+                return Slice.of_numbers(operations, variables)
+        return _slice(self._reach_ahead(starts, low, high))
 
     def between(
         self, sources: str | Iterable[str], target: str, *, since_seq: int | None = None,
@@ -114,50 +129,65 @@ class Graph:
             since_seq: Leave out operations that started before.
             until_seq: Leave out operations that started after.
         """
-        back = self.upstream(target, since_seq=since_seq, until_seq=until_seq)
-        ahead = self.downstream(sources, since_seq=since_seq, until_seq=until_seq)
-        operations, variables = set(ahead.operations), set(ahead.variables)
-        if target not in variables:
+        starts, low, high = self._starts(sources), *_bounds(since_seq, until_seq)
+        end = self._variable(target)
+        if self._loaded is None:
+            edges = self._local.behind([end], low, high)
+            if edges is not None:
+                return Slice.of_numbers(*self._local.ways(edges, set(starts), end))
+        back, ahead = self._reach_back([end], low, high), self._reach_ahead(starts, low, high)
+        variables = np.intersect1d(back.variables, ahead.variables, assume_unique=True)
+        if end not in variables:
             return Slice()
-        return Slice(
-            tuple(identifier for identifier in back.operations if identifier in operations),
-            tuple(identifier for identifier in back.variables if identifier in variables),
-        )
+        operations = np.intersect1d(back.operations, ahead.operations, assume_unique=True)
+        return _slice(Reached(operations, variables))
 
-    def _walk(
-        self, starts: Sequence[str], operations_of: Callable[[int], list[int]],
-        variables_of: Callable[[int], list[int]], since_seq: int | None, until_seq: int | None,
-    ) -> Slice:  # fmt: skip
-        """Breadth over variables, each leading to operations, each leading to variables."""
-        low = 0 if since_seq is None else since_seq
-        high = int(np.iinfo(np.int64).max) if until_seq is None else until_seq
-        frontier = [self._variable(start) for start in starts]
-        variables, operations = set(frontier), set[int]()
-        while frontier:
-            for operation in operations_of(frontier.pop()):
-                if operation in operations or not low <= operation <= high:
-                    continue
-                operations.add(operation)
-                fresh = [number for number in variables_of(operation) if number not in variables]
-                variables.update(fresh)
-                frontier.extend(fresh)
-        return Slice(
-            tuple(operation_id(number) for number in sorted(operations)),
-            tuple(variable_id(number) for number in sorted(variables)),
-        )
+    # Inside ---------------------------------------------------------------------------------
+
+    def _reach_back(self, starts: Sequence[int], low: int, high: int) -> Reached:
+        arrays = self._arrays(*starts)
+        return reach(starts, arrays.maker_of, arrays.inputs_of, low, high)
+
+    def _reach_ahead(self, starts: Sequence[int], low: int, high: int) -> Reached:
+        arrays = self._arrays(*starts)
+        return reach(starts, arrays.readers_of, arrays.outputs_of, low, high)
+
+    def _arrays(self, *numbers: int) -> Arrays:
+        """The edges, read anew when a number is newer than what was read."""
+        if self._loaded is None or max(numbers, default=0) >= self._loaded.size:
+            self._loaded = Arrays(self._database)
+        return self._loaded
+
+    def _starts(self, variables: str | Iterable[str]) -> list[int]:
+        given = [variables] if isinstance(variables, str) else variables
+        return [self._variable(identifier) for identifier in given]
 
     def _variable(self, identifier: str) -> int:
         number = variable_number(identifier)
-        place = int(np.searchsorted(self._variables, number))
-        if place == len(self._variables) or self._variables[place] != number:
+        if not self._has("variables", number):
             raise KeyError(f"expected a variable of this trace; there is no {identifier!r}")
         return number
 
-    def has_operation(self, identifier: str) -> bool:
-        """Whether the trace has this operation."""
-        try:
-            number = operation_number(identifier)
-        except ValueError:
+    def _has(self, table: str, number: int) -> bool:
+        if number > _END_OF_TIME:
             return False
-        place = int(np.searchsorted(self._operations, number))
-        return place < len(self._operations) and int(self._operations[place]) == number
+        row = self._database.one(f"SELECT 1 FROM {table} WHERE number = ?", (number,))
+        return row is not None
+
+    def _numbers(self, table: str) -> list[int]:
+        rows = self._database.query(f"SELECT number FROM {table} ORDER BY number")
+        return [number for (number,) in rows]
+
+
+def _bounds(since_seq: int | None, until_seq: int | None) -> tuple[int, int]:
+    return (
+        0 if since_seq is None else since_seq,
+        _END_OF_TIME if until_seq is None else until_seq,
+    )
+
+
+def _slice(reached: Reached) -> Slice:
+    return Slice.of_numbers(
+        array("q", reached.operations.astype(np.int64).tobytes()),
+        array("q", reached.variables.astype(np.int64).tobytes()),
+    )

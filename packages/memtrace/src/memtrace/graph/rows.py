@@ -10,7 +10,7 @@ from memtrace.graph.ids import operation_id, variable_id
 from memtrace.types import Operation, OperationError, Variable
 
 __all__ = [
-    "INPUTS", "LAST_NUMBER", "LIVE_AT", "OPERATIONS", "OUTPUTS", "VALUE", "VARIABLES", "by_role",
+    "INPUTS", "LAST_NUMBER", "LIVE_AT", "OPERATIONS", "OUTPUTS", "VARIABLES", "by_role",
     "operation", "variable", "where",
 ]  # fmt: skip
 
@@ -29,11 +29,23 @@ INPUTS = (
 OUTPUTS = (
     "SELECT producer, role, number FROM variables WHERE producer IN ({}) ORDER BY producer, number"
 )
-VALUE = (
-    "SELECT b.encoding, b.codec, b.data, b.digest FROM variables v JOIN blobs b USING (digest)"
-    " WHERE v.number = ?"
+LIVE_AT = f"""
+WITH RECURSIVE items (item) AS (
+    SELECT min(item) FROM variables WHERE item IS NOT NULL
+    UNION -- not ALL: in a damaged index the next item may be one met before
+    SELECT (SELECT min(v.item) FROM variables v WHERE v.item > items.item AND v.item IS NOT NULL)
+    FROM items WHERE items.item IS NOT NULL
+), live (number) AS MATERIALIZED (
+    SELECT (
+        SELECT v.number FROM variables v
+        WHERE v.item = items.item AND v.number <= ? AND v.source IS NULL
+        ORDER BY v.number DESC LIMIT 1
+    ) FROM items WHERE items.item IS NOT NULL ORDER BY 1
 )
-LIVE_AT = "WHERE v.item IS NOT NULL AND v.source IS NULL AND v.number <= ?"
+{VARIABLES.replace("FROM variables v", "FROM live CROSS JOIN variables v USING (number)")}
+WHERE NOT v.is_deletion
+"""
+"""The live version of every item at a number: hops over the index from item to item."""
 LAST_NUMBER = (
     "SELECT max(coalesce((SELECT max(number) FROM variables), 0),"
     " coalesce((SELECT max(number) FROM operations), 0),"

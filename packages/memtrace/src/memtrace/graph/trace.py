@@ -7,24 +7,20 @@ moment. Nothing is read before it is asked for; a value is decoded only by `valu
 from __future__ import annotations
 
 import json
-import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from lmcommon.errors import UserError
 from memtrace.graph import rows, schema
-from memtrace.graph.graph import Graph, Numbers
+from memtrace.graph.blobs import BlobReader
+from memtrace.graph.database import Database
+from memtrace.graph.graph import Graph
 from memtrace.graph.handle import Handle
 from memtrace.graph.ids import operation_number, variable_number
-from memtrace.graph.store import unpack
-from memtrace.types import Operation, Variable
+from memtrace.types import Operation, Slice, Variable
 
 if TYPE_CHECKING:
     import networkx
@@ -51,19 +47,9 @@ class Trace:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if not self.path.is_file():
-            what = "a folder" if self.path.is_dir() else "nothing"
-            raise UserError(f"{self.path}: expected a trace file; there is {what} here")
-        with schema.readable(self.path):
-            self._connection = sqlite3.connect(
-                f"{self.path.resolve().as_uri()}?mode=ro", uri=True, timeout=10.0,
-                isolation_level=None, check_same_thread=False,
-            )  # fmt: skip
-        try:
-            schema.check(self._connection, self.path)
-        except BaseException:
-            self._connection.close()
-            raise
+        self._database = Database(self.path)
+        self._query = self._database.query
+        self._blobs = BlobReader(self._database.connection, self.path)
 
     def __enter__(self) -> Trace:
         return self
@@ -76,7 +62,7 @@ class Trace:
 
     def close(self) -> None:
         """Release the file."""
-        self._connection.close()
+        self._database.close()
 
     # Parts ----------------------------------------------------------------------------------
 
@@ -188,57 +174,73 @@ class Trace:
             KeyError: If the trace has no such variable.
             UserError: If the stored bytes are damaged.
         """
-        number = variable_number(identifier)
-        for encoding, codec, data, digest in self._query(rows.VALUE, (number,)):
-            try:
-                return unpack(encoding, codec, data, digest)
-            except (ValueError, KeyError, TypeError, zlib.error) as error:
-                raise UserError(
-                    f"{self.path}: the value of {identifier} is damaged ({error}); restore the "
-                    "file from a copy or record again"
-                ) from error
-        raise KeyError(f"expected a variable of {self.path}; there is no {identifier!r}")
+        return self._blobs.value(variable_number(identifier))
 
     # The graph ------------------------------------------------------------------------------
 
     @cached_property
     def graph(self) -> Graph:
-        """Adjacency on arrays, read once; `refresh()` after more was recorded."""
-        return Graph(
-            self._numbers("SELECT number FROM variables ORDER BY number", 1).ravel(),
-            self._numbers("SELECT number FROM operations ORDER BY number", 1).ravel(),
-            self._numbers("SELECT variable, operation FROM inputs", 2),
-            self._numbers(
-                "SELECT producer, number FROM variables WHERE producer IS NOT NULL", 2
-            ),
-        )  # fmt: skip
+        """Slices and neighbours. What it has read stays until `refresh()`."""
+        return Graph(self._database)
 
     def refresh(self) -> None:
         """Forget the graph read so far."""
         self.__dict__.pop("graph", None)
 
-    def upstream(self, variable: str | Handle[Any], *, since_seq: int | None = None,
-                 until_seq: int | None = None) -> Iterator[Operation]:  # fmt: skip
+    def upstream(
+        self, variable: str | Handle[Any], *, since_seq: int | None = None,
+        until_seq: int | None = None,
+    ) -> Iterator[Operation]:  # fmt: skip
         """The operations behind a variable, in `seq` order; see `Graph.upstream`."""
-        identifier = variable.id if isinstance(variable, Handle) else variable
-        if identifier is None:
-            raise ValueError(f"expected a recorded variable; got {variable!r}")
-        found = self.graph.upstream(identifier, since_seq=since_seq, until_seq=until_seq)
+        found = self.graph.upstream(_id(variable), since_seq=since_seq, until_seq=until_seq)
         return self.operations(ids=found.operations)
 
-    def to_networkx(self, *, values: bool = False) -> networkx.DiGraph[str]:
-        """The whole trace as a bipartite `networkx.DiGraph`.
+    def downstream(
+        self, variable: str | Handle[Any], *, since_seq: int | None = None,
+        until_seq: int | None = None,
+    ) -> Iterator[Operation]:  # fmt: skip
+        """The operations a variable could have had an influence on; see `Graph.downstream`."""
+        found = self.graph.downstream(_id(variable), since_seq=since_seq, until_seq=until_seq)
+        return self.operations(ids=found.operations)
+
+    def between(
+        self, source: str | Handle[Any], target: str | Handle[Any], *,
+        since_seq: int | None = None, until_seq: int | None = None,
+    ) -> Iterator[Operation]:  # fmt: skip
+        """The operations on the ways from one variable to another; see `Graph.between`."""
+        found = self.graph.between(
+            _id(source), _id(target), since_seq=since_seq, until_seq=until_seq
+        )
+        return self.operations(ids=found.operations)
+
+    def children(self, operation: str) -> Iterator[Operation]:
+        """The operations that ran directly inside an operation, in `seq` order."""
+        return self.operations(parent=operation, since_seq=operation_number(operation))
+
+    def roots(self) -> Iterator[Operation]:
+        """The operations that ran inside no other, in `seq` order."""
+        return self._operations("WHERE parent IS NULL ORDER BY number", ())
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Let everything read inside the block show one moment, whatever is recorded meanwhile."""
+        return self._database.snapshot()
+
+    def to_networkx(
+        self, *, slice: Slice | None = None, values: bool = False
+    ) -> networkx.DiGraph[str]:
+        """The trace, or a slice of it, as a bipartite `networkx.DiGraph`.
 
         Nodes are ids. Variables carry `bipartite=0, type="variable"`, operations `bipartite=1,
         type="operation"`, both their kind, name and seq and what else `memtrace.types` lists.
         Edges carry `role` and `position`.
 
         Args:
+            slice: Only these operations and variables, and the edges between them.
             values: Put the value of every variable into its attribute `value`.
         """
         from memtrace.graph.network import to_networkx
 
-        return to_networkx(self, values=values)
+        return to_networkx(self, slice, values=values)
 
     # Memory over time -----------------------------------------------------------------------
 
@@ -246,13 +248,10 @@ class Trace:
         """What the memory held just after sequence number `seq`: item id to its live version.
 
         `state_at(operation.seq)` is what an operation found, `state_at(operation.end_seq)` what
-        it left behind.
+        it left behind. In the order in which the versions were made.
         """
-        held: dict[str, Variable] = {}
-        for version in self._variables(rows.LIVE_AT, (seq,)):
-            assert version.item is not None
-            held[version.item] = version
-        return {item: version for item, version in held.items() if not version.is_deletion}
+        held = self._found(self._query(rows.LIVE_AT, (seq,)))
+        return {version.item: version for version in held if version.item is not None}
 
     def history(self, item: str) -> list[Variable]:
         """All versions of a memory item in order, deletions included, copies not."""
@@ -261,20 +260,11 @@ class Trace:
 
     # Inside ---------------------------------------------------------------------------------
 
-    def _query(self, statement: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
-        with schema.readable(self.path):
-            # Not `yield from`: that would close the cursor when a stream is dropped half-read,
-            # which SQLite refuses once the trace is closed.
-            for row in self._connection.execute(statement, values):  # noqa: UP028
-                yield row
-
-    def _numbers(self, statement: str, width: int) -> Numbers:
-        flat = chain.from_iterable(self._query(statement))
-        with schema.readable(self.path):
-            return np.fromiter(flat, dtype=np.int64).reshape(-1, width)
-
     def _variables(self, where: str, values: Sequence[Any]) -> Iterator[Variable]:
-        for row in self._query(f"{rows.VARIABLES} {where} ORDER BY v.number", values):
+        yield from self._found(self._query(f"{rows.VARIABLES} {where} ORDER BY v.number", values))
+
+    def _found(self, stream: Iterable[tuple[Any, ...]]) -> Iterator[Variable]:
+        for row in stream:
             with schema.readable(self.path):
                 variable = rows.variable(row)
             yield variable
@@ -294,6 +284,13 @@ class Trace:
                     operation = rows.operation(row, ins.get(row[0], {}), outs.get(row[0], {}))
                 if kind in (None, operation.kind) and name in (None, operation.name):
                     yield operation
+
+
+def _id(variable: str | Handle[Any]) -> str:
+    identifier = variable.id if isinstance(variable, Handle) else variable
+    if identifier is None:
+        raise ValueError(f"expected a recorded variable; got {variable!r}")
+    return identifier
 
 
 def _chunks(parts: Iterable[Any]) -> Iterator[list[Any]]:
