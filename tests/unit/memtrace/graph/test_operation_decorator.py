@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,12 +127,85 @@ def test_a_wrong_number_of_outputs_is_refused(path: Path) -> None:
         three()
 
 
-def test_a_generator_function_is_refused() -> None:
-    with pytest.raises(TypeError, match="generator"):
+def test_the_decorator_needs_no_parentheses(path: Path) -> None:
+    @memtrace.operation
+    def shout(text: str) -> str:
+        return text.upper()
+
+    with memtrace.record(path):
+        assert shout(memtrace.variable("a")).value == "A"
+    with memtrace.open(path) as trace:
+        assert [op.name for op in trace.operations()] == ["shout"]
+
+
+def test_static_and_class_methods_are_decorated_from_either_side(path: Path) -> None:
+    class Store:
+        @memtrace.operation()
+        @staticmethod
+        def inner_static(text: str) -> str:
+            return text
+
+        @staticmethod
+        @memtrace.operation()
+        def outer_static(text: str) -> str:
+            return text
 
         @memtrace.operation()
-        def stream() -> Any:
-            yield 1
+        @classmethod
+        def inner_class(cls, text: str) -> str:
+            return cls.__name__ + text
+
+        @classmethod
+        @memtrace.operation()
+        def outer_class(cls, text: str) -> str:
+            return cls.__name__ + text
+
+    with memtrace.record(path):
+        a = memtrace.variable("a")
+        made = [Store.inner_static(a), Store().outer_static(a), Store.inner_class(a)]
+        made.append(Store().outer_class(a))
+    assert [handle.value for handle in made] == ["a", "a", "Storea", "Storea"]
+    with memtrace.open(path) as trace:
+        assert [op.inputs for op in trace.operations()] == [{"text": (a.id,)}] * 4
+
+
+def test_a_partial_is_named_after_its_function(path: Path) -> None:
+    def cut(text: str, end: int) -> str:
+        return text[:end]
+
+    with memtrace.record(path):
+        short = memtrace.operation()(partial(cut, end=2))(memtrace.variable("abc"))
+    assert short.value == "ab"
+    with memtrace.open(path) as trace:
+        (found,) = trace.operations()
+        assert (found.name, found.parameters) == ("cut", {"end": 2})
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [((), {}), ((1, 2, 3), {}), ((1,), {"a": 2}), ((1,), {"c": 2}), ((), {"b": 1})],
+)
+def test_wrong_arguments_are_refused_as_without_the_decorator(
+    path: Path, args: tuple[int, ...], kwargs: dict[str, int]
+) -> None:
+    @memtrace.operation()
+    def add(a: int, b: int = 0) -> int:
+        return a + b
+
+    with memtrace.record(path), pytest.raises(TypeError, match="argument"):
+        add(*args, **kwargs)
+
+
+def test_parameters_are_recorded_in_the_order_of_the_signature(path: Path) -> None:
+    @memtrace.operation()
+    def add(a: int, b: int = 5, *, c: int = 6) -> int:
+        return a + b + c
+
+    with memtrace.record(path):
+        add(c=3, a=1)
+    with memtrace.open(path) as trace:
+        (found,) = trace.operations()
+        assert list(found.parameters.items()) == [("a", 1), ("b", 5), ("c", 3)]
 
 
 def test_an_input_that_is_no_parameter_is_refused() -> None:

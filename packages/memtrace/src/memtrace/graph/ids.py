@@ -33,15 +33,14 @@ def check_names(*names: str | None) -> None:
         ValueError: For a string with lone surrogates.
     """
     for name in names:
-        if name is None:
+        if name is None or (type(name) is str and name.isascii()):
             continue
         if not isinstance(name, str):
             raise TypeError(f"expected a string as kind, name, role or item id; got {name!r}")
-        if not name.isascii():
-            try:
-                name.encode()
-            except UnicodeEncodeError:
-                raise ValueError(f"expected a name that UTF-8 can write; got {name!r}") from None
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"expected a name that UTF-8 can write; got {name!r}") from None
 
 
 def _number(identifier: str, prefix: str, noun: str) -> int:

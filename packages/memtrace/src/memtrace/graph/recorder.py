@@ -60,7 +60,7 @@ class Recorder:
             )
         self.path = Path(path)
         self.redact = redact
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._batch = Batch()
         self._steps: dict[int, Step] = {}
         self._placed: set[int] = set()
@@ -161,7 +161,7 @@ class Recorder:
     def abandon(self) -> None:
         """Give up without touching the file: it belongs to the process this one was forked from."""
         self._is_closed = True
-        self._lock = threading.Lock()  # another thread may have held the old one at the fork
+        self._lock = threading.RLock()  # another thread may have held the old one at the fork
 
     # What steps use -------------------------------------------------------------------------
 
@@ -296,7 +296,7 @@ class Recorder:
         """Cut the queue here: all rows so far, and a placeholder for every step still running."""
         with self._lock:
             batch, self._batch = self._batch, Batch()
-            for number, step in self._steps.items():
+            for number, step in self._steps.copy().items():
                 if number not in self._placed:
                     batch.operations.append(step.row(None))
                     self._placed.add(number)

@@ -10,15 +10,21 @@ from __future__ import annotations
 import atexit
 import os
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from memtrace.graph.recorder import Recorder
     from memtrace.graph.step import Step
 
-__all__ = ["current_scope", "enter", "is_recording_here", "leave", "register", "unregister"]
+__all__ = [
+    "Scope", "current_scope", "enter", "here", "is_recording_here", "leave", "recording",
+    "register", "swap", "unregister",
+]  # fmt: skip
 
-_SCOPE: ContextVar[tuple[Recorder, Step | None] | None] = ContextVar("memtrace", default=None)
+Scope: TypeAlias = "tuple[Recorder, Step | None] | None"
+"""A recording and the innermost step of it, if any; None outside a recording."""
+
+_SCOPE: ContextVar[Scope] = ContextVar("memtrace", default=None)
 _OPEN: list[Recorder] = []
 _hooked = False
 
@@ -54,12 +60,31 @@ def enter(recorder: Recorder, step: Step | None) -> Token[Any]:
     return _SCOPE.set((recorder, step))
 
 
-def leave(token: Token[Any]) -> None:
-    """Undo `enter`. A step that ends in another context than it began in changes nothing."""
+def leave(token: Token[Any], step: Step) -> None:
+    """Undo `enter`. A step that ends in another context than it began in leaves only itself."""
     try:
         _SCOPE.reset(token)
     except ValueError:
-        return
+        scope = _SCOPE.get()
+        if scope is not None and scope[1] is step:
+            _SCOPE.set(None if token.old_value is Token.MISSING else token.old_value)
+
+
+def here() -> Scope:
+    """What this context carries, as it is; for `swap`."""
+    return _SCOPE.get()
+
+
+def swap(scope: Scope) -> Scope:
+    """Put another scope into this context; returns the one that was there."""
+    previous = _SCOPE.get()
+    _SCOPE.set(scope)
+    return previous
+
+
+def recording(run: str | None) -> Recorder | None:
+    """The open recording of this process with this id."""
+    return next((recorder for recorder in _OPEN if recorder.id == run), None)
 
 
 def register(recorder: Recorder) -> None:

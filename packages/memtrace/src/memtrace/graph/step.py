@@ -24,7 +24,7 @@ from memtrace.graph.store import OperationRow
 if TYPE_CHECKING:
     from memtrace.graph.recorder import Recorder
 
-__all__ = ["Step"]
+__all__ = ["OFF", "Step"]
 
 T = TypeVar("T")
 
@@ -36,12 +36,23 @@ class Step:
     close a cycle and is refused (`ValueError`); open a nested step for the later part.
     """
 
-    __slots__ = (
-        "_error", "_input_places", "_inputs", "_kind", "_metadata", "_metadata_json", "_models",
-        "_name", "_parameters", "_parameters_json", "_parent", "_positions", "_prompt",
-        "_recorder", "_seen", "_started", "_started_ns", "_token", "_usage", "_usage_json",
-        "first_output", "number",
-    )  # fmt: skip
+    # What most steps never change lies here, so that making a step sets little.
+    number: int = 0
+    """Its place in the total order; 0 outside a recording."""
+    first_output: int | None = None
+    """Number of the first variable it made."""
+    is_distant: bool = False
+    """Whether it runs in another process: then it is a parent here and nothing else."""
+    _recorder: Recorder | None = None
+    _token: Token[Any] | None = None
+    _error: tuple[str, str] | None = None
+    _models: tuple[str, ...] = ()
+    _parameters: dict[str, Any] | None = None
+    _parameters_json: str | None = None
+    _metadata: dict[str, Any] | None = None
+    _metadata_json: str | None = None
+    _usage: dict[str, Any] | None = None
+    _usage_json: str | None = None
 
     def __init__(
         self, name: str, *, kind: str = "operation", inputs: Mapping[str, Any] | None = None,
@@ -49,22 +60,19 @@ class Step:
         prompt: Handle[str] | Prompt | str | None = None,
         parent: Step | None = None, metadata: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        self._name, self._kind, self._prompt = name, kind, prompt
-        self._inputs = inputs or {}
-        self._parameters = dict(parameters or {})
-        self._metadata = dict(metadata or {})
-        self._parent = parent
-        self._recorder: Recorder | None = None
-        self._token: Token[Any] | None = None
-        self._error: tuple[str, str] | None = None
-        self._models: list[str] = []
-        self._usage: dict[str, Any] = {}
-        self._usage_json: str | None = None
-        self._positions: dict[str, int] = {}
-        self._input_places = count()  # threads may add inputs to one step: next() is atomic
-        self._seen: set[int] = set()
-        self.number = 0
-        self.first_output: int | None = None
+        self._name, self._kind = name, kind
+        self._inputs, self._prompt, self._parent = inputs, prompt, parent
+        if parameters:
+            self._parameters = dict(parameters)
+        if metadata:
+            self._metadata = dict(metadata)
+
+    @classmethod
+    def elsewhere(cls, recorder: Recorder, number: int) -> Step:
+        """Stands for a step that runs in another process, to be the parent of steps here."""
+        step = cls("elsewhere")
+        step._recorder, step.number, step.is_distant = recorder, number, True
+        return step
 
     @property
     def id(self) -> str | None:
@@ -85,17 +93,27 @@ class Step:
             self._recorder = self._parent._recorder
         elif (here := scope.current_scope()) is not None:
             self._recorder, self._parent = here
-        self._started_ns, self._started = time.time_ns(), time.perf_counter_ns()
-        if self._recorder is None:
+        recorder = self._recorder
+        if recorder is None:
             return self
-        check_names(self._name, self._kind, *self._inputs)
-        self._parameters_json = self._json("parameters", self._parameters)
-        self._metadata_json = self._json("metadata", self._metadata)
-        edges = [edge for role, value in self._inputs.items() for edge in self._edges(role, value)]
+        self._started_ns, self._started = time.time_ns(), time.perf_counter_ns()
+        self._input_places = count()  # threads may add inputs to one step: next() is atomic
+        self._seen: set[int] = set()
+        self._positions: dict[str, int] = {}
+        check_names(self._name, self._kind)
+        if self._parameters is not None:
+            self._parameters_json = self._json("parameters", self._parameters)
+        if self._metadata is not None:
+            self._metadata_json = self._json("metadata", self._metadata)
+        edges: list[tuple[int, str, int]] = []
+        if self._inputs:
+            check_names(*self._inputs)
+            for role, value in self._inputs.items():
+                edges += self._edges(role, value)
         if self._prompt is not None:
-            edges.extend(self._edges("prompt", self._prompt))
-        self.number = self._recorder.open_step(self, edges)
-        self._token = scope.enter(self._recorder, self)
+            edges += self._edges("prompt", self._prompt)
+        self.number = recorder.open_step(self, edges)
+        self._token = scope.enter(recorder, self)
         return self
 
     def __exit__(
@@ -104,7 +122,7 @@ class Step:
     ) -> None:  # fmt: skip
         if self._recorder is None or self._token is None:
             return
-        scope.leave(self._token)
+        scope.leave(self._token, self)
         if kind is not None:
             self.failed(kind.__qualname__, str(error))
         self._recorder.close_step(self)
@@ -119,6 +137,7 @@ class Step:
         """
         if self._recorder is None:
             return
+        self._check_here()
         for place, _, number in self._edges(role, value):
             self._recorder.link(self, place, role, number)
 
@@ -140,19 +159,13 @@ class Step:
         Raises:
             TypeError: For a value that cannot be recorded without loss.
         """
-        is_copy = isinstance(value, Handle)
-        plain = value.value if is_copy else value
-        label = kind or (value.kind if is_copy else role)
+        if isinstance(value, Handle):
+            return self._copy(role, value, kind, name, item, metadata)
         if self._recorder is None:
-            return Handle(plain, kind=label, name=name, item=item)
-        if is_copy and item is not None:
-            raise ValueError(f"output {role!r}: a copy keeps its item; got item={item!r} as well")
-        if is_copy:
-            self._link_source(role, value)
+            return Handle(value, kind=kind or role, name=name, item=item)
         return self._recorder.add(
-            plain, kind=label, name=name or (value.name if is_copy else None), item=item,
-            metadata=metadata, step=self, role=role, position=self._place(role),
-            source=value if is_copy else None,
+            value, kind=kind or role, name=name, item=item, metadata=metadata, step=self,
+            role=role, position=self._place(role),
         )  # fmt: skip
 
     def outputs(
@@ -181,6 +194,7 @@ class Step:
         """
         if self._recorder is None:
             return Handle(None, kind="deletion", item=item)
+        self._check_here()
         live = self._recorder.live(item)
         if live is not None and live.number not in self._seen and not self._is_too_new(live.number):
             self.input("deleted", live)
@@ -188,6 +202,23 @@ class Step:
             None, kind="deletion", item=item, metadata=metadata, step=self, role="deleted",
             position=self._place("deleted"), is_deletion=True,
         )  # fmt: skip
+
+    def request(
+        self, messages: str | Sequence[Mapping[str, Any]], *, name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Handle[Any]:  # fmt: skip
+        """Record what was literally sent to the language model, as an output of role `request`.
+
+        The edge check compares it with the declared inputs: a text that was declared but never
+        sent, or sent but never declared, is a gap in the graph.
+
+        Args:
+            messages: A text, or the list of messages of a chat.
+            name: A name from outside.
+            metadata: JSON, such as the model's settings.
+        """
+        kept = messages if isinstance(messages, str) else [dict(part) for part in messages]
+        return self.output("request", kept, kind="request", name=name, metadata=metadata)
 
     def no_op(self, reason: str = "") -> Handle[str]:
         """Record that the step decided to change nothing, and why."""
@@ -204,28 +235,44 @@ class Step:
                 anything else the last one stays.
             latency_ms: Time the call took.
         """
+        self._check_here()
         if model and model not in self._models:
-            self._models.append(model)
+            self._models = (*self._models, model)
         counts = asdict(usage) if is_dataclass(usage) and not isinstance(usage, type) else usage
+        total = {} if self._usage is None else self._usage
         for key, amount in {**(counts or {}), "latency_ms": latency_ms}.items():
             if isinstance(amount, (int, float)):
-                self._usage[key] = self._usage.get(key, 0) + amount
+                total[key] = total.get(key, 0) + amount
             elif amount is not None:
-                self._usage[key] = amount
-        self._usage_json = self._json("usage", self._usage)
+                total[key] = amount
+        self._usage = total
+        self._usage_json = self._json("usage", total)
 
     def parameter(self, key: str, value: Any) -> None:
         """Add a parameter that became known while the step ran."""
-        self._parameters[key] = value
+        self._check_here()
+        self._parameters = {**(self._parameters or {}), key: value}
         if self._recorder is not None:
             self._parameters_json = self._json("parameters", self._parameters)
 
+    def note(self, key: str, value: Any) -> None:
+        """Add metadata that became known while the step ran."""
+        self._check_here()
+        self._metadata = {**(self._metadata or {}), key: value}
+        if self._recorder is not None:
+            self._metadata_json = self._json("metadata", self._metadata)
+
     def failed(self, error_type: str, message: str) -> None:
         """Mark the step as failed without an exception (a model call that came back empty)."""
+        self._check_here()
         text = mask_secrets(message)
         if self._recorder is not None and self._recorder.redact is not None:
             text = self._recorder.redact(text)
         self._error = error_type, text.encode("utf-8", "backslashreplace").decode()
+
+    def knows(self, handle: Handle[Any]) -> bool:
+        """Whether a handle was recorded in the recording this step belongs to."""
+        return self._recorder is not None and handle.run == self._recorder.id
 
     # What the recorder uses -----------------------------------------------------------------
 
@@ -237,8 +284,7 @@ class Step:
         return OperationRow(
             self.number, end_number, self._kind, self._name,
             None if self._parent is None else self._parent.number, self._parameters_json,
-            ", ".join(self._models) or None,
-            self._usage_json,
+            ", ".join(self._models) or None, self._usage_json,
             error_type, message, self._started_ns,
             self._started_ns + time.perf_counter_ns() - self._started if is_done else None,
             self._metadata_json,
@@ -248,25 +294,54 @@ class Step:
 
     def _edges(self, role: str, value: Any) -> list[tuple[int, str, int]]:
         """The input edges that a value given for a role stands for."""
-        assert self._recorder is not None
+        recorder = self._recorder
+        assert recorder is not None
         if isinstance(value, (list, tuple)):
             if not value:
                 return []
             if any(isinstance(part, Handle) for part in value):
                 return [edge for part in value for edge in self._edges(role, part)]
-        if role == "prompt" and isinstance(value, (Prompt, str)):
-            name, text = (None, value) if isinstance(value, str) else (value.name, value.text)
-            value = self._recorder.prompt(name, text)
-        elif not isinstance(value, Handle):
-            value = self._recorder.add(value, kind="value", role=role)
-        number = self._recorder.resolve(value)
-        if self._is_too_new(number):
+        if not isinstance(value, Handle):
+            value = self._recorded(role, value)
+        number = recorder.resolve(value)
+        if self.first_output is not None and number > self.first_output:
             raise ValueError(
                 f"step {self._name!r}: input {role!r} ({value!r}) is newer than an output of the "
                 "step; declare inputs first, or open a nested step"
             )
         self._seen.add(number)
         return [(next(self._input_places), role, number)]
+
+    def _recorded(self, role: str, value: Any) -> Handle[Any]:
+        """A plain value that was given as an input, as a variable."""
+        assert self._recorder is not None
+        if role == "prompt" and isinstance(value, (Prompt, str)):
+            name, text = (None, value) if isinstance(value, str) else (value.name, value.text)
+            return self._recorder.prompt(name, text)
+        return self._recorder.add(value, kind="value", role=role)
+
+    def _copy(
+        self, role: str, source: Handle[Any], kind: str | None, name: str | None,
+        item: str | None, metadata: Mapping[str, Any] | None,
+    ) -> Handle[Any]:  # fmt: skip
+        """An output that is a known variable unchanged, which so is an input as well."""
+        kind = kind or source.kind
+        if self._recorder is None:
+            return Handle(source.value, kind=kind, name=name, item=item)
+        if item is not None:
+            raise ValueError(f"output {role!r}: a copy keeps its item; got item={item!r} as well")
+        if self._recorder.resolve(source) not in self._seen:
+            self.input(role, source)
+        return self._recorder.add(
+            source.value, kind=kind, name=name or source.name, metadata=metadata, step=self,
+            role=role, position=self._place(role), source=source,
+        )  # fmt: skip
+
+    def _check_here(self) -> None:
+        if self.is_distant:
+            raise RuntimeError(
+                f"{self.id} runs in another process, which alone adds to it; open a step here"
+            )
 
     def _json(self, what: str, value: Mapping[str, Any]) -> str | None:
         redact = None if self._recorder is None else self._recorder.redact
@@ -275,13 +350,34 @@ class Step:
     def _is_too_new(self, number: int | None) -> bool:
         return self.first_output is not None and number is not None and number > self.first_output
 
-    def _link_source(self, role: str, source: Handle[Any]) -> None:
-        assert self._recorder is not None
-        if self._recorder.resolve(source) not in self._seen:
-            self.input(role, source)
-
     def _place(self, role: str) -> int:
         """The next free position among the outputs of a role."""
+        self._check_here()
         position = self._positions.get(role, 0)
         self._positions[role] = position + 1
         return position
+
+
+class _Off(Step):
+    """A step that records nothing and keeps nothing, so that all code may share one."""
+
+    def __enter__(self) -> Step:
+        return self
+
+    def usage(
+        self, *, model: str | None = None, usage: Any = None, latency_ms: float | None = None
+    ) -> None:
+        """Nothing."""
+
+    def parameter(self, key: str, value: Any) -> None:
+        """Nothing."""
+
+    def note(self, key: str, value: Any) -> None:
+        """Nothing."""
+
+    def failed(self, error_type: str, message: str) -> None:
+        """Nothing."""
+
+
+OFF = _Off("off")
+"""Stands in for a step where nothing is recorded: it only wraps values in handles."""

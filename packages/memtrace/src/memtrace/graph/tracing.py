@@ -12,13 +12,15 @@ import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from memtrace.graph import scope
-from memtrace.graph.handle import Handle, value_of
+from memtrace.graph.calls import Call, name_of
+from memtrace.graph.handle import Handle
 from memtrace.graph.recorder import Recorder
 from memtrace.graph.redact import Redact
-from memtrace.graph.step import Step
+from memtrace.graph.step import OFF, Step
+from memtrace.graph.streams import traced_async_generator, traced_generator
 
 __all__ = ["current", "operation", "record", "step", "variable"]
 
@@ -82,52 +84,70 @@ def current() -> Step:
     Outside any step it is a step that records nothing.
     """
     here = scope.current_scope()
-    return Step("none") if here is None or here[1] is None else here[1]
+    return OFF if here is None or here[1] is None else here[1]
+
+
+@overload
+def operation(function: Callable[..., Any], /) -> Callable[..., Any]: ...
+
+
+@overload
+def operation(
+    *, kind: str = ..., name: str | None = ..., inputs: Collection[str] | None = ...,
+    outputs: str | Sequence[str] | Mapping[str, str] | None = ...,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]: ...  # fmt: skip
 
 
 def operation(
-    *, kind: str = "operation", name: str | None = None, inputs: Collection[str] | None = None,
+    function: Callable[..., Any] | None = None, /, *, kind: str = "operation",
+    name: str | None = None, inputs: Collection[str] | None = None,
     outputs: str | Sequence[str] | Mapping[str, str] | None = None,
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # fmt: skip
-    """Record every call of a function, plain or async, as one operation.
+) -> Any:  # fmt: skip
+    """Record every call of a function (plain, async, or a generator of either sort).
 
     The function sees plain values; its callers pass and receive handles. An argument that is a
     handle (or a list of handles) becomes an input whose role is the parameter's name, and is
     unwrapped before the call. Other arguments become parameters, unless `inputs` names them.
 
+    A generator is one operation from its first item to its last. Each item is an output; items
+    that operations inside it made pass as they are. What the consumer does between two items is
+    no part of it. A consumer that stops early ends it; the metadata then says
+    `exhausted: false`.
+
     Args:
+        function: What to decorate, when the decorator is used without parentheses.
         kind: What sort of operation.
         name: Its name; the function's by default.
         inputs: Parameters whose plain values are to be recorded as input variables too.
-        outputs: How the return value is recorded. None: one output of role `result`. A string:
-            one output of that role. Several names (or a mapping from role to kind): the function
-            returns a tuple of that length, and so does the call. An empty tuple: nothing is
-            recorded and the plain value comes back.
+        outputs: How the return value, or each item of a generator, is recorded. None: one output
+            of role `result` (`item`). A string: one output of that role. Several names (or a
+            mapping from role to kind): the function returns (yields) a tuple of that length, and
+            so does the call. An empty tuple: nothing is recorded and the plain value comes back.
 
     Returns:
-        A decorator. The decorated function returns a `Handle`, or a tuple of them, with tracing
-        on or off.
-
-    Raises:
-        TypeError: For a generator function: collect its items in a plain function, or open a
-            `step` in its body.
+        The decorated function, which gives a `Handle`, or a tuple of them, with tracing on or off.
     """
     wanted = frozenset(inputs or ())
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError(
-                f"expected a plain or async function; {function.__qualname__} is a generator; "
-                "open a memtrace.step in its body instead"
-            )
-        call = _Call(function, kind, name or function.__name__, wanted, outputs)
+        if isinstance(function, (staticmethod, classmethod)):
+            return type(function)(decorate(function.__func__))
+        is_async_stream = inspect.isasyncgenfunction(function)
+        is_stream = is_async_stream or inspect.isgeneratorfunction(function)
+        call = Call(
+            function, kind=kind, name=name or name_of(function), wanted=wanted, outputs=outputs,
+            is_stream=is_stream,
+        )  # fmt: skip
+        if is_stream:
+            stream = traced_async_generator if is_async_stream else traced_generator
+            return stream(call, function)
         if inspect.iscoroutinefunction(function):
 
             @wraps(function)
             async def traced_async(*args: Any, **kwargs: Any) -> Any:
                 running, plain = call.open(args, kwargs)
                 with running:
-                    return call.finish(running, await function(*plain.args, **plain.kwargs))
+                    return call.finish(running, await plain())
 
             return traced_async
 
@@ -135,95 +155,8 @@ def operation(
         def traced(*args: Any, **kwargs: Any) -> Any:
             running, plain = call.open(args, kwargs)
             with running:
-                return call.finish(running, function(*plain.args, **plain.kwargs))
+                return call.finish(running, plain())
 
         return traced
 
-    return decorate
-
-
-class _Call:
-    """How the calls of one decorated function turn into steps."""
-
-    def __init__(
-        self, function: Callable[..., Any], kind: str, name: str, wanted: frozenset[str],
-        outputs: str | Sequence[str] | Mapping[str, str] | None,
-    ) -> None:  # fmt: skip
-        self._signature = inspect.signature(function)
-        if unknown := wanted - self._signature.parameters.keys():
-            raise ValueError(
-                f"operation {name!r}: inputs names {sorted(unknown)}, which are not its parameters"
-            )
-        self._kind, self._name, self._wanted = kind, name, wanted
-        if outputs is None or isinstance(outputs, str):
-            self._outputs: dict[str, str | None] = {outputs or "result": None}
-        elif isinstance(outputs, Mapping):
-            self._outputs = dict(outputs)
-        else:
-            self._outputs = dict.fromkeys(outputs)
-        self._is_single = len(self._outputs) == 1
-
-    def open(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> tuple[Step, inspect.BoundArguments]:
-        """The step of one call, and the call's arguments with handles unwrapped."""
-        bound = self._signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        given: dict[str, Any] = {}
-        parameters: dict[str, Any] = {}
-        for (
-            key,
-            value,
-        ) in _flat(bound):
-            if key in self._wanted or value_of(value) is not value:
-                given[key] = value
-            elif key not in ("self", "cls"):
-                parameters[key] = _described(value)
-        for key, value in bound.arguments.items():
-            bound.arguments[key] = _unwrapped(value, self._signature.parameters[key].kind)
-        return Step(self._name, kind=self._kind, inputs=given, parameters=parameters), bound
-
-    def finish(self, running: Step, result: Any) -> Any:
-        """Record what the function returned; give handles back."""
-        if not self._outputs:
-            return result
-        if self._is_single:
-            ((role, kind),) = self._outputs.items()
-            return running.output(role, result, kind=kind)
-        if not isinstance(result, tuple) or len(result) != len(self._outputs):
-            raise TypeError(
-                f"operation {self._name!r}: expected a tuple of {list(self._outputs)}; "
-                f"got {result!r}"
-            )
-        return tuple(
-            running.output(role, value, kind=kind)
-            for (role, kind), value in zip(self._outputs.items(), result, strict=True)
-        )
-
-
-def _flat(bound: inspect.BoundArguments) -> list[tuple[str, Any]]:
-    """Arguments by name, with the content of **kwargs spread out."""
-    pairs: list[tuple[str, Any]] = []
-    for key, value in bound.arguments.items():
-        if bound.signature.parameters[key].kind is inspect.Parameter.VAR_KEYWORD:
-            pairs.extend(value.items())
-        else:
-            pairs.append((key, value))
-    return pairs
-
-
-def _unwrapped(value: Any, kind: Any) -> Any:
-    if kind is inspect.Parameter.VAR_KEYWORD:
-        return {key: value_of(part) for key, part in value.items()}
-    return value_of(value)
-
-
-def _described(value: Any) -> Any:
-    """An argument as a parameter: JSON as it is, anything else by its type."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, (list, tuple)):
-        return [_described(part) for part in value]
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: _described(part) for key, part in value.items()}
-    return f"<{type(value).__module__}.{type(value).__qualname__}>"
+    return decorate if function is None else decorate(function)
