@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
 
 from memtrace.attribution.matching import Passage, passage
+from memtrace.graph.texts import text_of
 from memtrace.graph.trace import Trace
 from memtrace.types import Operation, Variable
 
 __all__ = ["TraceReader"]
 
-_MARKERS = frozenset({"trimmed", "deletion", "no_op", "store"})
+_MARKERS = frozenset({"trimmed", "deletion", "no_op", "store", "request"})
 
 
 class TraceReader:
@@ -49,7 +48,7 @@ class TraceReader:
 
     def text(self, identifier: str) -> str:
         """The value as text; strings inside a structure one a line."""
-        return "\n".join(_strings(self.trace.value(identifier)))
+        return text_of(self.trace.value(identifier))
 
     def passage(self, identifier: str) -> Passage:
         """The value in normal form; equal values are normalised once."""
@@ -104,16 +103,3 @@ class TraceReader:
             for variable in variables:
                 found[str(variable.metadata.get("session", ""))].append(variable)
         return found
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from _strings(part)
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for part in value:
-            yield from _strings(part)
-    elif value is not None and not isinstance(value, (bytes, bool)):
-        yield str(value)

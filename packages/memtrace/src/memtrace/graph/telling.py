@@ -57,7 +57,10 @@ def _first(lines: Sequence[str], noun: str) -> list[str]:
 
 def _counted(kinds: Iterable[str]) -> str:
     counts = Counter(kinds)
-    return ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "nothing outside"
+    return (
+        ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items())
+        or "nothing outside"
+    )
 
 
 def _source(source: Source) -> str:

@@ -141,7 +141,7 @@ def _sources(
 ) -> Iterator[Source]:
     asked = set() if question is None else set(plain(text_of(trace.value(question.id))).split())
     phrase = Phrase(said)
-    words = {word for word in phrase.plain.split() if len(word) > 2 and word not in asked}
+    words = {word for word in phrase.plain.split() if len(word) > 3 and word not in asked}
     for variable in outside:
         text = text_of(trace.value(variable.id))
         yield Source(
@@ -151,11 +151,11 @@ def _sources(
 
 
 def _share(phrase: Phrase, words: set[str], text: str) -> float:
+    """1.0 only word for word; a single word in common says nothing about a longer answer."""
     if phrase.is_in(text):
         return 1.0
-    if not words:
-        return 0.0
-    return round(len(words & set(plain(text).split())) / len(words), 3)
+    shared = len(words & set(plain(text).split()))
+    return round(0.99 * shared / len(words), 3) if shared > 1 else 0.0
 
 
 def _stages(operations: list[Operation]) -> Iterator[Stage]:

@@ -113,16 +113,29 @@ def why_not(trace: Trace, text: str, answer: str | None = None) -> WhyNot:
         raise ValueError(f"expected a text to look for; got {text!r}")
     until = None if answer is None else trace.variable(answer).seq
     holders = _holders(trace, phrase, until)
-    held = {variable.id for variable in holders}
-    losses = _losses(trace, held, until)
     if not holders:
         return _never(trace, phrase, answer)
+    losses = _losses(trace, {variable.id for variable in holders}, until)
     if answer is None:
         return _told(
             text=phrase.text, answer=None, fate="recorded", holders=holders, losses=losses,
-            told=[*_beginning(holders), *_lost(losses[-3:])],
+            told=[*_beginning(holders), *_lost(losses)],
         )  # fmt: skip
+    others = _of_other_questions(trace, answer)
+    holders = [variable for variable in holders if variable.id not in others]
+    losses = [loss for loss in losses if loss.operation not in others]
+    if not holders:
+        return _never(trace, phrase, answer)
     return _answered(trace, phrase, answer, holders, losses)
+
+
+def _of_other_questions(trace: Trace, answer: str) -> set[str]:
+    """What was done and made for questions that this answer does not come from."""
+    own = trace.graph.upstream(answer)
+    kept = {*own.operations, *own.variables}
+    asked = [v.id for v in trace.variables(kind="question") if v.id not in kept]
+    theirs = trace.graph.downstream(asked)
+    return {*asked, *theirs.operations, *theirs.variables} - kept
 
 
 def _holders(trace: Trace, phrase: Phrase, until: int | None) -> list[Variable]:

@@ -2,7 +2,8 @@
 
 In: a question and a context each, as handles of the trace. Out: `Answer`s. Two operations a
 question: `render_prompt` makes the literal prompt from template, context and question, `answer`
-makes the reply from it. A failed call leaves a failed operation and no answer variable.
+makes the reply from it and keeps the literal request beside it. A failed call leaves a failed
+operation and no answer variable.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ class Answerer:
         ]
         responses = self.model.generate(requests)
         return [
-            self._record(one, prompt, response)
-            for one, (_, prompt), response in zip(asked, rendered, responses, strict=True)
+            self._record(one, messages, prompt, response)
+            for one, (messages, prompt), response in zip(asked, rendered, responses, strict=True)
         ]
 
     def _render(self, asked: Asked) -> tuple[tuple[Message, ...], Handle[str]]:
@@ -79,10 +80,13 @@ class Answerer:
             literal = "\n".join(f"### {m.role}\n{m.content}" for m in messages)
             return messages, op.output("prompt", literal, kind="prompt")
 
-    def _record(self, asked: Asked, prompt: Handle[str], response: ChatResponse) -> Answer:
+    def _record(
+        self, asked: Asked, messages: Sequence[Message], prompt: Handle[str], response: ChatResponse
+    ) -> Answer:
         with step(
             "answer", kind="answer", inputs={"prompt": prompt}, parameters=dict(self.parameters)
         ) as op:
+            op.request([{"role": m.role, "content": m.content} for m in messages])
             op.usage(
                 model=response.model or self.model.name, usage=asdict(response.usage),
                 latency_ms=response.latency_ms,
