@@ -25,6 +25,10 @@ from memtrace.types import Operation, Slice, Variable
 if TYPE_CHECKING:
     import networkx
 
+    from memtrace.graph.edges import EdgeWarning
+    from memtrace.graph.why import Why
+    from memtrace.graph.why_not import WhyNot
+
 __all__ = ["Trace", "open"]
 
 _BATCH = 500
@@ -257,6 +261,39 @@ class Trace:
         """All versions of a memory item in order, deletions included, copies not."""
         found = self.variables(item=item)
         return [version for version in found if version.source is None]
+
+    # Questions ------------------------------------------------------------------------------
+
+    def why(self, answer: str | Handle[Any]) -> Why:
+        """What an answer came from: sources, operations in order, memory items read.
+
+        Args:
+            answer: Any variable; one of kind `answer`, say. `str` of the result is for people.
+        """
+        from memtrace.graph.why import why
+
+        return why(self, _id(answer))
+
+    def why_not(self, text: str, answer: str | Handle[Any] | None = None) -> WhyNot:
+        """Where a text lives and dies, and at what point an answer lost it.
+
+        Args:
+            text: What should have been said; found if it stands somewhere word for word.
+            answer: The answer that does not say it; None follows the text through the whole trace.
+        """
+        from memtrace.graph.why_not import why_not
+
+        return why_not(self, text, None if answer is None else _id(answer))
+
+    def check_edges(self) -> Iterator[EdgeWarning]:
+        """Compare the declared inputs of operations with the literal requests they recorded.
+
+        A stream of warnings, in `seq` order: a declared text that is not in the request, or a text
+        known from before that is in the request and not declared. See `Step.request`.
+        """
+        from memtrace.graph.edges import check_edges
+
+        return check_edges(self)
 
     # Inside ---------------------------------------------------------------------------------
 
