@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import atexit
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, TypeAlias
+from threading import get_ident
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from memtrace.graph.recorder import Recorder
     from memtrace.graph.step import Step
 
 __all__ = [
-    "Scope", "current_scope", "enter", "here", "is_recording_here", "leave", "recording",
-    "register", "swap", "unregister",
+    "Scope", "cleaning", "current_scope", "enter", "here", "is_recording_here", "leave",
+    "recording", "register", "swap", "unregister",
 ]  # fmt: skip
 
 Scope: TypeAlias = "tuple[Recorder, Step | None] | None"
@@ -29,7 +32,21 @@ _OPEN: list[Recorder] = []
 _hooked = False
 
 
-def current_scope() -> tuple[Recorder, Step | None] | None:
+class _Was(NamedTuple):
+    """What `enter` gives while a generator is cleaned up: the scope to go back to."""
+
+    old_value: Scope
+
+
+_CLEANING: dict[int, Scope] = {}
+"""Scopes of threads that are closing an abandoned generator.
+
+The garbage collector may do that at any moment, even inside `ContextVar.set`, which CPython 3.11
+does not survive if the variable is set again. So no context variable is touched meanwhile.
+"""
+
+
+def current_scope() -> Scope:
     """The recording and the innermost step here; None when nothing is being recorded.
 
     Raises:
@@ -38,48 +55,74 @@ def current_scope() -> tuple[Recorder, Step | None] | None:
     """
     if not _OPEN:
         return None
-    scope = _SCOPE.get()
+    scope = here() if _CLEANING else _SCOPE.get()
     if scope is not None:
         return scope
     if len(_OPEN) > 1:
         raise RuntimeError(
             f"expected one open recording for a thread without context; got {len(_OPEN)}; pass "
-            "parent=, or start the thread with contextvars.copy_context().run"
+            "parent=, or start the thread with memtrace.bind(function)"
         )
     return _OPEN[0], None
 
 
 def is_recording_here() -> bool:
     """Whether this context (not merely this process) is inside an open recording."""
-    scope = _SCOPE.get()
+    scope = here()
     return scope is not None and scope[0] in _OPEN
 
 
-def enter(recorder: Recorder, step: Step | None) -> Token[Any]:
+def enter(recorder: Recorder, step: Step | None) -> Token[Scope] | _Was:
     """Make a step the innermost one of this context."""
+    if _CLEANING and get_ident() in _CLEANING:
+        return _Was(swap((recorder, step)))
     return _SCOPE.set((recorder, step))
 
 
-def leave(token: Token[Any], step: Step) -> None:
+def leave(token: Token[Scope] | _Was, step: Step) -> None:
     """Undo `enter`. A step that ends in another context than it began in leaves only itself."""
-    try:
-        _SCOPE.reset(token)
-    except ValueError:
-        scope = _SCOPE.get()
-        if scope is not None and scope[1] is step:
-            _SCOPE.set(None if token.old_value is Token.MISSING else token.old_value)
+    if isinstance(token, Token) and not _CLEANING:
+        try:
+            _SCOPE.reset(token)
+        except ValueError:
+            pass
+        else:
+            return
+    scope = here()
+    if scope is not None and scope[1] is step:
+        swap(None if token.old_value is Token.MISSING else token.old_value)
 
 
 def here() -> Scope:
     """What this context carries, as it is; for `swap`."""
+    if _CLEANING and (thread := get_ident()) in _CLEANING:
+        return _CLEANING[thread]
     return _SCOPE.get()
 
 
 def swap(scope: Scope) -> Scope:
     """Put another scope into this context; returns the one that was there."""
-    previous = _SCOPE.get()
-    _SCOPE.set(scope)
+    previous = here()
+    if _CLEANING and (thread := get_ident()) in _CLEANING:
+        _CLEANING[thread] = scope
+    else:
+        _SCOPE.set(scope)
     return previous
+
+
+@contextmanager
+def cleaning(scope: Scope) -> Iterator[None]:
+    """Close an abandoned generator in the scope it was in."""
+    thread = get_ident()
+    before = (_CLEANING[thread],) if thread in _CLEANING else ()
+    _CLEANING[thread] = scope
+    try:
+        yield
+    finally:
+        if before:
+            _CLEANING[thread] = before[0]
+        else:
+            del _CLEANING[thread]
 
 
 def recording(run: str | None) -> Recorder | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from contextvars import Token
 from dataclasses import asdict, is_dataclass
 from itertools import count
 from types import TracebackType
@@ -44,7 +43,7 @@ class Step:
     is_distant: bool = False
     """Whether it runs in another process: then it is a parent here and nothing else."""
     _recorder: Recorder | None = None
-    _token: Token[Any] | None = None
+    _token: Any = None
     _error: tuple[str, str] | None = None
     _models: tuple[str, ...] = ()
     _parameters: dict[str, Any] | None = None
@@ -120,11 +119,16 @@ class Step:
         self, kind: type[BaseException] | None, error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:  # fmt: skip
+        if self._token is not None:
+            scope.leave(self._token, self)
+            self.end(error)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Finish the operation, wherever the running code is; `with` does so by itself."""
         if self._recorder is None or self._token is None:
             return
-        scope.leave(self._token, self)
-        if kind is not None:
-            self.failed(kind.__qualname__, str(error))
+        if error is not None and not self.is_distant:
+            self.failed(type(error).__qualname__, str(error))
         self._recorder.close_step(self)
 
     # What callers use -----------------------------------------------------------------------

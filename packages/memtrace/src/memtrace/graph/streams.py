@@ -50,12 +50,27 @@ class _Turns:
             self._running.note("sent", self._sent)
         return value_of(value)
 
-    def end(self, error: BaseException | None = None, *, is_exhausted: bool = True) -> None:
-        """End the step, as failed if there is an error."""
-        with self:
-            if not is_exhausted:
-                self._running.note("exhausted", False)
-            self._running.__exit__(None if error is None else type(error), error, None)
+    def close(self, body: Generator[Any, Any, Any]) -> None:
+        """Close the body of an abandoned generator: it has not failed, unless it does now."""
+        self._running.note("exhausted", False)
+        try:
+            with scope.cleaning(self._inside):
+                body.close()
+        except BaseException as error:
+            self._running.end(error)
+            raise
+        self._running.end()
+
+    async def aclose(self, body: AsyncGenerator[Any, Any]) -> None:
+        """The same for an async generator."""
+        self._running.note("exhausted", False)
+        try:
+            with self:
+                await body.aclose()
+        except BaseException as error:
+            self._running.end(error)
+            raise
+        self._running.end()
 
 
 def traced_generator(call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,18 +89,18 @@ def traced_generator(call: Call, function: Callable[..., Any]) -> Callable[..., 
             except StopIteration as stop:
                 with turns:
                     result = call.returned(running, stop.value)
-                turns.end()
+                running.end()
                 return result
             except BaseException as error:
                 with turns:
                     body.close()  # an item that cannot be recorded leaves it running
-                turns.end(error)
+                running.end(error)
                 raise
             try:
                 given = turns.sent((yield item))
                 resume = body.send
             except GeneratorExit:
-                _close(turns, body)
+                turns.close(body)
                 raise
             except BaseException as error:
                 given, resume = error, body.throw
@@ -107,41 +122,20 @@ def traced_async_generator(call: Call, function: Callable[..., Any]) -> Callable
                 with turns:
                     item = call.finish(running, await resume(given))
             except StopAsyncIteration:
-                turns.end()
+                running.end()
                 return
             except BaseException as error:
                 with turns:
                     await body.aclose()
-                turns.end(error)
+                running.end(error)
                 raise
             try:
                 given = turns.sent((yield item))
                 resume = body.asend
             except GeneratorExit:
-                await _aclose(turns, body)
+                await turns.aclose(body)
                 raise
             except BaseException as error:
                 given, resume = error, body.athrow
 
     return generate
-
-
-def _close(turns: _Turns, body: Generator[Any, Any, Any]) -> None:
-    """An abandoned generator is closed, not failed, unless its cleaning up fails."""
-    try:
-        with turns:
-            body.close()
-    except BaseException as error:
-        turns.end(error, is_exhausted=False)
-        raise
-    turns.end(is_exhausted=False)
-
-
-async def _aclose(turns: _Turns, body: AsyncGenerator[Any, Any]) -> None:
-    try:
-        with turns:
-            await body.aclose()
-    except BaseException as error:
-        turns.end(error, is_exhausted=False)
-        raise
-    turns.end(is_exhausted=False)
