@@ -17,9 +17,12 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from memtrace.attribution import Attribution, attribute
+    from memtrace.graph.check import check
+    from memtrace.graph.findings import CheckReport, Problem
     from memtrace.graph.graph import Graph
     from memtrace.graph.handle import Handle
     from memtrace.graph.recorder import Recorder
+    from memtrace.graph.repair import RepairReport, repair
     from memtrace.graph.step import Step
     from memtrace.graph.trace import Trace, open
     from memtrace.graph.tracing import current, operation, record, step, variable
@@ -27,14 +30,18 @@ if TYPE_CHECKING:
     from memtrace.types import Operation, OperationError, Slice, Variable
 
 __all__ = [
-    "Attribution", "Graph", "Handle", "Operation", "OperationError", "Recorder", "Slice", "Step",
-    "Trace", "Variable", "attribute", "current", "explain", "open", "operation", "record", "step",
-    "variable",
+    "Attribution", "CheckReport", "Graph", "Handle", "Operation", "OperationError", "Problem",
+    "Recorder", "RepairReport", "Slice", "Step", "Trace", "Variable", "attribute", "check",
+    "current", "explain", "open", "operation", "record", "repair", "step", "variable",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
+        **dict.fromkeys(("CheckReport", "Problem"), "memtrace.graph.findings"),
+        "RepairReport": "memtrace.graph.repair",
+        "check": "memtrace.graph.check",
+        "repair": "memtrace.graph.repair",
         "Attribution": "memtrace.attribution",
         "Graph": "memtrace.graph.graph",
         "Handle": "memtrace.graph.handle",

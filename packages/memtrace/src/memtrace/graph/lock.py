@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lmcommon.errors import UserError
 
-__all__ = ["WriteLock", "lock_path"]
+__all__ = ["WriteLock", "is_locked", "lock_path"]
 
 _PATIENCE_S = 3.0
 """The last process to leave holds the lock alone while it tidies up: whoever joins waits for it."""
@@ -103,3 +103,20 @@ class WriteLock:
             return True
         os.close(descriptor)  # the last holder removed the file between our open and our lock
         return self._try()
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a recording holds the lock of a trace now. Makes no file and waits for nobody."""
+    try:
+        import fcntl
+
+        descriptor = os.open(lock_path(path), os.O_RDONLY)
+    except (ImportError, OSError):  # no lock file: nobody records
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
