@@ -25,6 +25,7 @@ __all__ = ["DAMAGE", "BlobReader", "digest_of"]
 DAMAGE = (ValueError, KeyError, TypeError, OverflowError, zlib.error)
 """What bytes that are not what they should be bring about."""
 _KEPT_PACKS = 128
+_HEADS = {encoding: encoding.encode() + b"\0" for encoding in ("text", "json", "tagged", "bytes")}
 
 _VALUE = (
     "SELECT b.encoding, b.codec, b.size, b.data, b.digest FROM variables v"
@@ -125,4 +126,5 @@ class BlobReader:
 
 def digest_of(encoding: str, data: bytes) -> bytes:
     """Name of a value in the store: equal exactly for values of equal encoding and content."""
-    return blake2b(b"%b\0%b" % (encoding.encode(), data), digest_size=16).digest()
+    head = _HEADS.get(encoding) or encoding.encode() + b"\0"
+    return blake2b(head + data, digest_size=16).digest()

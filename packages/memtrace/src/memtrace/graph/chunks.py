@@ -27,7 +27,9 @@ __all__ = ["CHUNK_FROM_BYTES", "MAX_BYTES", "MIN_BYTES", "cuts", "numbers_of", "
 CHUNK_FROM_BYTES = 4_096
 """Shorter values are not cut."""
 MIN_BYTES = 256
-MAX_BYTES = 8_192
+MAX_BYTES = 4_096
+WORDLESS_BYTES = 1_024
+"""Length of a piece in which nothing allows a cut, such as base64."""
 
 _HASH_SHIFT = np.uint64(64 - 7)  # a cut at one candidate in 128
 _NEAR, _FAR = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
@@ -41,6 +43,8 @@ Positions = npt.NDArray[np.intp]
 
 def cuts(data: bytes) -> list[int]:
     """Where the pieces of `data` end, in order; the last is its length."""
+    if len(data) <= MIN_BYTES:
+        return [len(data)] if data else []
     allowed = _allowed(data)
     found: list[int] = []
     start = 0
@@ -119,10 +123,10 @@ def _chosen(data: bytes, allowed: Positions) -> Positions:
 
 def _forced(data: bytes, allowed: Positions, start: int) -> int:
     """The latest allowed cut of a piece that would grow too long; else one between characters."""
-    limit = start + MAX_BYTES
-    last = int(np.searchsorted(allowed, limit, "right")) - 1
+    last = int(np.searchsorted(allowed, start + MAX_BYTES, "right")) - 1
     if last >= 0 and allowed[last] >= start + MIN_BYTES:
         return int(allowed[last])
-    while limit > start + MAX_BYTES - 3 and data[limit] & 0xC0 == 0x80:
+    limit = start + WORDLESS_BYTES
+    while limit > start + WORDLESS_BYTES - 3 and data[limit] & 0xC0 == 0x80:
         limit -= 1
     return limit

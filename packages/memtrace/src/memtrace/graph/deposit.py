@@ -14,6 +14,7 @@ from itertools import chain, count
 from typing import NamedTuple
 
 from memtrace.graph.blobs import digest_of
+from memtrace.graph.bulk import insert
 from memtrace.graph.chunks import CHUNK_FROM_BYTES, cuts, recipe
 from memtrace.graph.packs import PackWriter, place
 from memtrace.graph.values import to_bytes
@@ -83,9 +84,9 @@ class Deposit:
                 for digest, cut in big.items()
                 if digest not in stored
             ]
-        run = self._connection.executemany
-        run("INSERT INTO packs VALUES (?,?,?,?)", packs.rows())
-        run("INSERT INTO blobs VALUES (?,?,?,?,?)", rows)
+        rows.sort()  # in the order of the index, which is by digest
+        insert(self._connection, "packs", packs.rows())
+        insert(self._connection, "blobs", rows)
         self._blobs.add(dict.fromkeys([row[0] for row in rows], 0))
 
     def _number(
@@ -96,13 +97,11 @@ class Deposit:
         row = self._connection.execute("SELECT coalesce(max(number), 0) FROM chunks").fetchone()
         new = [digest for digest in order if digest not in numbers]
         fresh = dict(zip(new, count(int(row[0]) + 1), strict=False))
-        self._connection.executemany(
-            "INSERT INTO chunks VALUES (?,?,?,?,?)",
-            [
-                (number, digest, *packs.add(pieces[digest]), len(pieces[digest]))
-                for digest, number in fresh.items()
-            ],
-        )
+        rows = [
+            (number, digest, *packs.add(pieces[digest]), len(pieces[digest]))
+            for digest, number in fresh.items()
+        ]
+        insert(self._connection, "chunks", rows)
         self._chunks.add(fresh)
         return numbers | fresh
 

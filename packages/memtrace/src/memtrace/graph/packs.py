@@ -9,8 +9,6 @@ from __future__ import annotations
 import sqlite3
 import zlib
 
-from memtrace.graph.varint import from_varints, to_varints
-
 __all__ = ["PACK_BYTES", "PackWriter", "at", "piece", "place"]
 
 PACK_BYTES = 32_768
@@ -58,20 +56,20 @@ class PackWriter:
 
 
 def place(pack: int, offset: int) -> bytes:
-    """What `blobs.data` holds for a value in a pack."""
-    return to_varints((pack, offset))
+    """What `blobs.data` holds for a value in a pack: the offset in the last two bytes."""
+    return (pack << 16 | offset).to_bytes(6, "big")
 
 
 def at(data: bytes) -> tuple[int, int]:
     """Pack and offset, from what `place` made.
 
     Raises:
-        ValueError: If these are not two numbers.
+        ValueError: If it is of another length.
     """
-    found = from_varints(data)
-    if len(found) != 2:
+    if len(data) != 6:
         raise ValueError(f"expected the place of a value in a pack; got {data[:16].hex()}")
-    return found[0], found[1]
+    both = int.from_bytes(data, "big")
+    return both >> 16, both & 0xFFFF
 
 
 def piece(pack: bytes, offset: int, size: int) -> bytes:
