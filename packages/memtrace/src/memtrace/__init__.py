@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from memtrace.attribution import Attribution, attribute
     from memtrace.graph.check import check
     from memtrace.graph.findings import CheckReport, Problem
+    from memtrace.graph.diff import Diff, diff
+    from memtrace.graph.edges import EdgeWarning
     from memtrace.graph.graph import Graph
     from memtrace.graph.handle import Handle
     from memtrace.graph.recorder import Recorder
@@ -26,13 +28,16 @@ if TYPE_CHECKING:
     from memtrace.graph.step import Step
     from memtrace.graph.trace import Trace, open
     from memtrace.graph.tracing import current, operation, record, step, variable
+    from memtrace.graph.why import Why
+    from memtrace.graph.why_not import WhyNot
     from memtrace.show import explain
     from memtrace.types import Operation, OperationError, Slice, Variable
 
 __all__ = [
-    "Attribution", "CheckReport", "Graph", "Handle", "Operation", "OperationError", "Problem",
-    "Recorder", "RepairReport", "Slice", "Step", "Trace", "Variable", "attribute", "check",
-    "current", "explain", "open", "operation", "record", "repair", "step", "variable",
+    "Attribution", "CheckReport", "Diff", "EdgeWarning", "Graph", "Handle", "Operation",
+    "OperationError", "Problem", "Recorder", "RepairReport", "Slice", "Step", "Trace", "Variable",
+    "Why", "WhyNot", "attribute", "check", "current", "diff", "explain", "open", "operation",
+    "record", "repair", "step", "variable",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -43,11 +48,15 @@ __getattr__, __dir__ = lazy_exports(
         "check": "memtrace.graph.check",
         "repair": "memtrace.graph.repair",
         "Attribution": "memtrace.attribution",
+        **dict.fromkeys(("Diff", "diff"), "memtrace.graph.diff"),
+        "EdgeWarning": "memtrace.graph.edges",
         "Graph": "memtrace.graph.graph",
         "Handle": "memtrace.graph.handle",
         "Recorder": "memtrace.graph.recorder",
         "Step": "memtrace.graph.step",
         "Trace": "memtrace.graph.trace",
+        "Why": "memtrace.graph.why",
+        "WhyNot": "memtrace.graph.why_not",
         "attribute": "memtrace.attribution",
         "explain": "memtrace.show",
         "open": "memtrace.graph.trace",
