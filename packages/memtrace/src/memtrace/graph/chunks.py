@@ -6,8 +6,9 @@ does not move it: a growing context costs its growth. Words stay whole for the s
 index: a cut lies behind an ASCII byte that is neither letter nor digit, or behind a character of
 U+3000 to U+9FFF (written without spaces), and never inside a character of UTF-8.
 
-A candidate is a cut when a hash of those 16 bytes is 0 in its top bits; a piece has `MIN_BYTES` at
-least (but for the last), `MAX_BYTES` at most, and about 1 KB in English.
+Such a place is a cut when a hash of those 16 bytes is low enough. A piece has `MIN_BYTES` at least
+(but for the last) and `MAX_BYTES` at most: where no hash is low enough, the lowest decides. In
+English it has about 1 KB.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,30 +27,36 @@ __all__ = ["CHUNK_FROM_BYTES", "MAX_BYTES", "MIN_BYTES", "cuts", "numbers_of", "
 CHUNK_FROM_BYTES = 4_096
 """Shorter values are not cut."""
 MIN_BYTES = 256
-MAX_BYTES = 4_096
+MAX_BYTES = 2_048
 WORDLESS_BYTES = 1_024
 """Length of a piece in which nothing allows a cut, such as base64."""
 
-_HASH_SHIFT = np.uint64(64 - 7)  # a cut at one candidate in 128
+_WINDOW = 16
+_CUT_BELOW = np.uint64(1 << 64 - 7)  # a cut at one place in 128
 _NEAR, _FAR = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 _ENDS_WORD = np.array([byte < 0x80 and not chr(byte).isalnum() for byte in range(256)])
 _LEADS_CJK = np.array([0xE3 <= byte <= 0xE9 for byte in range(256)])
 _COMPRESS_FROM_BYTES = 48
 _PLAIN, _PACKED = b"\0", b"\1"
 
-Positions = npt.NDArray[np.intp]
+_Places = npt.NDArray[np.intp]
+_Hashes = npt.NDArray[np.uint64]
 
 
 def cuts(data: bytes) -> list[int]:
     """Where the pieces of `data` end, in order; the last is its length."""
     if len(data) <= MIN_BYTES:
         return [len(data)] if data else []
-    allowed = _allowed(data)
+    places = _allowed(data)
+    hashes = _hashes(data, places)
+    chosen = places[hashes < _CUT_BELOW].tolist()
     found: list[int] = []
     start = 0
-    for end in chain(_chosen(data, allowed).tolist(), (len(data),)):
-        while end - start > MAX_BYTES:
-            start = _forced(data, allowed, start)
+    for end in chain(chosen, (len(data),)):
+        while end - start > WORDLESS_BYTES and (
+            forced := _forced(data, places, hashes, start, end)
+        ):
+            start = forced
             found.append(start)
         if end - start >= MIN_BYTES or end == len(data) > start:
             start = end
@@ -101,31 +107,34 @@ def numbers_of(data: bytes) -> list[range]:
     return runs
 
 
-def _allowed(data: bytes) -> Positions:
+def _allowed(data: bytes) -> _Places:
     """Where a cut would split neither a word nor a character: positions behind a byte."""
-    octets: npt.NDArray[Any] = np.frombuffer(data, np.uint8)
+    octets: npt.NDArray[np.uint8] = np.frombuffer(data, np.uint8)
     is_end = _ENDS_WORD[octets]
     if not data.isascii():
         is_end[2:] |= _LEADS_CJK[octets[:-2]]
-    return np.flatnonzero(is_end) + 1
+    return np.flatnonzero(is_end[_WINDOW - 1 :]) + _WINDOW
 
 
-def _chosen(data: bytes, allowed: Positions) -> Positions:
-    """The allowed positions whose last 16 bytes hash to a cut."""
-    positions = allowed[np.searchsorted(allowed, 16) :]
-    eights: npt.NDArray[Any] = np.ndarray((len(data) - 7,), "<u8", data, 0, (1,))
-    hashes: npt.NDArray[Any] = eights[positions - 8] * _NEAR + eights[positions - 16] * _FAR
-    hashes ^= hashes >> np.uint64(29)
-    hashes *= _NEAR
-    is_cut: npt.NDArray[np.bool_] = hashes >> _HASH_SHIFT == 0
-    return positions[is_cut]
+def _hashes(data: bytes, places: _Places) -> _Hashes:
+    """A hash of the 16 bytes before each place."""
+    eights: _Hashes = np.ndarray((len(data) - 7,), "<u8", data, 0, (1,))
+    mixed: _Hashes = eights[places - 8] * _NEAR + eights[places - 16] * _FAR
+    mixed ^= mixed >> np.uint64(29)
+    return mixed * _NEAR
 
 
-def _forced(data: bytes, allowed: Positions, start: int) -> int:
-    """The latest allowed cut of a piece that would grow too long; else one between characters."""
-    last = int(np.searchsorted(allowed, start + MAX_BYTES, "right")) - 1
-    if last >= 0 and allowed[last] >= start + MIN_BYTES:
-        return int(allowed[last])
+def _forced(
+    data: bytes, places: _Places, hashes: _Hashes, start: int, end: int
+) -> int | None:  # fmt: skip
+    """A cut between `start` and `end` where no hash is a cut; None where none is needed."""
+    first, last = np.searchsorted(
+        places, (start + MIN_BYTES, min(start + MAX_BYTES, end - 1) + 1)
+    ).tolist()
+    if first < last:
+        if end - start <= MAX_BYTES:
+            return None
+        return int(places[first + int(hashes[first:last].argmin())])
     limit = start + WORDLESS_BYTES
     while limit > start + WORDLESS_BYTES - 3 and data[limit] & 0xC0 == 0x80:
         limit -= 1
