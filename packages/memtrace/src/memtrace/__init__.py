@@ -18,9 +18,9 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from memtrace.attribution import Attribution, attribute
     from memtrace.graph.check import check
-    from memtrace.graph.findings import CheckReport, Problem
     from memtrace.graph.diff import Diff, diff
     from memtrace.graph.edges import EdgeWarning
+    from memtrace.graph.findings import CheckReport, Problem
     from memtrace.graph.graph import Graph
     from memtrace.graph.handle import Handle
     from memtrace.graph.recorder import Recorder
@@ -31,13 +31,38 @@ if TYPE_CHECKING:
     from memtrace.graph.why import Why
     from memtrace.graph.why_not import WhyNot
     from memtrace.show import explain
-    from memtrace.types import Operation, OperationError, Slice, Variable
+    from memtrace.types import Operation, OperationError, SearchHit, Slice, Variable
 
 __all__ = [
-    "Attribution", "CheckReport", "Diff", "EdgeWarning", "Graph", "Handle", "Operation",
-    "OperationError", "Problem", "Recorder", "RepairReport", "Slice", "Step", "Trace", "Variable",
-    "Why", "WhyNot", "attribute", "check", "current", "diff", "explain", "open", "operation",
-    "record", "repair", "step", "variable",
+    "Attribution",
+    "CheckReport",
+    "Diff",
+    "EdgeWarning",
+    "Graph",
+    "Handle",
+    "Operation",
+    "OperationError",
+    "Problem",
+    "Recorder",
+    "RepairReport",
+    "SearchHit",
+    "Slice",
+    "Step",
+    "Trace",
+    "Variable",
+    "Why",
+    "WhyNot",
+    "attribute",
+    "check",
+    "current",
+    "diff",
+    "explain",
+    "open",
+    "operation",
+    "record",
+    "repair",
+    "step",
+    "variable",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -63,6 +88,8 @@ __getattr__, __dir__ = lazy_exports(
         **dict.fromkeys(
             ("current", "operation", "record", "step", "variable"), "memtrace.graph.tracing"
         ),
-        **dict.fromkeys(("Operation", "OperationError", "Slice", "Variable"), "memtrace.types"),
+        **dict.fromkeys(
+            ("Operation", "OperationError", "SearchHit", "Slice", "Variable"), "memtrace.types"
+        ),
     },
 )

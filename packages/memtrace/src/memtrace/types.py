@@ -16,7 +16,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal
 
-__all__ = ["INTERRUPTED", "Operation", "OperationError", "OperationStatus", "Slice", "Variable"]
+__all__ = [
+    "INTERRUPTED", "Operation", "OperationError", "OperationStatus", "SearchHit", "Slice",
+    "Variable",
+]  # fmt: skip
 
 OperationStatus = Literal["ok", "error", "running"]
 
@@ -129,6 +132,27 @@ class Operation:
     def latency_ms(self) -> float | None:
         """Wall time of the whole operation; None while it is unfinished."""
         return None if self.finished_ns is None else (self.finished_ns - self.started_ns) / 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchHit:
+    """A text that was found: the first variable that holds it.
+
+    Example:
+        `SearchHit(variable="var-12", kind="message", score=4.2, snippet="I moved to Lisbon",
+        holders=3)`
+    """
+
+    variable: str
+    """Id of the first variable, in `seq` order, that holds the text."""
+    kind: str
+    """Kind of that variable."""
+    score: float
+    """Higher is better: BM25, the cosine, or 1 for a pattern. Of one search, comparable."""
+    snippet: str
+    """A line of the text around what was found."""
+    holders: int
+    """How many variables hold the text."""
 
 
 class Slice:

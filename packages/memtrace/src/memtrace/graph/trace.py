@@ -7,7 +7,8 @@ moment. Nothing is read before it is asked for; a value is decoded only by `valu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -20,11 +21,13 @@ from memtrace.graph.database import Database
 from memtrace.graph.graph import Graph
 from memtrace.graph.handle import Handle
 from memtrace.graph.ids import operation_number, variable_number
-from memtrace.types import Operation, Slice, Variable
+from memtrace.graph.search import Search
+from memtrace.types import Operation, SearchHit, Slice, Variable
 
 if TYPE_CHECKING:
     import networkx
 
+    from lmcommon.embed import Embedder
     from memtrace.graph.edges import EdgeWarning
     from memtrace.graph.why import Why
     from memtrace.graph.why_not import WhyNot
@@ -66,6 +69,8 @@ class Trace:
 
     def close(self) -> None:
         """Release the file."""
+        if "_search" in self.__dict__:
+            self._search.close()
         self._database.close()
 
     # Parts ----------------------------------------------------------------------------------
@@ -187,6 +192,10 @@ class Trace:
         """Slices and neighbours. What it has read stays until `refresh()`."""
         return Graph(self._database)
 
+    @cached_property
+    def _search(self) -> Search:
+        return Search(self._database, self._blobs)
+
     def refresh(self) -> None:
         """Forget the graph read so far."""
         self.__dict__.pop("graph", None)
@@ -245,6 +254,59 @@ class Trace:
         from memtrace.graph.network import to_networkx
 
         return to_networkx(self, slice, values=values)
+
+    # Search -----------------------------------------------------------------------------------
+
+    def search(
+        self, text: str, *, limit: int = 20, kind: str | Collection[str] | None = None,
+        operation: str | None = None, within: Slice | None = None, raw: bool = False,
+        embedder: Embedder | None = None,
+    ) -> list[SearchHit]:  # fmt: skip
+        """Texts that hold the words, best first; if none holds all, those that hold some.
+
+        The first search builds an index beside the trace (`trace.db.search`, disposable), later
+        ones extend it by what was recorded since. Equal texts are one hit. Big values are found
+        by the kilobyte: all the words must stand near each other.
+
+        Args:
+            text: Words in any order. A word with punctuation, or in a script without blanks, is a
+                phrase. Quotes, `AND`, `*` and parentheses mean nothing.
+            limit: How many hits at most.
+            kind: Only variables of this kind, or one of these.
+            operation: Only inputs and outputs of this operation.
+            within: Only variables of this slice.
+            raw: Take the text as an expression of SQLite's FTS5 (`lisb*`, `NEAR(a b)`, `a OR b`).
+            embedder: Search by nearness of meaning instead. Vectors of the texts that `kind`,
+                `operation` and `within` leave over are made first, and kept.
+
+        Raises:
+            UserError: For a raw text that is no expression.
+            KeyError: If the trace has no such operation.
+        """
+        kinds = (kind,) if isinstance(kind, str) else kind
+        among = None if within is None else within.variable_numbers
+        if operation is not None:
+            around = self.operation(operation)
+            numbers = map(variable_number, (*around.input_ids, *around.output_ids))
+            among = sorted(numbers if among is None else set(numbers).intersection(among))
+        if embedder is None:
+            return self._search.words(text, limit=limit, kinds=kinds, among=among, raw=raw)
+        if raw:
+            raise ValueError("expected raw or embedder; got both")
+        return self._search.nearest(text, embedder, limit=limit, kinds=kinds, among=among)
+
+    def find(
+        self, pattern: str | re.Pattern[str], *, kind: str | Collection[str] | None = None
+    ) -> Iterator[SearchHit]:
+        """Stream the texts that hold a pattern exactly, in `seq` order; each distinct text once.
+
+        Reads every text, so it misses nothing and takes its time.
+
+        Args:
+            pattern: A text, or a compiled regular expression.
+            kind: Only variables of this kind, or one of these.
+        """
+        return self._search.pattern(pattern, kinds=(kind,) if isinstance(kind, str) else kind)
 
     # Memory over time -----------------------------------------------------------------------
 
