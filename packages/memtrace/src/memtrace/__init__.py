@@ -27,42 +27,17 @@ if TYPE_CHECKING:
     from memtrace.graph.repair import RepairReport, repair
     from memtrace.graph.step import Step
     from memtrace.graph.trace import Trace, open
-    from memtrace.graph.tracing import current, operation, record, step, variable
+    from memtrace.graph.tracing import bind, current, join, operation, record, step, variable
     from memtrace.graph.why import Why
     from memtrace.graph.why_not import WhyNot
     from memtrace.show import explain
     from memtrace.types import Operation, OperationError, SearchHit, Slice, Variable
 
 __all__ = [
-    "Attribution",
-    "CheckReport",
-    "Diff",
-    "EdgeWarning",
-    "Graph",
-    "Handle",
-    "Operation",
-    "OperationError",
-    "Problem",
-    "Recorder",
-    "RepairReport",
-    "SearchHit",
-    "Slice",
-    "Step",
-    "Trace",
-    "Variable",
-    "Why",
-    "WhyNot",
-    "attribute",
-    "check",
-    "current",
-    "diff",
-    "explain",
-    "open",
-    "operation",
-    "record",
-    "repair",
-    "step",
-    "variable",
+    "Attribution", "CheckReport", "Diff", "EdgeWarning", "Graph", "Handle", "Operation",
+    "OperationError", "Problem", "Recorder", "RepairReport", "SearchHit", "Slice", "Step", "Trace",
+    "Variable", "Why", "WhyNot", "attribute", "check", "current", "diff", "explain", "open",
+    "operation", "record", "repair", "step", "variable",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -86,7 +61,8 @@ __getattr__, __dir__ = lazy_exports(
         "explain": "memtrace.show",
         "open": "memtrace.graph.trace",
         **dict.fromkeys(
-            ("current", "operation", "record", "step", "variable"), "memtrace.graph.tracing"
+            ("bind", "current", "join", "operation", "record", "step", "variable"),
+            "memtrace.graph.tracing",
         ),
         **dict.fromkeys(
             ("Operation", "OperationError", "SearchHit", "Slice", "Variable"), "memtrace.types"
