@@ -8,15 +8,17 @@ changed. Times and token counts are not compared.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from memtrace.graph.align import Side, align
+from memtrace.graph.align import align
+from memtrace.graph.ids import operation_id, variable_id
+from memtrace.graph.side import Side, VariableRow
 from memtrace.graph.texts import snippet, text_of
 from memtrace.graph.trace import Trace, open
-from memtrace.types import Operation, Variable
+from memtrace.types import Operation
 
 __all__ = ["AnswerChange", "Change", "Diff", "SourceChange", "diff"]
 
@@ -124,75 +126,88 @@ def diff(a: Trace | str | Path, b: Trace | str | Path) -> Diff:
     Raises:
         UserError: If one is no trace.
     """
-    with ExitStack() as stack:
-        sides = [
-            Side(one if isinstance(one, Trace) else stack.enter_context(open(one)))
-            for one in (a, b)
-        ]
-        return _compare(*sides)
+    paths = [one.path if isinstance(one, Trace) else Path(one) for one in (a, b)]
+    with open(paths[0]) as first, open(paths[1]) as second:
+        return _Comparison(first, second).result()
 
 
-def _compare(a: Side, b: Side) -> Diff:
-    aligned = align(a, b)
-    changes = (_change(a, b, *pair) for pair in aligned.pairs)
-    answers = [found for pair in aligned.pairs for found in _answers(a, b, *pair)]
-    return Diff(
-        a=str(a.trace.path), b=str(b.trace.path), matched=len(aligned.pairs),
-        changes=tuple(change for change in changes if change is not None),
-        missing=aligned.missing, added=aligned.added, sources=tuple(_sources(a, b)),
-        answers=tuple(_answer(a, b, *found) for found in answers if _differs(*found)),
-        answer_count=len(answers),
-        names={
-            "missing": tuple(a.operations[op].name for op in aligned.missing),
-            "added": tuple(b.operations[op].name for op in aligned.added),
-        },
-    )  # fmt: skip
+class _Comparison:
+    """Two runs while they are compared."""
+
+    def __init__(self, a: Trace, b: Trace) -> None:
+        self.traces = a, b
+        self.sides = Side(a.path), Side(b.path)
+
+    def result(self) -> Diff:
+        a, b = self.sides
+        aligned = align(a, b)
+        changes = (self._change(*pair) for pair in aligned.pairs)
+        answers = [found for pair in aligned.pairs for found in _answers(a, b, *pair)]
+        differ = [found for found in answers if _differ(a, b, found)]
+        return Diff(
+            a=str(self.traces[0].path), b=str(self.traces[1].path), matched=len(aligned.pairs),
+            changes=tuple(change for change in changes if change is not None),
+            missing=tuple(map(operation_id, aligned.missing)),
+            added=tuple(map(operation_id, aligned.added)), sources=tuple(_sources(a, b)),
+            answers=tuple(self._answer(*found) for found in differ), answer_count=len(answers),
+            names={
+                "missing": tuple(a.operations[number].name for number in aligned.missing),
+                "added": tuple(b.operations[number].name for number in aligned.added),
+            },
+        )  # fmt: skip
+
+    def _change(self, left: int, right: int) -> Change | None:
+        a, b = self.sides
+        ours, theirs = a.operations[left], b.operations[right]
+        how = (
+            ("parameters", ours.parameters == theirs.parameters),
+            ("model", ours.model == theirs.model),
+            ("error", ours[-2:] == theirs[-2:]),
+        )
+        what = (
+            *(() if a.read(left) == b.read(right) else ("inputs",)),
+            *(() if a.templates(left) == b.templates(right) else ("prompt",)),
+            *(part for part, is_same in how if not is_same),
+            *(() if a.wrote(left) == b.wrote(right) else ("outputs",)),
+        )
+        if not what:
+            return None
+        pair = (
+            self.traces[0].operation(operation_id(left)),
+            self.traces[1].operation(operation_id(right)),
+        )
+        return Change(
+            a=pair[0].id, b=pair[1].id, kind=ours.kind, name=ours.name, what=what,
+            is_cause="inputs" not in what, details=tuple(_details(*pair)),
+        )  # fmt: skip
+
+    def _answer(self, operation: int, left: int | None, right: int | None) -> AnswerChange:
+        question = self.sides[0].question(operation)
+        return AnswerChange(
+            question="" if question is None else self._text(0, question) or "",
+            a=None if left is None else variable_id(left), a_text=self._text(0, left),
+            b=None if right is None else variable_id(right), b_text=self._text(1, right),
+        )  # fmt: skip
+
+    def _text(self, side: int, number: int | None) -> str | None:
+        if number is None:
+            return None
+        return snippet(text_of(self.traces[side].value(variable_id(number))), 200)
 
 
-def _change(a: Side, b: Side, left: str, right: str) -> Change | None:
-    ours, theirs = a.operations[left], b.operations[right]
-    compared = {
-        "inputs": (a.inputs(left), b.inputs(right)),
-        "prompt": (
-            a.digests(ours.inputs, templates=True), b.digests(theirs.inputs, templates=True)
-        ),
-        "parameters": (ours.parameters, theirs.parameters),
-        "model": (ours.model, theirs.model),
-        "error": (_error(ours), _error(theirs)),
-        "outputs": (
-            a.digests(ours.outputs, templates=False), b.digests(theirs.outputs, templates=False)
-        ),
-    }  # fmt: skip
-    what = tuple(part for part, (before, after) in compared.items() if before != after)
-    if not what:
-        return None
-    return Change(
-        a=left, b=right, kind=ours.kind, name=ours.name, what=what, is_cause="inputs" not in what,
-        details=tuple(_details(a, b, ours, theirs, what)),
-    )  # fmt: skip
-
-
-def _error(operation: Operation) -> tuple[str, str | None]:
-    return operation.status, None if operation.error is None else operation.error.type
-
-
-def _details(
-    a: Side, b: Side, ours: Operation, theirs: Operation, what: tuple[str, ...]
-) -> Iterator[str]:
-    if "parameters" in what:
-        for key in {**ours.parameters, **theirs.parameters}:
-            before, after = ours.parameters.get(key), theirs.parameters.get(key)
-            if before != after:
-                yield f"{key}: {snippet(before, 40)} -> {snippet(after, 40)}"
-    if "model" in what:
+def _details(ours: Operation, theirs: Operation) -> Iterator[str]:
+    for key in {**ours.parameters, **theirs.parameters}:
+        before, after = ours.parameters.get(key), theirs.parameters.get(key)
+        if before != after:
+            yield f"{key}: {snippet(before, 40)} -> {snippet(after, 40)}"
+    if ours.model != theirs.model:
         yield f"model: {ours.model} -> {theirs.model}"
-    if "error" in what:
+    if _status(ours) != _status(theirs):
         yield f"status: {_status(ours)} -> {_status(theirs)}"
-    if "outputs" in what:
-        for role in {**ours.outputs, **theirs.outputs}:
-            before_ids, after_ids = ours.outputs.get(role, ()), theirs.outputs.get(role, ())
-            if len(before_ids) != len(after_ids):
-                yield f"{role}: {len(before_ids)} -> {len(after_ids)} outputs"
+    for role in {**ours.outputs, **theirs.outputs}:
+        counts = len(ours.outputs.get(role, ())), len(theirs.outputs.get(role, ()))
+        if counts[0] != counts[1]:
+            yield f"{role}: {counts[0]} -> {counts[1]} outputs"
 
 
 def _status(operation: Operation) -> str:
@@ -202,64 +217,46 @@ def _status(operation: Operation) -> str:
 def _sources(a: Side, b: Side) -> Iterator[SourceChange]:
     """Named ones are compared by name, the others looked up by content."""
     ours, theirs = _by_name(a), _by_name(b)
-    for (kind, name), variables in ours.items():
-        others = theirs.pop((kind, name), [])
-        for place in range(max(len(variables), len(others))):
-            left = variables[place] if place < len(variables) else None
-            right = others[place] if place < len(others) else None
-            if left is None or right is None or left.digest != right.digest:
+    for key, variables in ours.items():
+        for left, right in zip_longest(variables, theirs.pop(key, [])):
+            if left is None or right is None or left[1].digest != right[1].digest:
                 yield _source(left, right)
     for variables in theirs.values():
         yield from (_source(None, right) for right in variables)
 
 
-def _by_name(side: Side) -> dict[tuple[str, str], list[Variable]]:
-    found: dict[tuple[str, str], list[Variable]] = {}
-    for variable in side.sources:
-        name = variable.digest if variable.name is None else f"={variable.name}"
-        found.setdefault((variable.kind, name), []).append(variable)
+_Source = tuple[int, VariableRow]
+
+
+def _by_name(side: Side) -> dict[tuple[str, str | bytes], list[_Source]]:
+    found: dict[tuple[str, str | bytes], list[_Source]] = {}
+    for number, row in side.sources:
+        name = row.digest if row.name is None else row.name
+        found.setdefault((row.kind, name), []).append((number, row))
     return found
 
 
-def _source(left: Variable | None, right: Variable | None) -> SourceChange:
+def _source(left: _Source | None, right: _Source | None) -> SourceChange:
     known = left or right
     assert known is not None
     return SourceChange(
-        kind=known.kind, name=known.name, a=None if left is None else left.id,
-        b=None if right is None else right.id,
+        kind=known[1].kind, name=known[1].name, a=None if left is None else variable_id(left[0]),
+        b=None if right is None else variable_id(right[0]),
     )  # fmt: skip
 
 
-_Found = tuple[str, Variable | None, Variable | None]
+_Answers = tuple[int, int | None, int | None]
 
 
-def _answers(a: Side, b: Side, left: str, right: str) -> Iterator[_Found]:
+def _answers(a: Side, b: Side, left: int, right: int) -> Iterator[_Answers]:
     """The answers that two operations gave, side by side."""
-    ours = [v for v in map(a.variables.get, a.operations[left].output_ids) if _is_answer(v)]
-    theirs = [v for v in map(b.variables.get, b.operations[right].output_ids) if _is_answer(v)]
-    for place in range(max(len(ours), len(theirs))):
-        yield (
-            left,
-            ours[place] if place < len(ours) else None,
-            theirs[place] if place < len(theirs) else None,
-        )
+    ours = [v for _, v in a.outputs.get(left, ()) if a.variables[v].kind == "answer"]
+    theirs = [v for _, v in b.outputs.get(right, ()) if b.variables[v].kind == "answer"]
+    yield from ((left, before, after) for before, after in zip_longest(ours, theirs))
 
 
-def _is_answer(variable: Variable | None) -> bool:
-    return variable is not None and variable.kind == "answer"
-
-
-def _differs(operation: str, left: Variable | None, right: Variable | None) -> bool:
-    return left is None or right is None or left.digest != right.digest
-
-
-def _answer(
-    a: Side, b: Side, operation: str, left: Variable | None, right: Variable | None
-) -> AnswerChange:
-    question = a.question(operation)
-    return AnswerChange(
-        question="" if question is None else snippet(text_of(a.trace.value(question.id)), 120),
-        a=None if left is None else left.id, b=None if right is None else right.id,
-        a_text=None if left is None else snippet(text_of(a.trace.value(left.id)), 200),
-        b_text=None if right is None else snippet(text_of(b.trace.value(right.id)), 200),
-    )  # fmt: skip
+def _differ(a: Side, b: Side, found: _Answers) -> bool:
+    _, left, right = found
+    if left is None or right is None:
+        return True
+    return a.variables[left].digest != b.variables[right].digest

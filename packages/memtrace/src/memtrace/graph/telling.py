@@ -10,7 +10,7 @@ from memtrace.graph.why_not import Holder, Loss, WhyNot
 
 __all__ = ["tell_why", "tell_why_not"]
 
-_STAGES_AT_EACH_END = 12
+_FIRST_STAGES, _LAST_STAGES = 4, 8
 _LINES = 8
 
 
@@ -70,17 +70,17 @@ def _source(source: Source) -> str:
 
 
 def _stages(stages: Sequence[Stage]) -> Iterator[str]:
-    if len(stages) <= 2 * _STAGES_AT_EACH_END + 1:
+    if len(stages) <= _FIRST_STAGES + _LAST_STAGES + 1:
         yield from map(_stage, stages)
         return
-    middle = stages[_STAGES_AT_EACH_END:-_STAGES_AT_EACH_END]
+    middle = stages[_FIRST_STAGES:-_LAST_STAGES]
     names = Counter(
         name for stage in middle for name in stage.names for _ in range(stage.times)
     ).most_common(6)
-    yield from map(_stage, stages[:_STAGES_AT_EACH_END])
+    yield from map(_stage, stages[:_FIRST_STAGES])
     told = ", ".join(f"{name} x{count}" for name, count in names)
     yield f"  ... {sum(len(stage.operations) for stage in middle)} operations: {told} ..."
-    yield from map(_stage, stages[-_STAGES_AT_EACH_END:])
+    yield from map(_stage, stages[-_LAST_STAGES:])
 
 
 def _stage(stage: Stage) -> str:
