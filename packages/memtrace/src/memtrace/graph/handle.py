@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, NoReturn, TypeVar
 
+from memtrace.graph import scope
 from memtrace.graph.ids import variable_id
 
 __all__ = ["Handle", "value_of"]
@@ -50,6 +51,16 @@ class Handle(Generic[T]):
     def is_recorded(self) -> bool:
         """Whether there is a variable behind it."""
         return self.number is not None
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """What pickling keeps: everything. Another process may use the handle as an input.
+
+        So what it names is brought to the disk first, where the other process can see it.
+        """
+        if self.number is not None:
+            for recorder in scope.recordings(self.run):
+                recorder.settle(self.number)
+        return None, {name: getattr(self, name) for name in Handle.__slots__}
 
     def __repr__(self) -> str:
         shown = repr(self.value)

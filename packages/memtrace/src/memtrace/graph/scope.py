@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Scope", "cleaning", "current_scope", "enter", "here", "is_recording_here", "leave",
-    "recording", "register", "swap", "unregister",
+    "recordings", "register", "swap", "unregister",
 ]  # fmt: skip
 
 Scope: TypeAlias = "tuple[Recorder, Step | None] | None"
@@ -29,6 +29,7 @@ Scope: TypeAlias = "tuple[Recorder, Step | None] | None"
 
 _SCOPE: ContextVar[Scope] = ContextVar("memtrace", default=None)
 _OPEN: list[Recorder] = []
+_FORKING: list[Recorder] = []
 _hooked = False
 
 
@@ -125,9 +126,9 @@ def cleaning(scope: Scope) -> Iterator[None]:
             del _CLEANING[thread]
 
 
-def recording(run: str | None) -> Recorder | None:
-    """The open recording of this process with this id."""
-    return next((recorder for recorder in _OPEN if recorder.id == run), None)
+def recordings(run: str | None) -> list[Recorder]:
+    """The open recordings of this process that share this id."""
+    return [recorder for recorder in _OPEN if recorder.id == run]
 
 
 def register(recorder: Recorder) -> None:
@@ -136,7 +137,11 @@ def register(recorder: Recorder) -> None:
     if not _hooked:
         atexit.register(_close_all)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_forget_all)
+            os.register_at_fork(
+                before=_before_fork,
+                after_in_parent=_after_fork,
+                after_in_child=_after_fork_in_child,
+            )
         _hooked = True
     _OPEN.append(recorder)
     _SCOPE.set((recorder, None))
@@ -156,9 +161,22 @@ def _close_all() -> None:
         recorder.close()
 
 
-def _forget_all() -> None:
-    """In a forked child the file and its writer belong to the parent: nothing is recorded."""
-    for recorder in _OPEN:
-        recorder.abandon()
-    _OPEN.clear()
-    _SCOPE.set(None)
+def _before_fork() -> None:
+    _FORKING.extend(_OPEN)
+    for recorder in _FORKING:
+        recorder.before_fork()
+
+
+def _after_fork() -> None:
+    for recorder in _FORKING:
+        recorder.after_fork_here()
+    _FORKING.clear()
+
+
+def _after_fork_in_child() -> None:
+    """The child goes on with recordings that take several processes, and forgets the others."""
+    _FORKING.clear()
+    _OPEN[:] = [recorder for recorder in _OPEN if recorder.after_fork_in_child()]
+    scope = _SCOPE.get()
+    if scope is not None and scope[0] not in _OPEN:
+        _SCOPE.set(None)

@@ -1,4 +1,4 @@
-"""The functions people call: record, variable, step, operation, current.
+"""The functions people call: record, join, variable, step, operation, current, bind.
 
 with memtrace.record("runs/demo/trace.db"):
     turn = memtrace.variable("I moved to Lisbon.", kind="message", name="D1:3")
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from memtrace.graph import scope
+from memtrace.graph.binding import bind
 from memtrace.graph.calls import Call, name_of
 from memtrace.graph.handle import Handle
 from memtrace.graph.recorder import Recorder
@@ -22,7 +23,7 @@ from memtrace.graph.redact import Redact
 from memtrace.graph.step import OFF, Step
 from memtrace.graph.streams import traced_async_generator, traced_generator
 
-__all__ = ["current", "operation", "record", "step", "variable"]
+__all__ = ["bind", "current", "join", "operation", "record", "step", "variable"]
 
 T = TypeVar("T")
 
@@ -31,13 +32,19 @@ step = Step
 
 def record(
     path: str | Path, *, resume: bool = False, redact: Redact | None = None,
-    metadata: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None, processes: bool = False,
 ) -> Recorder:  # fmt: skip
     """Start recording into a trace file, until the `with` block ends or `close()` is called.
 
     Everything recorded in this context, in asyncio tasks started from it and in threads (see
-    `memtrace.graph.scope`) goes to this file. A killed process loses less than a second; a step
-    it was in is marked as interrupted when the file is resumed.
+    `bind`) goes to this file. A killed process loses less than a second; a step it was in is
+    marked as interrupted when the file is resumed.
+
+    With `processes`, forked children record into the same file by themselves, other processes by
+    `join` or a function bound by `bind`. Numbers come from one shared counter, so that there is
+    one order over all processes. A handle that is sent to another process (pickled) can be used
+    there; what it names is on disk by then. A step belongs to the process that opened it. Close
+    traces opened for reading before forking.
 
     Args:
         path: The file to write; its folder is made.
@@ -45,12 +52,33 @@ def record(
         redact: Applied to every text (values, parameters, metadata, error messages) before it
             reaches the disk. Identifiers (names, roles, kinds, item ids) stay as they are.
         metadata: JSON about the run: configuration, git commit, seeds.
+        processes: Let other processes of this machine record here too, at about a microsecond
+            more for each operation and variable.
 
     Raises:
-        UserError: If the file exists and `resume` is false, is no trace, or is being written.
+        UserError: If the file exists and `resume` is false, is no trace, or is being written; or
+            if `processes` is asked of a system that has no POSIX file locks.
         RuntimeError: Inside another recording.
     """
-    return Recorder(path, resume=resume, redact=redact, metadata=metadata)
+    return Recorder(path, resume=resume, redact=redact, metadata=metadata, processes=processes)
+
+
+def join(path: str | Path, *, redact: Redact | None = None) -> Recorder:
+    """Take part in a recording that another process has open with `processes=True`.
+
+    Use it like `record`: in a `with` block, or as the initializer of a process pool
+    (`ProcessPoolExecutor(initializer=memtrace.join, initargs=(path,))`); it then lasts as long
+    as the process. Forked children take part without it.
+
+    Args:
+        path: The trace being recorded.
+        redact: As in `record`; needed if the recording has a hook.
+
+    Raises:
+        UserError: If no such recording is open, or it redacts and `redact` is not given.
+        RuntimeError: Inside another recording.
+    """
+    return Recorder(path, joins=True, redact=redact)
 
 
 def variable(

@@ -13,11 +13,13 @@ from collections.abc import Callable
 from lmcommon.errors import UserError
 from memtrace.graph.store import Batch, Store
 
-__all__ = ["FLUSH_EVERY_S", "Writer"]
+__all__ = ["FLUSH_EVERY_S", "WAKE_AT_BYTES", "Writer"]
 
 FLUSH_EVERY_S = 0.4
-_WAKE_AT_ROWS = 4_000
-_WAIT_AT_ROWS = 60_000
+WAKE_AT_BYTES = 2 << 20
+"""Weight of the queue from which it is worth telling the writer."""
+_WAIT_AT_BYTES = 64 << 20
+_PATIENCE_S = 1.0
 
 
 class Writer:
@@ -42,12 +44,32 @@ class Writer:
         self._write()
         self.check()
 
-    def press(self, pending: int) -> None:
-        """Tell how many rows wait. Far behind, the caller writes too, so memory stays bounded."""
-        if pending >= _WAIT_AT_ROWS:
-            self.flush()
-        elif pending >= _WAKE_AT_ROWS:
-            self._wake.set()
+    def press(self, weight: int) -> None:
+        """Tell how heavy the queue is. Far behind, the caller writes too: memory stays bounded.
+
+        It waits with a limit: a generator that the garbage collector closes may record from
+        within the writing itself.
+        """
+        self._wake.set()
+        if weight >= _WAIT_AT_BYTES and self._order.acquire(timeout=_PATIENCE_S):
+            try:
+                self._write_in_order()
+            finally:
+                self._order.release()
+
+    def halt(self) -> None:
+        """Keep from writing until `go_on`: the process is about to fork."""
+        self._order.acquire()
+
+    def drain(self) -> None:
+        """Write what is queued; only while halted."""
+        self._write_in_order()
+
+    def go_on(self, store: Store | None, failure: Exception | None = None) -> None:
+        """Write again, to a store opened anew; without one, tell the next caller why."""
+        self._store = store or self._store
+        self._failure = failure or self._failure
+        self._order.release()
 
     def check(self) -> None:
         """Raise `UserError` if writing has failed."""
@@ -72,10 +94,13 @@ class Writer:
 
     def _write(self) -> None:
         with self._order:
-            batch = self._take()
-            if not len(batch):
-                return
-            try:
-                self._store.write(batch)
-            except Exception as error:  # the border of the thread: told to the next caller
-                self._failure = error
+            self._write_in_order()
+
+    def _write_in_order(self) -> None:
+        batch = self._take()
+        if not len(batch):
+            return
+        try:
+            self._store.write(batch)
+        except Exception as error:  # the border of the thread: told to the next caller
+            self._failure = error
