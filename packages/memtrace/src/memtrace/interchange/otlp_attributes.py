@@ -13,7 +13,10 @@ from typing import Any
 from memtrace.interchange.otlp_values import Described, dumps
 from memtrace.types import Operation
 
-__all__ = ["conventions"]
+__all__ = ["REQUEST", "conventions"]
+
+REQUEST = "request"
+"""Kind of an output that is what was literally sent to a model."""
 
 _SPAN_KINDS = {
     "retrieval": "RETRIEVER", "judge": "EVALUATOR", "embedding": "EMBEDDING", "tool": "TOOL",
@@ -75,18 +78,24 @@ def _messages(
         found["gen_ai.operation.name"] = "chat"
     if operation.parameters:
         found["llm.invocation_parameters"] = dumps(dict(operation.parameters))
-    found.update(_flat("llm.input_messages", _requests(inputs)))
-    texts = [node for node in outputs if node.encoded and node.encoded[0] == "text"]
+    sent = [node for node in outputs if node.variable.kind == REQUEST]
+    found.update(_flat("llm.input_messages", _requests([*sent, *inputs])))
+    made = [node for node in outputs if node.variable.kind != REQUEST]
+    texts = [node for node in made if node.encoded and node.encoded[0] == "text"]
     if len(texts) == 1:
         message = {"role": "assistant", "content": _printable(texts[0])}
         found.update(_flat("llm.output_messages", [message]))
     return found
 
 
-def _requests(inputs: Sequence[Described]) -> list[Mapping[str, Any]]:
-    """The chat messages among the inputs: a value that is a list of role and content."""
-    for node in inputs:
-        if node.encoded is None or node.encoded[0] != "json":
+def _requests(nodes: Sequence[Described]) -> list[Mapping[str, Any]]:
+    """The chat messages: a recorded request, or a value that is a list of role and content."""
+    for node in nodes:
+        if node.encoded is None:
+            continue
+        if node.variable.kind == REQUEST and node.encoded[0] == "text":
+            return [{"role": "user", "content": node.text}]
+        if node.encoded[0] != "json":
             continue
         value = json.loads(node.encoded[1])
         if isinstance(value, list) and value and all(map(_is_message, value)):

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from lmcommon.errors import UserError
 from memtrace.graph.trace import Trace
@@ -153,8 +153,12 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with gzip.open(partial, "wb", 6) if path.suffix == ".gz" else partial.open("wb") as stream:
-            yield stream
+        with partial.open("wb") as raw:
+            if path.suffix != ".gz":
+                yield raw
+            else:
+                with gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
+                    yield cast(IO[bytes], packed)
         partial.replace(path)
     except OSError as error:
         raise UserError(f"{path}: writing the export failed: {error}") from error

@@ -1,4 +1,4 @@
-"""Spans as OTLP JSON: hexadecimal ids, lowerCamelCase, 64-bit integers as strings, enums as numbers.
+"""Spans as OTLP JSON: hexadecimal ids, lowerCamelCase, long integers as strings.
 
 Out: one export request. In: the same, read leniently (numbers where strings should be, snake_case
 keys, enums by name, base64 ids), since collectors and hand-written exporters differ.
@@ -14,7 +14,7 @@ from typing import Any
 
 from memtrace.interchange.otlp_types import FAILED, OK, Event, Link, Resource, Span
 
-__all__ = ["any_value", "from_any_value", "request", "spans_of", "timestamp"]
+__all__ = ["any_value", "from_any_value", "request", "span_of", "spans_of", "timestamp"]
 
 _STATUSES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": OK, "STATUS_CODE_ERROR": FAILED}
 _KINDS = {
@@ -23,11 +23,11 @@ _KINDS = {
         ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
     )
 }
-_SPAN_KEYS = frozenset(
-    "traceId trace_id spanId span_id parentSpanId parent_span_id name startTimeUnixNano "
-    "start_time_unix_nano endTimeUnixNano end_time_unix_nano status attributes events links "
-    "kind".split()
-)
+_SPAN_KEYS = frozenset({
+    "traceId", "trace_id", "spanId", "span_id", "parentSpanId", "parent_span_id", "name",
+    "startTimeUnixNano", "start_time_unix_nano", "endTimeUnixNano", "end_time_unix_nano",
+    "status", "attributes", "events", "links", "kind",
+})  # fmt: skip
 
 
 # Out -----------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def spans_of(data: Mapping[str, Any]) -> Iterator[Span | str]:
                 extra["scope"] = scope
             for plain in _list(scope_spans.get("spans"), "spans"):
                 try:
-                    yield _from_span(plain, extra)
+                    yield span_of(plain, extra)
                 except (TypeError, ValueError, AttributeError, KeyError) as error:
                     name = plain.get("name")
                     yield f"span {plain.get('spanId')!r} ({name!r}): {error}; it is left out"
@@ -138,9 +138,10 @@ def timestamp(value: Any) -> int:
 
 def from_any_value(value: Any) -> Any:
     """An OTLP `AnyValue` as a Python value."""
-    if not isinstance(value, Mapping) or not value:
+    given = [pair for pair in _dict(value).items() if pair[1] is not None]
+    if not given:
         return None
-    key, inner = next(iter(value.items()))
+    key, inner = given[0]  # Phoenix writes out the alternatives that are not there, as null
     match key:
         case "stringValue" | "string_value":
             return str(inner)
@@ -160,12 +161,11 @@ def from_any_value(value: Any) -> Any:
     raise ValueError(f"expected an attribute value such as stringValue; got {key!r}")
 
 
-def _from_span(plain: Mapping[str, Any], extra: Mapping[str, Any]) -> Span:
+def span_of(plain: Mapping[str, Any], extra: Mapping[str, Any]) -> Span:
+    """One span; `TypeError` or `ValueError` where something in it cannot be read."""
     status = _dict(plain.get("status"))
     start = timestamp(_get(plain, "startTimeUnixNano", "start_time_unix_nano") or 0)
-    unknown = {
-        key: value for key, value in plain.items() if key not in _SPAN_KEYS and value not in (0, "")
-    }
+    unknown = {key: value for key, value in plain.items() if key not in _SPAN_KEYS and value}
     return Span(
         trace_id=_id(_get(plain, "traceId", "trace_id"), 16),
         span_id=_id(_get(plain, "spanId", "span_id"), 8),
@@ -194,6 +194,8 @@ def _link(plain: Mapping[str, Any]) -> Link:
 
 
 def _from_attributes(attributes: Any) -> dict[str, Any]:
+    if isinstance(attributes, Mapping):  # MLflow writes the same spans with a plain object here
+        return dict(attributes)
     return {
         str(pair.get("key")): from_any_value(pair.get("value"))
         for pair in _list(attributes, "attributes")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import gzip
 import time
 from collections.abc import Mapping
+from email.message import Message
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException, HTTPMessage
+from http.client import HTTPException
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import Request, urlopen
@@ -114,7 +115,7 @@ def _said(error: HTTPError) -> str:
     return f": {text}" if text else ""
 
 
-def _retry_after_s(headers: HTTPMessage) -> float | None:
+def _retry_after_s(headers: Message) -> float | None:
     """`Retry-After` as seconds: a number, or a date."""
     text = (headers.get("Retry-After") or "").strip()
     try:

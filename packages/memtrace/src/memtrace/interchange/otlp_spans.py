@@ -1,4 +1,4 @@
-"""A trace as spans: one span an operation, one OTLP trace a top-level operation, links as data flow.
+"""A trace as spans: one an operation, one OTLP trace a top-level operation, links as data flow.
 
 Ids are derived from the run and the operation, so a second export names the same things. A variable
 is described where it was made; one from outside where it is first read; one that nobody reads in
@@ -13,10 +13,10 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
-from memtrace.graph.ids import operation_number, variable_number
+from memtrace.graph.ids import operation_number
 from memtrace.graph.trace import Trace
 from memtrace.graph.values import encode
-from memtrace.interchange.otlp_attributes import conventions
+from memtrace.interchange.otlp_attributes import REQUEST, conventions
 from memtrace.interchange.otlp_types import FAILED, OK, Event, Link, Resource, Span
 from memtrace.interchange.otlp_values import Described, Encoded, descriptor, dumps, write
 from memtrace.types import Operation, Slice, Variable
@@ -132,10 +132,13 @@ class Spans:
 
     def _edges(self, inputs: Sequence[Described], outputs: Sequence[Described]) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for prefix, nodes in (("input", inputs), ("output", outputs)):
+        requests = [node for node in outputs if node.variable.kind == REQUEST]
+        made = [node for node in outputs if node.variable.kind != REQUEST]
+        groups = (("input", inputs), ("output", made), ("memtrace.request", requests))
+        for prefix, nodes in groups:
             if nodes:
                 shown, entries = self._shown(prefix, nodes)
-                found |= {**shown, f"memtrace.{prefix}s": dumps(entries)}
+                found |= {**shown, f"memtrace.{prefix.removeprefix('memtrace.')}s": dumps(entries)}
         return found
 
     def _shown(

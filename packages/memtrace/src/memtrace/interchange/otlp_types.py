@@ -7,10 +7,10 @@ of them. Ids are lower-case hexadecimal where the format has binary ids, else te
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["OK", "FAILED", "Event", "Link", "Resource", "Span", "span_from", "span_to_plain"]
+__all__ = ["FAILED", "OK", "Event", "Link", "Resource", "Span"]
 
 OK = 1
 FAILED = 2
@@ -68,16 +68,3 @@ class Span:
     """OpenTelemetry's kind; 1 is internal."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """What the format has besides: resource, trace state, fields unknown to us."""
-
-
-def span_to_plain(span: Span) -> dict[str, Any]:
-    """A span as a dictionary that JSON can hold (apart from bytes)."""
-    return asdict(span)
-
-
-def span_from(plain: Mapping[str, Any]) -> Span:
-    """The span that `span_to_plain` was given."""
-    parts = dict(plain)
-    parts["events"] = [Event(**event) for event in parts.get("events", ())]
-    parts["links"] = [Link(**link) for link in parts.get("links", ())]
-    return Span(**parts)

@@ -1,4 +1,4 @@
-"""Values of variables inside span attributes: readable in a trace viewer, and readable back exactly.
+"""Values of variables inside span attributes: readable in a viewer, and readable back exactly.
 
 One value stands alone (text as it is, anything else as JSON); several make one JSON object, role to
 value or to a list of values. A *descriptor* beside it says for each value which variable it is and
