@@ -30,13 +30,16 @@ if TYPE_CHECKING:
     from memtrace.graph.tracing import bind, current, join, operation, record, step, variable
     from memtrace.graph.why import Why
     from memtrace.graph.why_not import WhyNot
+    from memtrace.interchange.otlp import export_otlp, import_otlp
+    from memtrace.interchange.types import ExportReport, ImportReport
     from memtrace.show import explain
     from memtrace.types import Operation, OperationError, SearchHit, Slice, Variable
 
 __all__ = [
-    "Attribution", "CheckReport", "Diff", "EdgeWarning", "Graph", "Handle", "Operation",
-    "OperationError", "Problem", "Recorder", "RepairReport", "SearchHit", "Slice", "Step", "Trace",
-    "Variable", "Why", "WhyNot", "attribute", "check", "current", "diff", "explain", "open",
+    "Attribution", "CheckReport", "Diff", "EdgeWarning", "ExportReport", "Graph", "Handle",
+    "ImportReport", "Operation", "OperationError", "Problem", "Recorder", "RepairReport", "SearchHit", "Slice", "Step", "Trace",
+    "Variable", "Why", "WhyNot", "attribute", "check", "current", "diff", "explain", "export_otlp",
+    "import_otlp", "open",
     "operation", "record", "repair", "step", "variable",
 ]  # fmt: skip
 
@@ -59,6 +62,8 @@ __getattr__, __dir__ = lazy_exports(
         "WhyNot": "memtrace.graph.why_not",
         "attribute": "memtrace.attribution",
         "explain": "memtrace.show",
+        **dict.fromkeys(("export_otlp", "import_otlp"), "memtrace.interchange.otlp"),
+        **dict.fromkeys(("ExportReport", "ImportReport"), "memtrace.interchange.types"),
         "open": "memtrace.graph.trace",
         **dict.fromkeys(
             ("bind", "current", "join", "operation", "record", "step", "variable"),

@@ -92,9 +92,23 @@ def _mlflow_trace(
 ) -> Iterator[tuple[str, Span | str]]:
     info = data.get("info")
     for _, found in _each(entries):
-        if isinstance(found, Span) and found.parent_id is None and isinstance(info, Mapping):
-            found = Span(**{**_fields(found), "extra": {**found.extra, "trace": dict(info)}})
+        if isinstance(found, Span):
+            extra = dict(found.extra)
+            if found.parent_id is None and isinstance(info, Mapping):
+                extra["trace"] = dict(info)
+            attributes = {key: _unquoted(key, part) for key, part in found.attributes.items()}
+            found = Span(**{**_fields(found), "attributes": attributes, "extra": extra})
         yield "mlflow", found
+
+
+def _unquoted(key: str, value: Any) -> Any:
+    """MLflow writes every attribute as JSON; its own ones are read as such further on."""
+    if key.startswith("mlflow.") or not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def _langfuse_trace(data: Mapping[str, Any]) -> Iterator[tuple[str, Span | str]]:

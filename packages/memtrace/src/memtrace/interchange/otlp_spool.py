@@ -17,6 +17,7 @@ from memtrace.interchange.otlp_types import Span
 __all__ = ["Spool", "own_number"]
 
 _END = 2**62
+_OWN = ("memtrace.trace", "memtrace.outside")
 _LAYOUT = """
 CREATE TABLE spans (
     place INTEGER PRIMARY KEY,
@@ -67,12 +68,14 @@ class Spool:
         return f"span {span.span_id} ({span.name!r}): another span has this id; both are kept"
 
     def _insert(self, span: Span, span_id: str) -> bool:
-        run = span.attributes.get("memtrace.run")
+        number = own_number(span)
+        is_own = number is not None or any(key in span.attributes for key in _OWN)
+        run = span.attributes.get("memtrace.run") if is_own else None
         cursor = self._connection.execute(
             "INSERT OR IGNORE INTO spans (trace, span, parent, start, stop, run, operation, body)"
             " VALUES (?,?,?,?,?,?,?,?)",
             (span.trace_id, span_id, span.parent_id, span.start_ns, span.end_ns,
-             None if run is None else str(run), own_number(span), pickle.dumps(span)),
+             None if run is None else str(run), number, pickle.dumps(span)),
         )  # fmt: skip
         return cursor.rowcount == 1
 
