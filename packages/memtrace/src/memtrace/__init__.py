@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Attribution", "CheckReport", "Diff", "EdgeWarning", "ExportReport", "Graph", "Handle",
-    "ImportReport", "Operation", "OperationError", "Problem", "Recorder", "RepairReport", "SearchHit", "Slice", "Step", "Trace",
-    "Variable", "Why", "WhyNot", "attribute", "check", "current", "diff", "explain", "export_otlp",
-    "import_otlp", "open",
-    "operation", "record", "repair", "step", "variable",
+    "ImportReport", "Operation", "OperationError", "Problem", "Recorder", "RepairReport",
+    "SearchHit", "Slice", "Step", "Trace", "Variable", "Why", "WhyNot", "attribute", "check",
+    "current", "diff", "explain", "export_otlp", "import_otlp", "open", "operation", "record",
+    "repair", "step", "variable",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
