@@ -71,6 +71,8 @@ class BlobReader:
             ValueError: If the columns are damaged, or what they refer to is missing.
             zlib.error: If compressed bytes are damaged.
         """
+        if not isinstance(data, bytes):
+            raise TypeError(f"expected bytes in the column data; got {data!r:.40}")
         if codec == "pack":
             pack, offset = at(data)
             return piece(self.pack(pack), offset, size)
