@@ -97,3 +97,69 @@ def test_upstream_streams_the_operations_behind_a_handle(run: memtrace.Recorder)
     with memtrace.open(run.path) as trace:
         assert [op.name for op in trace.upstream(made[3])] == ["s1", "s2", "s3"]
         assert trace.graph.edge_count == 6
+
+
+def test_a_slice_of_many_operations_is_the_same_as_one_of_few(run: memtrace.Recorder) -> None:
+    """Beyond some thousand operations a slice is walked on arrays, wide levels all at once."""
+    made = chain(3_000)
+    wide = []
+    for number in range(2_000):
+        with memtrace.step("wide", inputs={"x": made[-1]}) as op:
+            wide.append(op.output("x", -number))
+    with memtrace.step("join", inputs={"all": wide}) as op:
+        end = op.output("x", "end")
+    lone = memtrace.variable("lone")
+    run.close()
+    with memtrace.open(run.path) as trace:
+        back = trace.graph.upstream(end.id or "")
+        assert len(back.operations) == 2_999 + 2_000 + 1
+        assert back.variables == tuple(h.id for h in (*made, *wide, end))
+        ahead = trace.graph.downstream(made[0].id or "")
+        assert ahead == back
+        assert trace.graph.between(made[0].id or "", end.id or "") == back
+        assert len(trace.graph.between(lone.id or "", end.id or "")) == 0
+        assert trace.graph.upstream(lone.id or "").variables == (lone.id,)
+        assert len(trace.graph.consumers(made[-1].id or "")) == 2_000
+
+
+def test_a_variable_recorded_later_has_a_slice_too(run: memtrace.Recorder) -> None:
+    made = chain(4_500)
+    run.flush()
+    with memtrace.open(run.path) as trace:
+        assert len(trace.graph.upstream(made[-1].id or "").operations) == 4_499
+        with memtrace.step("later", inputs={"x": made[-1]}) as op:
+            later = op.output("x", "later")
+        run.flush()
+        assert len(trace.graph.upstream(later.id or "").operations) == 4_500
+
+
+def test_operations_inside_one_and_inside_none(run: memtrace.Recorder) -> None:
+    with memtrace.step("outer") as outer:
+        with memtrace.step("first"), memtrace.step("deep"):
+            pass
+        with memtrace.step("second"):
+            pass
+    with memtrace.step("alone"):
+        pass
+    run.close()
+    with memtrace.open(run.path) as trace:
+        assert [op.name for op in trace.children(outer.id or "")] == ["first", "second"]
+        assert [op.name for op in trace.roots()] == ["outer", "alone"]
+
+
+def test_a_slice_as_a_value() -> None:
+    part = memtrace.Slice(("op-9", "op-3", "op-3"), ["var-10", "var-1"])
+    assert part.operations == ("op-3", "op-9")
+    assert part == memtrace.Slice.of_numbers({3, 9}, [1, 10])
+    assert hash(part) == hash(memtrace.Slice.of_numbers({3, 9}, [1, 10]))
+    assert part != memtrace.Slice(("op-3",), ("var-1", "var-10"))
+    assert len(part) == 4
+    assert list(part.variable_numbers) == [1, 10]
+    assert "op-3" in part
+    assert "var-10" in part
+    for node in ("op-1", "var-3", "nonsense", "op-", "op-x", "", 3, None, "op-" + "9" * 30):
+        assert node not in part
+    assert not memtrace.Slice()
+    with pytest.raises(ValueError, match="expected an id such as 'op-12'; got 'var-1'"):
+        memtrace.Slice(("var-1",))
+    assert repr(part) == "Slice(operations=('op-3', 'op-9'), variables=('var-1', 'var-10'))"

@@ -95,7 +95,7 @@ def test_refresh_brings_the_graph_up_to_date(tmp_path: Path) -> None:
     with memtrace.record(tmp_path / "t.db") as run:
         run.flush()
         with memtrace.open(tmp_path / "t.db") as trace:
-            assert trace.graph.variables == ()
+            assert len(trace.graph.variables) == 0
             handle = memtrace.variable("x")
             run.flush()
             trace.refresh()
@@ -207,3 +207,61 @@ def test_a_damaged_value_names_its_variable(path: Path) -> None:
         packed = next(trace.variables(kind="message"))
         with pytest.raises(UserError, match=f"value of {packed.id} is damaged"):
             trace.value(packed.id)
+
+
+# Parts of a trace, moments of a trace --------------------------------------------------------
+
+
+def test_a_slice_becomes_a_networkx_graph_with_the_edges_inside(path: Path) -> None:
+    with memtrace.open(path) as trace:
+        (answer,) = trace.operations(kind="answer")
+        back = trace.graph.upstream(answer.output_ids[0])
+        part, whole = trace.to_networkx(slice=back, values=True), trace.to_networkx(values=True)
+    assert set(part) == {*back.operations, *back.variables}
+    assert dict(part.edges) == dict(whole.subgraph(part).edges)
+    assert dict(part.nodes) == dict(whole.subgraph(part).nodes)
+    assert networkx.is_weakly_connected(part)
+
+
+def test_the_state_at_any_moment_is_what_a_replay_of_the_versions_gives(tmp_path: Path) -> None:
+    draw = random.Random(5)
+    with memtrace.record(tmp_path / "t.db"):
+        for _ in range(60):
+            item = f"item {draw.randrange(6)}"
+            with memtrace.step("change") as op:
+                if draw.random() < 0.3:
+                    op.deleted(item)
+                else:
+                    written = op.output("item", draw.random(), kind="memory_item", item=item)
+                    op.output("hit", written)
+    with memtrace.open(tmp_path / "t.db") as trace:
+        versions = [v for v in trace.variables() if v.item is not None and v.source is None]
+        for moment in range(trace.last_seq + 2):
+            held = {v.item: v for v in versions if v.seq <= moment}
+            live = {item: v for item, v in held.items() if not v.is_deletion}
+            assert trace.state_at(moment) == live
+        assert list(trace.state_at(trace.last_seq)) == sorted(live, key=lambda item: live[item].seq)
+
+
+def test_inside_a_snapshot_the_trace_stands_still(tmp_path: Path) -> None:
+    with memtrace.record(tmp_path / "t.db") as run:
+        memtrace.variable("one")
+        run.flush()
+        with memtrace.open(tmp_path / "t.db") as trace:
+            with trace.snapshot():
+                assert trace.counts["variables"] == 1
+                memtrace.variable("two")
+                run.flush()
+                with trace.snapshot():
+                    assert trace.counts["variables"] == 1
+                assert trace.counts["variables"] == 1
+            assert trace.counts["variables"] == 2
+
+
+def test_a_trace_opened_and_dropped_half_read_can_be_closed(path: Path) -> None:
+    trace = memtrace.open(path)
+    next(trace.variables())
+    next(trace.find("turn"))
+    trace.search("turn")
+    trace.close()
+    trace.close()

@@ -40,10 +40,10 @@ WITH RECURSIVE items (item) AS (
         SELECT v.number FROM variables v
         WHERE v.item = items.item AND v.number <= ? AND v.source IS NULL
         ORDER BY v.number DESC LIMIT 1
-    ) FROM items WHERE items.item IS NOT NULL ORDER BY 1
+    ) FROM items WHERE items.item IS NOT NULL
 )
 {VARIABLES.replace("FROM variables v", "FROM live CROSS JOIN variables v USING (number)")}
-WHERE NOT v.is_deletion
+WHERE NOT v.is_deletion ORDER BY v.number
 """
 """The live version of every item at a number: hops over the index from item to item."""
 LAST_NUMBER = (
