@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
-from hashlib import blake2b
 from itertools import chain, count
 from typing import NamedTuple
 
 from memtrace.graph.blobs import digest_of
 from memtrace.graph.bulk import insert
-from memtrace.graph.chunks import CHUNK_FROM_BYTES, cuts, recipe
+from memtrace.graph.chunks import CHUNK_FROM_BYTES, recipe
 from memtrace.graph.packs import PackWriter, place
+from memtrace.graph.splitter import Splitter
 from memtrace.graph.values import to_bytes
 
 __all__ = ["Deposit"]
@@ -38,6 +38,7 @@ class Deposit:
         """Know nothing any more: a transaction was rolled back."""
         self._blobs = _Known(self._connection, "blobs")
         self._chunks = _Known(self._connection, "chunks")
+        self._splitter = Splitter()
 
     def put(self, values: Iterable[tuple[str, str | bytes]]) -> list[bytes]:
         """Store values, given as encoding and payload; returns their digests.
@@ -56,7 +57,9 @@ class Deposit:
             if len(data) < CHUNK_FROM_BYTES:
                 small[digest] = encoding, data
             elif digest not in big and not self._blobs.remembers(digest):
-                big[digest] = _Cut(encoding, len(data), _split(data, pieces))
+                big[digest] = _Cut(
+                    encoding, len(data), self._splitter.split(data, pieces)
+                )  # fmt: skip
         self._store(small, big, pieces)
         return digests
 
@@ -72,7 +75,7 @@ class Deposit:
             if digest not in stored
         ]
         if big:
-            numbers = self._number(pieces, _in_order(big.values()), packs)
+            numbers = self._number(pieces, list(_in_order(big.values())), packs)
             rows += [
                 (
                     digest,
@@ -90,10 +93,10 @@ class Deposit:
         self._blobs.add(dict.fromkeys([row[0] for row in rows], 0))
 
     def _number(
-        self, pieces: dict[bytes, bytes], order: Iterable[bytes], packs: PackWriter
+        self, pieces: dict[bytes, bytes], order: list[bytes], packs: PackWriter
     ) -> dict[bytes, int]:
-        """The numbers of all pieces; those that are new are stored in this order."""
-        numbers = self._chunks.among(pieces)
+        """The numbers of the pieces in `order`; those that are new are stored in this order."""
+        numbers = self._chunks.among(order)
         row = self._connection.execute("SELECT coalesce(max(number), 0) FROM chunks").fetchone()
         new = [digest for digest in order if digest not in numbers]
         fresh = dict(zip(new, count(int(row[0]) + 1), strict=False))
@@ -112,18 +115,6 @@ class _Cut(NamedTuple):
     encoding: str
     size: int
     pieces: list[bytes]
-
-
-def _split(data: bytes, pieces: dict[bytes, bytes]) -> list[bytes]:
-    """Digests of the pieces of a value, which are added to `pieces`."""
-    start, digests = 0, []
-    for end in cuts(data):
-        piece = data[start:end]
-        digest = blake2b(piece, digest_size=16).digest()
-        digests.append(digest)
-        pieces[digest] = piece
-        start = end
-    return digests
 
 
 def _in_order(values: Collection[_Cut]) -> Iterable[bytes]:
