@@ -122,8 +122,10 @@ def check_edges(path: Path) -> None:
     loose = {
         "inputs": "inputs WHERE variable NOT IN (SELECT number FROM variables)"
         " OR operation NOT IN (SELECT number FROM operations)",
-        "producers": "variables WHERE producer NOT IN (SELECT number FROM operations)",
-        "sources": "variables WHERE source NOT IN (SELECT number FROM variables)",
+        "producers": "variables WHERE producer IS NOT NULL"
+        " AND producer NOT IN (SELECT number FROM operations)",
+        "sources": "variables WHERE source IS NOT NULL"
+        " AND source NOT IN (SELECT number FROM variables)",
         "values": "variables WHERE digest NOT IN (SELECT digest FROM blobs)",
         "chunks": "chunks WHERE pack NOT IN (SELECT number FROM packs)",
     }
