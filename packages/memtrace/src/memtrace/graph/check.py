@@ -20,7 +20,7 @@ from memtrace.graph.findings import CheckReport, Problem, Tick, Verdict, gather
 from memtrace.graph.kinds import kind_of_file
 from memtrace.graph.lock import is_locked
 from memtrace.graph.pages import MAGIC, Pages
-from memtrace.graph.rules import RULES, VALUES, add_functions, offenders
+from memtrace.graph.rules import RULES, VALUES, add_functions, offenders, show
 from memtrace.graph.salvage import rows
 from memtrace.graph.structure import structure_problems
 from memtrace.graph.wholeness import is_whole
@@ -29,6 +29,8 @@ __all__ = ["check"]
 
 _SHOWN = {"operations": "operations", "variables": "variables", "inputs": "input edges",
           "blobs": "values"}  # fmt: skip
+_UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""SQLite's message may quote what is damaged, and then is no UTF-8 itself."""
 _BEAT_EVERY = 200_000
 """Steps of SQLite's machine between two signs of life."""
 
@@ -166,7 +168,7 @@ class _Check:
         try:
             application = connection.execute("PRAGMA application_id").fetchone()[0]
             tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
-        except sqlite3.DatabaseError as error:
+        except _UNREADABLE as error:
             self._found("page damaged", "file", f"its first page: SQLite says: {error}")
             return None, None
         if not tables and application in (0, schema.APPLICATION_ID):
@@ -192,7 +194,7 @@ class _Check:
     ) -> tuple[CheckReport | None, int | None]:
         try:
             row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
-        except sqlite3.DatabaseError as error:
+        except _UNREADABLE as error:
             self._found("page damaged", "file", f"in table meta: SQLite says: {error}")
             return None, None
         if row is None or not (str(row[0]).isascii() and str(row[0]).isdigit()):
@@ -207,28 +209,32 @@ class _Check:
         return None, version
 
     def _look_inside(self, connection: sqlite3.Connection, is_recording: bool) -> None:
-        """Structure, rules and values. While something is damaged, the rest is looked at still."""
+        """Structure, then rules and values: these are asked only where pages make sense."""
         with self._guarded("the structure"):
             self._problems += structure_problems(connection)
+        if any(problem.kind == "page damaged" for problem in self._problems):
+            return
         for rule in (*RULES, VALUES):
             with self._guarded(f"{rule.kind}, {rule.noun}"):
-                problem = gather(rule.kind, rule.noun, rule.says, offenders(connection, rule))
-                self._problems += [problem] if problem else []
+                self._gather(rule.kind, rule.noun, rule.says, offenders(connection, rule))
         if self._deep:
             with self._guarded("the values"):
-                problem = gather("value damaged", "value", "do not match their digest",
-                                 self._damaged_values(connection))  # fmt: skip
-                self._problems += [problem] if problem else []
+                damaged = self._damaged_values(connection)
+                self._gather("value damaged", "value", "do not match their digest", damaged)
         if not is_recording:
             with self._guarded("unfinished operations"):
                 self._look_at_unfinished(connection)
+
+    def _gather(self, kind: str, noun: str, says: str, found: Iterator[str]) -> None:
+        problem = gather(kind, noun, says, found)
+        self._problems += [problem] if problem else []
 
     @contextmanager
     def _guarded(self, what: str) -> Iterator[None]:
         """Go on to the next part of the check when the file is too damaged for this one."""
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except _UNREADABLE as error:
             if self._interrupted:
                 raise KeyboardInterrupt from None
             if not any(problem.kind.endswith("damaged") for problem in self._problems):
@@ -238,13 +244,22 @@ class _Check:
         self._problems.append(Problem(kind, noun, says))
 
     def _damaged_values(self, connection: sqlite3.Connection) -> Iterator[str]:
-        reader = BlobReader(connection, self._path)
         total = connection.execute("SELECT count(*) FROM blobs").fetchone()[0]
-        stream = connection.execute("SELECT digest, encoding, codec, size, data FROM blobs")
-        for done, (digest, encoding, codec, size, data) in enumerate(stream):
-            self._tick("decoding values", done, total)
-            if not is_whole(reader, encoding, codec, size, data, digest):
-                yield digest.hex() if isinstance(digest, bytes) else repr(digest)
+        # A statement that fails on a damaged page makes SQLite lose the place of another one of
+        # the same connection, which then may go round for ever: so the pieces of values come
+        # over a connection of their own.
+        pieces = self._connect()
+        if pieces is None:
+            return
+        try:
+            reader = BlobReader(pieces, self._path)
+            stream = connection.execute("SELECT digest, encoding, codec, size, data FROM blobs")
+            for done, (digest, encoding, codec, size, data) in enumerate(stream):
+                self._tick("decoding values", done, total)
+                if not is_whole(reader, encoding, codec, size, data, digest):
+                    yield show("digest", digest)
+        finally:
+            pieces.close()
 
     def _look_at_unfinished(self, connection: sqlite3.Connection) -> None:
         statement = (
@@ -264,7 +279,7 @@ def _counts(connection: sqlite3.Connection) -> dict[str, int] | None:
             shown: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             for table, shown in _SHOWN.items()
         }
-    except sqlite3.DatabaseError:
+    except _UNREADABLE:
         return None
 
 

@@ -23,7 +23,7 @@ MAGIC = b"SQLite format 3\0"
 SqlValue = int | float | str | bytes | None
 
 _TABLE_LEAF, _INDEX_LEAF, _INDEX_INTERIOR = 0x0D, 0x0A, 0x02
-_PAGE_SIZES = tuple(2**power for power in range(9, 17))
+_PAGE_SIZES: tuple[int, ...] = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
 _INTEGER_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 _MAX_COLUMNS = 64
 _LOOKED_AT_BYTES = 4_000_000
@@ -159,7 +159,8 @@ class Pages:
         return b"".join(parts)
 
     def _read(self, start: int, size: int) -> bytes:
-        return os.pread(self._file.fileno(), size, start)
+        self._file.seek(start)
+        return self._file.read(size) or b""
 
 
 def _page_size(data: bytes) -> int:
@@ -175,7 +176,8 @@ def _fitting(data: bytes, size: int) -> int:
     for start in range(size, len(data) - 8, size):
         kind, _, cells, content, _ = struct.unpack_from(">BHHHB", data, start)
         begins_well = kind in (_TABLE_LEAF, _INDEX_LEAF, _INDEX_INTERIOR, 0x05)
-        fitting += begins_well and 0 < cells < size // 4 and 8 + 2 * cells <= content < size
+        has_room = 0 < cells < size // 4 and 8 + 2 * cells <= content < size
+        fitting += int(begins_well and has_room)
     return fitting
 
 

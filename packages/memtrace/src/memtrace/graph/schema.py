@@ -153,15 +153,15 @@ def readable(path: Path) -> Iterator[None]:
             ) from None
         raise UserError(
             f"{path}: reading the trace failed; SQLite says: {error}; if another program holds the "
-            "file, wait for it, else the file is damaged"
+            "file, wait for it, else the file is damaged: see memtrace-check"
         ) from error
     except sqlite3.DatabaseError as error:
         raise UserError(
             f"{path}: expected a memtrace trace; the file is damaged or of another kind "
-            f"(SQLite says: {error}); restore it from a copy or record again"
+            f"(SQLite says: {error}); memtrace-check says more, and what can be saved"
         ) from error
     except (AttributeError, OverflowError, TypeError, ValueError) as error:
         raise UserError(
-            f"{path}: the trace is damaged: a row does not hold what it should ({error}); restore "
-            "it from a copy or record again"
+            f"{path}: the trace is damaged: a row does not hold what it should ({error}); "
+            "memtrace-check says more, and what can be saved"
         ) from error

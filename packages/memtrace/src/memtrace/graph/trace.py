@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from lmcommon.errors import UserError
 from memtrace.graph import rows, schema
 from memtrace.graph.blobs import BlobReader
 from memtrace.graph.database import Database
@@ -360,7 +361,8 @@ class Trace:
     # Inside ---------------------------------------------------------------------------------
 
     def _variables(self, where: str, values: Sequence[Any]) -> Iterator[Variable]:
-        yield from self._found(self._query(f"{rows.VARIABLES} {where} ORDER BY v.number", values))
+        stream = self._query(f"{rows.VARIABLES} {where} ORDER BY v.number", values)
+        yield from self._found(self._in_order(stream))
 
     def _found(self, stream: Iterable[tuple[Any, ...]]) -> Iterator[Variable]:
         for row in stream:
@@ -368,11 +370,27 @@ class Trace:
                 variable = rows.variable(row)
             yield variable
 
+    def _in_order(self, stream: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """Rows by number, each once.
+
+        On a damaged page a statement fails; that makes SQLite lose the place of the others, and
+        one of them may then go round for ever.
+        """
+        last: int | None = None
+        for row in stream:
+            if last is not None and row[0] <= last:
+                raise UserError(
+                    f"{self.path}: the trace is damaged: its rows are out of order; memtrace-check "
+                    "says what can be saved"
+                )
+            last = row[0]
+            yield row
+
     def _operations(
         self, where: str, values: Sequence[Any], kind: str | None = None, name: str | None = None
     ) -> Iterator[Operation]:
         stream = self._query(f"{rows.OPERATIONS} {where}", values)
-        for chunk in _chunks(stream):
+        for chunk in _chunks(self._in_order(stream)):
             numbers = [row[0] for row in chunk]
             marks = ",".join("?" * len(numbers))
             with schema.readable(self.path):
