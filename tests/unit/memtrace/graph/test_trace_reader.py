@@ -95,7 +95,7 @@ def test_refresh_brings_the_graph_up_to_date(tmp_path: Path) -> None:
     with memtrace.record(tmp_path / "t.db") as run:
         run.flush()
         with memtrace.open(tmp_path / "t.db") as trace:
-            assert len(trace.graph.variables) == 0
+            assert list(trace.graph.variables) == []
             handle = memtrace.variable("x")
             run.flush()
             trace.refresh()

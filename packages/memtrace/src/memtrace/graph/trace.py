@@ -256,6 +256,29 @@ class Trace:
 
         return to_networkx(self, slice, values=values)
 
+    def to_datasets(self, folder: str | Path | None = None) -> dict[str, Any]:
+        """The trace as a `datasets.DatasetDict` of operations, variables and edges.
+
+        Rows are written to Arrow files as they stream and mapped from there, so memory stays
+        bounded. Values come as text (bytes in base 64, structures as JSON; see `encoding`);
+        parameters, usage and metadata as JSON.
+
+        Args:
+            folder: Where the Arrow files go; by default a temporary folder, gone at exit.
+
+        Raises:
+            MissingExtraError: Without `datasets`.
+        """
+        from memtrace.graph.tables import to_datasets
+
+        return to_datasets(self, folder)
+
+    def to_parquet(self, folder: str | Path) -> dict[str, Path]:
+        """The tables of `to_datasets` as Parquet files in a folder; returns their paths."""
+        from memtrace.graph.tables import to_parquet
+
+        return to_parquet(self, folder)
+
     # Search -----------------------------------------------------------------------------------
 
     def search(
