@@ -23,7 +23,7 @@ def tell_why(why: Why) -> str:
     lines += ["", f"came from {_counted(source.kind for source in why.sources)}"]
     lines += _first([_source(source) for source in why.holders], "sources")
     if why.sources and not why.holders:
-        lines.append("  none of them holds the answer's words")
+        lines.append("  none of them holds its words in a row")
     if why.stages:
         count = sum(len(stage.operations) for stage in why.stages)
         lines += ["", f"through {count} operation{'s' * (count != 1)}", *_stages(why.stages)]

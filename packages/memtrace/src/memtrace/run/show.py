@@ -24,6 +24,8 @@ __all__ = ["ShowConfig", "main", "show"]
 
 _VIEWS = ("text", "mermaid", "graphviz", "json", "why")
 _SLICES = ("upstream", "downstream", "between", "none")
+_DIGITS = 18
+"""More than any number in a trace."""
 _ID = re.compile(r"(op|var)-(\d+)", re.ASCII)
 
 
@@ -129,6 +131,8 @@ def _width(cfg: ShowConfig) -> int:
 def _resolved(trace: Trace, word: str) -> str:
     """The id a word stands for: a node's, a memory item's, or that of the variable so named."""
     if found := _ID.fullmatch(word):
+        if len(found[2]) > _DIGITS:
+            raise UserError(f"{trace.path}: there is no {word}; the last is {trace.last_seq}")
         node = f"{found[1]}-{int(found[2])}"
         try:
             (trace.operation if found[1] == "op" else trace.variable)(node)

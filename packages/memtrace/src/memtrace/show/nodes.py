@@ -88,8 +88,7 @@ def tell_overview(trace: Trace, *, limit: int = 20) -> str:
     )
     first = list(islice(trace.operations(), limit))
     lines += ["first operations", *map(_line, first)] if first else ["no operation was recorded"]
-    since = first[-1].seq + 1 if first else 0
-    last = _last(trace, max(since, trace.last_seq - 8 * limit))[-limit // 2 :]
+    last = _last(trace, first[-1].seq if first else 0, limit // 2)
     lines += ["last operations", *map(_line, last)] if last else []
     answer = next((v for op in reversed(last or first) for v in op.output_ids), None)
     if answer is not None:
@@ -101,8 +100,14 @@ def tell_overview(trace: Trace, *, limit: int = 20) -> str:
     return "\n".join(lines)
 
 
-def _last(trace: Trace, since: int) -> list[Operation]:
-    return list(trace.operations(since_seq=since))
+def _last(trace: Trace, after: int, limit: int) -> list[Operation]:
+    """The last operations, without a pass over the rest."""
+    span, end = 16 * limit, trace.last_seq
+    while True:
+        found = list(trace.operations(since_seq=max(after + 1, end - span)))
+        if len(found) >= limit or span > end:
+            return found[-limit:] if limit else []
+        span *= 4
 
 
 def _line(operation: Operation) -> str:
