@@ -6,7 +6,7 @@ thousand operations is read in a second or two and no value is decoded.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,9 @@ from memtrace.graph.database import Database
 
 __all__ = ["Anchor", "Side"]
 
-_VARIABLES = "SELECT number, kind, name, producer, role, digest FROM variables ORDER BY number"
+_VARIABLES = (
+    "SELECT number, kind, name, producer, role, digest, source FROM variables ORDER BY number"
+)
 _OPERATIONS = (
     "SELECT number, kind, name, parent, parameters, model, error_type, finished_ns IS NULL"
     " FROM operations ORDER BY number"
@@ -46,6 +48,7 @@ class VariableRow(NamedTuple):
     producer: int | None
     role: str | None
     digest: bytes
+    source: int | None
 
     @property
     def is_template(self) -> bool:
@@ -110,8 +113,15 @@ class Side:
         return self._questions.get(operation)
 
     def read(self, operation: int) -> Digests:
-        """What went in, by role, prompt templates aside."""
-        return self._digests(self.inputs.get(operation, ()), templates=False)
+        """What went in, by role, prompt templates aside.
+
+        What an output of the same role is a copy of is aside too: a search that returns a stored
+        item counts that as read, but it is what it found and not what it was given.
+        """
+        made = self.outputs.get(operation, ())
+        found = {(role, self.variables[number].source) for role, number in made}
+        given = [edge for edge in self.inputs.get(operation, ()) if edge not in found]
+        return self._digests(given, templates=False)
 
     def templates(self, operation: int) -> Digests:
         """The prompt templates that went in."""
@@ -131,7 +141,7 @@ class Side:
         parent = None if row.parent is None else self.operations.get(row.parent)
         return row.kind, row.name, None if parent is None else (parent.kind, parent.name)
 
-    def _digests(self, edges: list[tuple[str, int]] | tuple[()], *, templates: bool) -> Digests:
+    def _digests(self, edges: Sequence[tuple[str, int]], *, templates: bool) -> Digests:
         found = []
         for role, number in edges:
             variable = self.variables[number]
