@@ -50,7 +50,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 """Columns of each table, by name, with their Arrow types."""
 
 
-def to_datasets(trace: Trace, folder: str | Path | None) -> Any:
+def to_datasets(trace: Trace, folder: str | Path | None) -> dict[str, Any]:
     """See `Trace.to_datasets`."""
     datasets = require("datasets", extra=_EXTRA)
     arrow = require("pyarrow", extra=_EXTRA)
@@ -65,9 +65,10 @@ def to_datasets(trace: Trace, folder: str | Path | None) -> Any:
         return arrow.ipc.new_stream(str(path), schema)
 
     paths = _write(trace, target, "arrow", writer)
-    return datasets.DatasetDict(
+    made: dict[str, Any] = datasets.DatasetDict(
         {table: datasets.Dataset.from_file(str(path)) for table, path in paths.items()}
     )
+    return made
 
 
 def to_parquet(trace: Trace, folder: str | Path) -> dict[str, Path]:
@@ -137,12 +138,12 @@ def _edges(trace: Trace) -> Iterator[dict[str, Any]]:
         for direction, roles in (("input", operation.inputs), ("output", operation.outputs)):
             for role, ids in roles.items():
                 for position, variable in enumerate(ids):
-                    ends = (variable, operation.id)
-                    source, target = ends if direction == "input" else reversed(ends)
+                    is_input = direction == "input"
                     yield {
-                        "source": source, "target": target, "operation": operation.id,
-                        "variable": variable, "direction": direction, "role": role,
-                        "position": position,
+                        "source": variable if is_input else operation.id,
+                        "target": operation.id if is_input else variable,
+                        "operation": operation.id, "variable": variable, "direction": direction,
+                        "role": role, "position": position,
                     }  # fmt: skip
 
 
