@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -69,3 +70,25 @@ def test_damage_names_the_variable(path: Path, statement: str) -> None:
     spoil(path, statement)
     with memtrace.open(path) as trace, pytest.raises(UserError, match=r"t\.db.*damaged"):
         trace.value("var-2001")
+
+
+def test_values_can_be_read_while_more_are_written(tmp_path: Path) -> None:
+    def write(run: memtrace.Recorder) -> None:
+        context = ""
+        for number in range(300):
+            context += f"{number}: what was said; " * 20
+            run.variable(context)
+            if number % 7 == 0:
+                run.flush()
+
+    with memtrace.record(tmp_path / "t.db") as run, memtrace.open(tmp_path / "t.db") as trace:
+        thread = threading.Thread(target=write, args=(run,))
+        thread.start()
+        seen = 0
+        while thread.is_alive():
+            for variable in trace.variables(ids=[f"var-{seen + 1}"]):
+                assert trace.value(variable.id).endswith(f"{seen}: what was said; ")
+                seen += 1
+        run.flush()
+        assert trace.value("var-300").endswith("299: what was said; ")
+    assert seen > 0

@@ -178,7 +178,8 @@ class Store:
             insert(self._connection, "inputs", batch.inputs)
             insert(self._connection, "meta", tuple(batch.meta.items()), replace=True)
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # a full disk may have ended it
+                self._connection.execute("ROLLBACK")
             self._deposit.forget()
             raise
         self._connection.execute("COMMIT")
