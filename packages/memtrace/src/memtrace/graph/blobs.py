@@ -45,12 +45,13 @@ class BlobReader:
         """The value of the variable with this number, checked against its digest.
 
         Raises:
-            KeyError: If there is no such variable, or its blob is missing.
-            UserError: If the stored bytes are damaged.
+            KeyError: If there is no such variable.
+            UserError: If the stored bytes are damaged or missing.
         """
         with schema.readable(self._path):
             row = self._connection.execute(_VALUE, (number,)).fetchone()
         if row is None:
+            self._refuse_missing(number)
             raise KeyError(f"expected a variable of {self._path}; there is no var-{number}")
         encoding, codec, size, data, digest = row
         try:
@@ -60,9 +61,20 @@ class BlobReader:
             return decode(encoding, plain)
         except DAMAGE as error:
             raise UserError(
-                f"{self._path}: the value of var-{number} is damaged ({error}); restore the file "
-                "from a copy or record again"
+                f"{self._path}: the value of var-{number} is damaged ({error}); "
+                "memtrace-check says what can be saved"
             ) from error
+
+    def _refuse_missing(self, number: int) -> None:
+        with schema.readable(self._path):
+            row = self._connection.execute(
+                "SELECT 1 FROM variables WHERE number = ?", (number,)
+            ).fetchone()
+        if row is not None:
+            raise UserError(
+                f"{self._path}: the value of var-{number} is missing, so the trace is damaged; "
+                "memtrace-check says what can be saved"
+            )
 
     def plain(self, codec: str, size: int, data: bytes) -> bytes:
         """The encoded bytes of a blob, from three of its columns. Not checked against a digest.
