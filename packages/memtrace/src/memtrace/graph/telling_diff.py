@@ -45,7 +45,7 @@ def _changes(found: Diff) -> Iterator[str]:
         yield f"\nother work on equal inputs: {_counted(change.name for change in causes)}"
         yield from _first([_change(change) for change in causes])
     if followed := [change for change in found.changes if not change.is_cause]:
-        yield f"\nother inputs: {_counted(change.name for change in followed)}"
+        yield f"\nfollowing from other inputs: {_counted(change.name for change in followed)}"
         yield from _first([_change(change) for change in followed])
     for label, ids in (("missing", found.missing), ("added", found.added)):
         if ids:

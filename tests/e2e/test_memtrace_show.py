@@ -1,0 +1,84 @@
+"""`memtrace-show` as a command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import memtrace
+
+pytestmark = pytest.mark.e2e
+
+
+def _show(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "memtrace.run.show", *words],
+        cwd=cwd, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("show")
+    with memtrace.record(folder / "my trace=1.db"):
+        turn = memtrace.variable("I moved to Lisbon 😀.", kind="message", name="D1:3")
+        with memtrace.step("add", kind="update", inputs={"turn": turn}) as op:
+            op.output("item", "Lisbon", kind="memory_item", item="a/home")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "go on with"),
+        (["op-2"], "after       Lisbon"),
+        (["var-3"], "op-2 add (update), as item"),
+        (["D1:3"], "I moved to Lisbon"),
+        (["a/home"], "v1 var-3"),
+        (["var-3", "slice=upstream"], "<- turn: var-1 message D1:3"),
+        (["var-3", "view=mermaid", "slice=upstream"], "flowchart LR"),
+        (["op-2", "view=graphviz"], '"var-1" -> "op-2" [label="turn"];'),
+        (["var-3", "view=why"], "came from 1 message"),
+    ],
+)
+def test_it_shows_and_ends_with_one_line_of_json(
+    folder: Path, words: list[str], expected: str
+) -> None:
+    done = _show("my trace=1.db", *words, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert expected in done.stdout, done.stdout
+    assert json.loads(done.stdout.splitlines()[-1])["trace"] == "my trace=1.db"
+    assert [path.name for path in folder.iterdir()] == ["my trace=1.db"], "nothing is left behind"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["nothing.db"], "nothing.db"),
+        (["my trace=1.db", "op-3"], "did you mean var-3?"),
+        (["my trace=1.db", "var-99999999999999999999"], "there is no var-9999"),
+        (["my trace=1.db", "a/hume"], "did you mean 'a/home'?"),
+        (["my trace=1.db", "op-2", "view=picture"], "view: expected one of text"),
+        (["my trace=1.db", "op-2", "slice=between"], "source=ID"),
+        (["my trace=1.db", "op-2", "limit=0"], "limit: expected at least 1"),
+        (["my trace=1.db", "op-2", "view=why"], "expected a variable"),
+        (["my trace=1.db", "op-2", "out=."], "is a folder"),
+        ([], "trace"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(folder: Path, words: list[str], expected: str) -> None:
+    done = _show(*words, cwd=folder)
+    assert done.returncode == 2, done.stdout
+    assert expected in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_a_drawing_goes_into_a_file(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "slice.dot"
+    done = _show("my trace=1.db", "var-3", "view=graphviz", f"out={out}", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert out.read_text(encoding="utf-8").startswith("digraph")
