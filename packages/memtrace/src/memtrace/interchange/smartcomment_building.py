@@ -21,12 +21,9 @@ from memtrace.interchange.smartcomment_records import read_records
 __all__ = ["Builder"]
 
 _ROWS_AT_ONCE = 5_000
-_NOT_KEPT_NODE = frozenset(
-    ["value", "metadata", "full_name", "node_id", "trigger_point", "graph_id", "user_id", "project_id", "name", "version"]
-)  # fmt: skip
-_NOT_KEPT_OPERATION = frozenset(
-    ["op_name", "metadata", "trigger_point", "graph_id", "user_id", "project_id", "created_at"]
-)
+_NOT_KEPT = {"metadata", "trigger_point", "graph_id", "user_id", "project_id"}
+_NOT_KEPT_NODE = _NOT_KEPT | {"value", "full_name", "node_id", "name", "version"}
+_NOT_KEPT_OPERATION = _NOT_KEPT | {"op_name", "created_at"}
 
 _VARIABLES = f"INSERT INTO variables VALUES ({','.join('?' * 13)})"
 _OPERATIONS = f"INSERT INTO operations VALUES ({','.join('?' * 13)})"
@@ -189,7 +186,7 @@ def _node_note(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**_object(record.get("metadata")), "smartcomment": own}
 
 
-def _rest(record: Mapping[str, Any], but: frozenset[str]) -> dict[str, Any]:
+def _rest(record: Mapping[str, Any], but: set[str]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if key not in but and value is not None}
 
 

@@ -29,6 +29,7 @@ _KINDS_BY_CLASS = {
     "query": "question", "delete_marker": "deletion",
 }  # fmt: skip
 _OPERATION_KINDS = {
+    "NONE sentinel": "link",
     "question-answering": "answer", "llm-judge": "judge", "memory_system.retrieve": "retrieval",
 }  # fmt: skip
 
