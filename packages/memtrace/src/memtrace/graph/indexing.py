@@ -28,7 +28,7 @@ from memtrace.graph.progress import progress
 from memtrace.graph.texts import plain, text_of
 from memtrace.graph.values import decode
 
-__all__ = ["SCHEMA", "Indexing", "chunk_text", "text_in"]
+__all__ = ["SCHEMA", "Indexing", "chunk_text", "last_chunk", "runs_of", "text_in"]
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -57,6 +57,7 @@ _HOLD = (
     "INSERT INTO holders VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
     " first = min(first, excluded.first), count = count + excluded.count"
 )
+_COLUMNS = (int, str, int, bytes, str, str, int, bytes)
 _SETTLES_AFTER_NS = 10_000_000_000
 _UNSETTLED_AT_MOST = 200_000
 _ESCAPES = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)")
@@ -77,6 +78,7 @@ class Indexing:
             name: number for number, name in side.execute("SELECT id, name FROM kinds")
         }
         self._chunks = _ChunkHolders(side)
+        self._last_chunk = last_chunk(database)
 
     def run(self) -> None:
         """Take up every variable that is not in yet."""
@@ -93,13 +95,16 @@ class Indexing:
             if number >= last:
                 last, digest = number, blob[0]
             if number not in recent:
-                with schema.readable(self._database.path):
-                    self._add(number, self._kind(kind), *blob)
+                self._add(number, self._kind(kind), *blob)
         self._finish(unsettled, last, digest)
 
     def _fresh(self, settled: int, end: int) -> Iterator[tuple[Any, ...]]:
         rows = self._database.query(_FRESH, (settled,))
-        return progress(rows, "Indexing texts", total=max(0, end - settled))
+        with schema.readable(self._database.path):
+            for row in progress(rows, "Indexing texts", total=max(0, end - settled)):
+                if not all(map(isinstance, row, _COLUMNS)):
+                    raise TypeError(f"unexpected types in variable {row[0]!r}")
+                yield row
 
     def _add(
         self, number: int, kind: int, digest: bytes, encoding: str, codec: str, size: int,
@@ -108,7 +113,7 @@ class Indexing:
         if encoding == "bytes":
             return
         if codec == "chunks":
-            for run in numbers_of(data):
+            for run in runs_of(data, self._last_chunk):
                 for fresh in self._chunks.hold(run, number, kind):
                     self._add_chunk(fresh, encoding)
             return
@@ -199,6 +204,23 @@ class _ChunkHolders:
                 ).fetchone()
                 if row is not None:
                     yield row[0], kind, int(self._first[kind][chunk]), int(counts[chunk])
+
+
+def last_chunk(database: Database) -> int:
+    """The highest number of a chunk; 0 without any, as in a trace of version 1."""
+    if database.one("SELECT 1 FROM sqlite_master WHERE name = 'chunks'") is None:
+        return 0
+    row = database.one("SELECT max(number) FROM chunks")
+    return 0 if row is None or row[0] is None else int(row[0])
+
+
+def runs_of(data: bytes, last: int) -> list[range]:
+    """The runs of chunks in a recipe; none for a damaged one, as its reader will say."""
+    try:
+        runs = numbers_of(data)
+    except DAMAGE:
+        return []
+    return runs if all(0 < run.start <= run.stop <= last + 1 for run in runs) else []
 
 
 def text_in(blobs: BlobReader, encoding: str, codec: str, size: int, data: bytes) -> str:

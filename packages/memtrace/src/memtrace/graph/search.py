@@ -6,19 +6,17 @@ texts came up. Words and meanings come from the index beside the trace; a patter
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lmcommon.errors import UserError
-from memtrace.graph import schema
 from memtrace.graph.blobs import BlobReader
-from memtrace.graph.chunks import numbers_of
 from memtrace.graph.database import Database
 from memtrace.graph.ids import variable_id
 from memtrace.graph.indexing import chunk_text, text_in
+from memtrace.graph.searchscope import SearchScope
 from memtrace.graph.sidefile import SideFile
 from memtrace.graph.texts import plain
 from memtrace.types import SearchHit
@@ -31,7 +29,6 @@ __all__ = ["Search"]
 _WIDTH = 160
 _RANKED = 5_000
 """Of a word that stands in more texts than this, the first so many compete: it tells little."""
-_AT_ONCE = 500
 _BLOB = "SELECT encoding, codec, size, data FROM blobs WHERE digest = ?"
 _ALL = (
     "SELECT v.number, v.kind, b.digest, b.encoding, b.codec, b.size, b.data"
@@ -77,7 +74,7 @@ class Search:
         pattern = _pattern(text)
         with self._file.lock, _Repaired(self._file):
             side = self._file.current()
-            scope = _Scope(self._database, side, kinds, among)
+            scope = SearchScope(self._database, side, kinds, among)
             for joined in (" ".join(phrases), " OR ".join(phrases)):
                 found = _ranked(side, joined, scope, limit, raw=raw)
                 if found:
@@ -101,7 +98,7 @@ class Search:
 
         with self._file.lock, _Repaired(self._file):
             side = self._file.current()
-            scope = _Scope(self._database, side, kinds, among)
+            scope = SearchScope(self._database, side, kinds, among)
             found = nearest(
                 side, embedder, text, scope.documents(), limit, lambda part: self._text(side, part)
             )
@@ -129,7 +126,7 @@ class Search:
     # Inside ---------------------------------------------------------------------------------
 
     def _hits(
-        self, side: sqlite3.Connection, scope: _Scope, found: Sequence[tuple[int, float]],
+        self, side: sqlite3.Connection, scope: SearchScope, found: Sequence[tuple[int, float]],
         pattern: re.Pattern[str] | None,
     ) -> list[SearchHit]:  # fmt: skip
         hits = []
@@ -162,99 +159,6 @@ class Search:
         return 0 if row is None else int(row[0])
 
 
-class _Scope:
-    """Which documents count, and who holds one of them."""
-
-    def __init__(
-        self, database: Database, side: sqlite3.Connection, kinds: Collection[str] | None,
-        among: Iterable[int] | None,
-    ) -> None:  # fmt: skip
-        self._side = side
-        self._kinds: list[int] | None = None
-        if kinds is not None:
-            marks = ",".join("?" * len(kinds))
-            rows = side.execute(f"SELECT id FROM kinds WHERE name IN ({marks})", tuple(kinds))
-            self._kinds = [number for (number,) in rows]
-        self._holders: dict[int, list[tuple[int, str]]] | None = None
-        if among is not None:
-            self._holders = {}
-            numbers = sorted(set(among))
-            for start in range(0, len(numbers), _AT_ONCE):
-                self._hold(database, numbers[start : start + _AT_ONCE], kinds)
-
-    def documents(self) -> list[int] | None:
-        """The documents that count; None for all."""
-        if self._holders is not None:
-            return list(self._holders)
-        if self._kinds is None:
-            return None
-        rows = self._side.execute(
-            "SELECT DISTINCT document FROM holders WHERE kind IN"
-            " (SELECT value FROM json_each(?)) ORDER BY document",
-            (json.dumps(self._kinds),),
-        )
-        return [document for (document,) in rows]
-
-    def clause(self) -> tuple[str, list[str]]:
-        """The condition on `texts.rowid`, and its values."""
-        if self._holders is not None:
-            return (
-                "AND +texts.rowid IN (SELECT value FROM json_each(?))",
-                [json.dumps(list(self._holders))],
-            )
-        if self._kinds is not None:
-            return (
-                "AND EXISTS (SELECT 1 FROM holders h WHERE h.document = texts.rowid"
-                " AND h.kind IN (SELECT value FROM json_each(?)))",
-                [json.dumps(self._kinds)],
-            )
-        return "", []
-
-    def holder(self, document: int) -> tuple[int, str, int] | None:
-        """The first variable in scope that holds a document, its kind, and how many do."""
-        if self._holders is not None:
-            held = sorted(self._holders[document])
-            return held[0][0], held[0][1], len(held)
-        rows = self._side.execute(
-            "SELECT h.first, k.name, h.count, h.kind FROM holders h JOIN kinds k ON k.id = h.kind"
-            " WHERE h.document = ? ORDER BY h.first",
-            (document,),
-        ).fetchall()
-        rows = [row for row in rows if self._kinds is None or row[3] in self._kinds]
-        return (rows[0][0], rows[0][1], sum(row[2] for row in rows)) if rows else None
-
-    def _hold(
-        self, database: Database, numbers: Sequence[int], kinds: Collection[str] | None
-    ) -> None:
-        assert self._holders is not None
-        rows = database.query(
-            "SELECT v.number, v.kind, b.digest, b.codec, CASE b.codec WHEN 'chunks' THEN b.data END"
-            " FROM variables v JOIN blobs b USING (digest) WHERE v.number IN"
-            " (SELECT value FROM json_each(?))",
-            (json.dumps(list(numbers)),),
-        )
-        for number, kind, digest, codec, data in rows:
-            if kinds is not None and kind not in kinds:
-                continue
-            with schema.readable(database.path):
-                found = self._of_chunks(data) if codec == "chunks" else self._of_value(digest)
-            for document in found:
-                self._holders.setdefault(document, []).append((number, kind))
-
-    def _of_value(self, digest: bytes) -> list[int]:
-        rows = self._side.execute("SELECT id FROM documents WHERE digest = ?", (digest,))
-        return [document for (document,) in rows]
-
-    def _of_chunks(self, data: bytes) -> set[int]:
-        return {
-            document
-            for run in numbers_of(data)
-            for (document,) in self._side.execute(
-                "SELECT id FROM documents WHERE chunk >= ? AND chunk < ?", (run.start, run.stop)
-            )
-        }
-
-
 class _Repaired:
     """An index that turns out to be damaged is dropped; the next search builds it anew."""
 
@@ -274,7 +178,7 @@ class _Repaired:
 
 
 def _ranked(
-    side: sqlite3.Connection, expression: str, scope: _Scope, limit: int, *, raw: bool
+    side: sqlite3.Connection, expression: str, scope: SearchScope, limit: int, *, raw: bool
 ) -> list[tuple[int, float]]:
     clause, values = scope.clause()
     try:

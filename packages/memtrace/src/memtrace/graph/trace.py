@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from lmcommon.errors import UserError
 from memtrace.graph import rows, schema
 from memtrace.graph.blobs import BlobReader
 from memtrace.graph.database import Database
 from memtrace.graph.graph import Graph
 from memtrace.graph.handle import Handle
 from memtrace.graph.ids import operation_number, variable_number
+from memtrace.graph.parts import Parts, batches
 from memtrace.graph.search import Search
 from memtrace.types import Operation, SearchHit, Slice, Variable
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from memtrace.graph.why_not import WhyNot
 
 __all__ = ["Trace", "open"]
-
-_BATCH = 500
 
 
 def open(path: str | Path) -> Trace:
@@ -57,6 +55,7 @@ class Trace:
         self.path = Path(path)
         self._database = Database(self.path)
         self._query = self._database.query
+        self._parts = Parts(self._database)
         self._blobs = BlobReader(self._database.connection, self.path)
 
     def __enter__(self) -> Trace:
@@ -105,7 +104,7 @@ class Trace:
             KeyError: If the trace has no such operation.
             ValueError: If the identifier is not an operation's.
         """
-        found = self._operations("WHERE number = ?", (operation_number(identifier),))
+        found = self._parts.operations("WHERE number = ?", (operation_number(identifier),))
         for operation in found:
             return operation
         raise KeyError(f"expected an operation of {self.path}; there is no {identifier!r}")
@@ -127,9 +126,11 @@ class Trace:
         """
         if ids is not None:
             numbers = sorted({operation_number(identifier) for identifier in ids})
-            for chunk in _chunks(numbers):
+            for chunk in batches(numbers):
                 where = f"number IN ({','.join('?' * len(chunk))})"
-                yield from self._operations(f"WHERE {where} ORDER BY number", chunk, kind, name)
+                yield from self._parts.operations(
+                    f"WHERE {where} ORDER BY number", chunk, kind, name
+                )
             return
         conditions = {
             "kind = ?": kind, "name = ?": name,
@@ -137,7 +138,7 @@ class Trace:
             "number >= ?": since_seq, "number <= ?": until_seq,
         }  # fmt: skip
         where, values = rows.where(conditions)
-        yield from self._operations(f"{where} ORDER BY number", values)
+        yield from self._parts.operations(f"{where} ORDER BY number", values)
 
     def variable(self, identifier: str) -> Variable:
         """One variable, without its value.
@@ -147,7 +148,7 @@ class Trace:
             ValueError: If the identifier is not a variable's.
         """
         number = variable_number(identifier)
-        for variable in self._variables("WHERE v.number = ?", (number,)):
+        for variable in self._parts.variables("WHERE v.number = ?", (number,)):
             return variable
         raise KeyError(f"expected a variable of {self.path}; there is no {identifier!r}")
 
@@ -170,12 +171,12 @@ class Trace:
             "v.producer = ?": None if producer is None else operation_number(producer),
         }  # fmt: skip
         if ids is None:
-            yield from self._variables(*rows.where(conditions))
+            yield from self._parts.variables(*rows.where(conditions))
             return
-        for chunk in _chunks(sorted({variable_number(identifier) for identifier in ids})):
+        for chunk in batches(sorted({variable_number(identifier) for identifier in ids})):
             among = f"v.number IN ({','.join('?' * len(chunk))})"
             where, values = rows.where(conditions, among)
-            yield from self._variables(where, (*chunk, *values))
+            yield from self._parts.variables(where, (*chunk, *values))
 
     def value(self, identifier: str) -> Any:
         """The value of a variable, as it was recorded.
@@ -233,7 +234,7 @@ class Trace:
 
     def roots(self) -> Iterator[Operation]:
         """The operations that ran inside no other, in `seq` order."""
-        return self._operations("WHERE parent IS NULL ORDER BY number", ())
+        return self._parts.operations("WHERE parent IS NULL ORDER BY number", ())
 
     def snapshot(self) -> AbstractContextManager[None]:
         """Let everything read inside the block show one moment, whatever is recorded meanwhile."""
@@ -340,13 +341,12 @@ class Trace:
         `state_at(operation.seq)` is what an operation found, `state_at(operation.end_seq)` what
         it left behind. In the order in which the versions were made.
         """
-        held = self._found(self._query(rows.LIVE_AT, (seq,)))
+        held = self._parts.found(self._query(rows.LIVE_AT, (seq,)))
         return {version.item: version for version in held if version.item is not None}
 
     def history(self, item: str) -> list[Variable]:
         """All versions of a memory item in order, deletions included, copies not."""
-        found = self.variables(item=item)
-        return [version for version in found if version.source is None]
+        return list(self._parts.variables("WHERE v.item = ? AND v.source IS NULL", (item,)))
 
     # Questions ------------------------------------------------------------------------------
 
@@ -381,64 +381,9 @@ class Trace:
 
         return check_edges(self)
 
-    # Inside ---------------------------------------------------------------------------------
-
-    def _variables(self, where: str, values: Sequence[Any]) -> Iterator[Variable]:
-        stream = self._query(f"{rows.VARIABLES} {where} ORDER BY v.number", values)
-        yield from self._found(self._in_order(stream))
-
-    def _found(self, stream: Iterable[tuple[Any, ...]]) -> Iterator[Variable]:
-        for row in stream:
-            with schema.readable(self.path):
-                variable = rows.variable(row)
-            yield variable
-
-    def _in_order(self, stream: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-        """Rows by number, each once.
-
-        On a damaged page a statement fails; that makes SQLite lose the place of the others, and
-        one of them may then go round for ever.
-        """
-        last: int | None = None
-        for row in stream:
-            if last is not None and row[0] <= last:
-                raise UserError(
-                    f"{self.path}: the trace is damaged: its rows are out of order; memtrace-check "
-                    "says what can be saved"
-                )
-            last = row[0]
-            yield row
-
-    def _operations(
-        self, where: str, values: Sequence[Any], kind: str | None = None, name: str | None = None
-    ) -> Iterator[Operation]:
-        stream = self._query(f"{rows.OPERATIONS} {where}", values)
-        for chunk in _chunks(self._in_order(stream)):
-            numbers = [row[0] for row in chunk]
-            marks = ",".join("?" * len(numbers))
-            with schema.readable(self.path):
-                ins = rows.by_role(self._query(rows.INPUTS.format(marks), numbers))
-                outs = rows.by_role(self._query(rows.OUTPUTS.format(marks), numbers))
-            for row in chunk:
-                with schema.readable(self.path):
-                    operation = rows.operation(row, ins.get(row[0], {}), outs.get(row[0], {}))
-                if kind in (None, operation.kind) and name in (None, operation.name):
-                    yield operation
-
 
 def _id(variable: str | Handle[Any]) -> str:
     identifier = variable.id if isinstance(variable, Handle) else variable
     if identifier is None:
         raise ValueError(f"expected a recorded variable; got {variable!r}")
     return identifier
-
-
-def _chunks(parts: Iterable[Any]) -> Iterator[list[Any]]:
-    chunk: list[Any] = []
-    for part in parts:
-        chunk.append(part)
-        if len(chunk) == _BATCH:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
