@@ -31,16 +31,20 @@ if TYPE_CHECKING:
     from memtrace.graph.why import Why
     from memtrace.graph.why_not import WhyNot
     from memtrace.interchange.otlp import export_otlp, import_otlp
+    from memtrace.interchange.smartcomment import import_memtracebench
+    from memtrace.interchange.smartcomment_annotations import Annotation, annotations
+    from memtrace.interchange.smartcomment_export import export_memtracebench
     from memtrace.interchange.types import ExportReport, ImportReport
     from memtrace.show import explain
     from memtrace.types import Operation, OperationError, SearchHit, Slice, Variable
 
 __all__ = [
-    "Attribution", "CheckReport", "Diff", "EdgeWarning", "ExportReport", "Graph", "Handle",
-    "ImportReport", "Operation", "OperationError", "Problem", "Recorder", "RepairReport",
-    "SearchHit", "Slice", "Step", "Trace", "Variable", "Why", "WhyNot", "attribute", "check",
-    "current", "diff", "explain", "export_otlp", "import_otlp", "open", "operation", "record",
-    "repair", "step", "variable",
+    "Annotation", "Attribution", "CheckReport", "Diff", "EdgeWarning", "ExportReport", "Graph",
+    "Handle", "ImportReport", "Operation", "OperationError", "Problem", "Recorder", "RepairReport",
+    "SearchHit", "Slice", "Step", "Trace", "Variable", "Why", "WhyNot", "annotations", "attribute",
+    "bind", "check", "current", "diff", "explain", "export_memtracebench", "export_otlp",
+    "import_memtracebench", "import_otlp", "join", "open", "operation", "record", "repair", "step",
+    "variable",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -63,6 +67,11 @@ __getattr__, __dir__ = lazy_exports(
         "attribute": "memtrace.attribution",
         "explain": "memtrace.show",
         **dict.fromkeys(("export_otlp", "import_otlp"), "memtrace.interchange.otlp"),
+        **dict.fromkeys(
+            ("Annotation", "annotations"), "memtrace.interchange.smartcomment_annotations"
+        ),
+        "export_memtracebench": "memtrace.interchange.smartcomment_export",
+        "import_memtracebench": "memtrace.interchange.smartcomment",
         **dict.fromkeys(("ExportReport", "ImportReport"), "memtrace.interchange.types"),
         "open": "memtrace.graph.trace",
         **dict.fromkeys(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import uuid
-import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
