@@ -92,7 +92,7 @@ def test_text_and_json_of_equal_bytes_are_two_values(tmp_path: Path) -> None:
 
 
 def test_what_memory_forgot_is_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("memtrace.graph.deposit._KNOWN", 50)
+    monkeypatch.setattr("memtrace.graph.known._KEPT", 50)
     path = tmp_path / "t.db"
     with memtrace.record(path) as run:
         for again in range(2):

@@ -8,21 +8,19 @@ recording taken up again, or one of several processes, shares what was there.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from itertools import chain, count
 from typing import NamedTuple
 
 from memtrace.graph.blobs import digest_of
 from memtrace.graph.bulk import insert
 from memtrace.graph.chunks import CHUNK_FROM_BYTES, recipe
+from memtrace.graph.known import Known
 from memtrace.graph.packs import PackWriter, place
 from memtrace.graph.splitter import Splitter
 from memtrace.graph.values import to_bytes
 
 __all__ = ["Deposit"]
-
-_KNOWN = 150_000
-_LOOK_UP_AT_ONCE = 500
 
 _BlobRow = tuple[bytes, str, str, int, bytes]
 
@@ -36,8 +34,8 @@ class Deposit:
 
     def forget(self) -> None:
         """Know nothing any more: a transaction was rolled back."""
-        self._blobs = _Known(self._connection, "blobs")
-        self._chunks = _Known(self._connection, "chunks")
+        self._blobs = Known(self._connection, "blobs")
+        self._chunks = Known(self._connection, "chunks")
         self._splitter = Splitter()
 
     def put(self, values: Iterable[tuple[str, str | bytes]]) -> list[bytes]:
@@ -126,64 +124,3 @@ def _in_order(values: Collection[_Cut]) -> Iterable[bytes]:
     lasts = dict.fromkeys(cut.pieces[-1] for cut in values)
     inner = dict.fromkeys(chain.from_iterable(cut.pieces for cut in values))
     return chain((digest for digest in inner if digest not in lasts), lasts)
-
-
-class _Known:
-    """Which digests a table holds, with their row numbers.
-
-    Memory holds two generations: when the young one is full it replaces the old one. As long as
-    the memory holds the whole table, nothing is looked up.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, table: str) -> None:
-        self._connection, self._table = connection, table
-        self._young: dict[bytes, int] = {}
-        self._old: dict[bytes, int] = {}
-        self._version = self._data_version()
-        row = connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone()
-        self._is_whole = row is None
-
-    def remembers(self, digest: bytes) -> bool:
-        """Whether memory alone knows that the table holds it."""
-        return digest in self._young or digest in self._old
-
-    def among(self, digests: Collection[bytes]) -> dict[bytes, int]:
-        """Those of the digests that the table holds, with their numbers."""
-        found: dict[bytes, int] = {}
-        unknown = []
-        young, old = self._young, self._old
-        for digest in digests:
-            number = young.get(digest)
-            if number is None and (number := old.get(digest)) is None:
-                unknown.append(digest)
-            else:
-                found[digest] = number
-        if self._version != (version := self._data_version()):  # another process wrote
-            self._is_whole, self._version = False, version
-        if not self._is_whole:
-            looked_up = self._look_up(unknown)
-            self.add(looked_up)
-            found.update(looked_up)
-        return found
-
-    def add(self, fresh: Mapping[bytes, int]) -> None:
-        """Remember what the table holds now."""
-        if len(self._young) + len(fresh) > _KNOWN:
-            self._is_whole = self._is_whole and not self._old
-            self._young, self._old = {}, self._young
-        self._young.update(fresh)
-
-    def _look_up(self, digests: list[bytes]) -> dict[bytes, int]:
-        found: dict[bytes, int] = {}
-        for start in range(0, len(digests), _LOOK_UP_AT_ONCE):
-            part = digests[start : start + _LOOK_UP_AT_ONCE]
-            marks = ",".join("?" * len(part))
-            found.update(
-                self._connection.execute(
-                    f"SELECT digest, rowid FROM {self._table} WHERE digest IN ({marks})", part
-                ).fetchall()
-            )
-        return found
-
-    def _data_version(self) -> int:
-        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
