@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from memtrace.interchange.otlp_json import span_of, spans_of, timestamp
 from memtrace.interchange.otlp_types import FAILED, OK, Event, Span
 
-__all__ = ["flatten", "spans_in_document"]
+__all__ = ["flatten", "is_number", "spans_in_document"]
 
 _BAD = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
 _STATUSES = {"OK": OK, "ERROR": FAILED}
@@ -60,6 +61,12 @@ def flatten(attributes: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def is_number(value: Any) -> bool:
+    """Whether this is a finite number (and no bool)."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value)
+
+
 # Documents that hold several spans -----------------------------------------------------------
 
 
@@ -102,13 +109,18 @@ def _mlflow_trace(
 
 
 def _unquoted(key: str, value: Any) -> Any:
-    """MLflow writes every attribute as JSON; its own ones are read as such further on."""
+    """MLflow writes attributes as JSON, texts that are JSON already excepted.
+
+    Its own attributes are read as JSON further on.
+    """
     if key.startswith("mlflow.") or not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
-    except ValueError:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
         return value
+    is_text_key = key.endswith(".value")
+    return found if isinstance(found, str) or (is_number(found) and not is_text_key) else value
 
 
 def _langfuse_trace(data: Mapping[str, Any]) -> Iterator[tuple[str, Span | str]]:
@@ -194,11 +206,14 @@ def _langfuse(data: Mapping[str, Any]) -> Span:
         return data.get(camel) if data.get(camel) is not None else data.get(snake)
 
     is_failed = data.get("level") == "ERROR"
+    end = get("endTime", "end_time")
+    if end is None and data.get("type") == "EVENT":  # a moment, not something unfinished
+        end = get("startTime", "start_time")
     return Span(
         trace_id=str(get("traceId", "trace_id") or "trace"), span_id=str(data["id"]),
         parent_id=get("parentObservationId", "parent_observation_id") or None,
         name=str(data.get("name") or data.get("type") or ""),
-        start_ns=_time(get("startTime", "start_time")), end_ns=_time(get("endTime", "end_time")),
+        start_ns=_time(get("startTime", "start_time")), end_ns=_time(end),
         status=FAILED if is_failed else OK,
         status_message=str(get("statusMessage", "status_message") or ""),
         attributes=_langfuse_attributes(data),

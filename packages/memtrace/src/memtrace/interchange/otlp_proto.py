@@ -180,8 +180,19 @@ def _span(message: Any, extra: Mapping[str, Any]) -> Span:
             for link in message.links
         ],
         kind=message.kind,
-        extra={**extra, **({"traceState": message.trace_state} if message.trace_state else {})},
+        extra={**extra, **_further(message)},
     )  # fmt: skip
+
+
+def _further(message: Any) -> dict[str, Any]:
+    """What else a span says, under the names of OTLP JSON."""
+    found = {
+        "traceState": message.trace_state, "flags": message.flags,
+        "droppedAttributesCount": message.dropped_attributes_count,
+        "droppedEventsCount": message.dropped_events_count,
+        "droppedLinksCount": message.dropped_links_count,
+    }  # fmt: skip
+    return {key: value for key, value in found.items() if value}
 
 
 def _attributes(pairs: Any) -> dict[str, Any]:

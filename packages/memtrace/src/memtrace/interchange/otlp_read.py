@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
+from codecs import getreader
 from collections.abc import Iterator
+from json import JSONDecoder
 from pathlib import Path
 from typing import IO, Any
-
-import ijson  # type: ignore[import-untyped]
 
 from lmcommon.errors import UserError
 from memtrace.interchange.otlp_foreign import spans_in_document
@@ -18,6 +19,8 @@ from memtrace.interchange.otlp_types import Span
 
 __all__ = ["read_spans"]
 
+_CHUNK = 1 << 16
+_GAP = re.compile(r"[\s,]*")
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _BINARY = frozenset({".pb", ".bin", ".binpb"})
@@ -79,12 +82,44 @@ def _protobuf(stream: IO[bytes], path: Path) -> Iterator[tuple[str, Span | str]]
 def _array(stream: IO[bytes], path: Path) -> Iterator[tuple[str, Span | str]]:
     place = 0
     try:
-        for place, entry in enumerate(ijson.items(stream, "item", use_float=True), 1):
+        for place, entry in enumerate(_entries(stream), 1):
             yield from _document(entry, f"entry {place}")
-    except (ijson.JSONError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         if place == 0:
-            raise UserError(f"{path}: expected JSON; {error}") from None
+            raise UserError(f"{path}: expected JSON; {error}; is the file cut off?") from None
         yield "", f"{path.name}, after entry {place}: {error}; what follows is left out"
+
+
+def _entries(stream: IO[bytes]) -> Iterator[Any]:
+    """The entries of a JSON array, one at a time: only as much is held as one entry needs.
+
+    Raises:
+        ValueError: Where it is no JSON, or ends in the middle.
+        RecursionError: Where it is nested too deep.
+    """
+    text = getreader("utf-8")(stream)
+    decode, size = JSONDecoder().raw_decode, _CHUNK
+    rest = text.read(size).lstrip().removeprefix("[")
+    place = 0
+    while True:
+        gap = _GAP.match(rest, place)
+        place = gap.end() if gap else place
+        if rest.startswith("]", place):
+            return
+        try:
+            entry, end = decode(rest, place)
+        except ValueError:
+            entry, end = None, len(rest)
+        if end < len(rest):
+            yield entry
+            place, size = end, _CHUNK
+            continue
+        more = text.read(size)
+        if not more:
+            decode(rest, place)  # says what is wrong, if it is not only the end that is missing
+            raise ValueError("expected the end of the list")
+        rest, place = rest[place:] + more, 0
+        size *= 2  # a long entry is looked at a few times, not often
 
 
 def _lines(stream: IO[bytes], path: Path) -> Iterator[tuple[str, Span | str]]:

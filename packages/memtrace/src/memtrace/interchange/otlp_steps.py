@@ -8,12 +8,11 @@ stay, as they are, in the metadata of the operation.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from memtrace.interchange.otlp_foreign import flatten
+from memtrace.interchange.otlp_foreign import flatten, is_number
 from memtrace.interchange.otlp_types import FAILED, Span
 
 __all__ = ["Part", "SpanStep", "step_of"]
@@ -137,22 +136,17 @@ def _usage(attributes: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, keys in _USAGE.items():
         for key in keys:
-            if _is_number(attributes.get(key)):
+            if is_number(attributes.get(key)):
                 amount = attributes[key]  # a data frame makes whole numbers floats
                 found[name] = int(amount) if amount == int(amount) else amount
                 break
     for key in _USAGE_OBJECTS:
         counts = _json(attributes.get(key))
         for name, names in _TOKENS.items() if isinstance(counts, dict) else ():
-            amounts = [counts[other] for other in names if _is_number(counts.get(other))]
+            amounts = [counts[other] for other in names if is_number(counts.get(other))]
             if amounts:
                 found.setdefault(name, amounts[0])
     return found
-
-
-def _is_number(value: Any) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
 
 
 def _error(span: Span) -> tuple[str, str] | None:
