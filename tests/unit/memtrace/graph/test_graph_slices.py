@@ -163,3 +163,14 @@ def test_a_slice_as_a_value() -> None:
     with pytest.raises(ValueError, match="expected an id such as 'op-12'; got 'var-1'"):
         memtrace.Slice(("var-1",))
     assert repr(part) == "Slice(operations=('op-3', 'op-9'), variables=('var-1', 'var-10'))"
+
+
+def test_operations_ahead_of_a_variable_and_between_two(run: memtrace.Recorder) -> None:
+    made = chain(4)
+    run.close()
+    with memtrace.open(run.path) as trace:
+        assert [op.name for op in trace.downstream(made[1])] == ["s2", "s3"]
+        assert [op.name for op in trace.between(made[0], made[2])] == ["s1", "s2"]
+        assert list(trace.between(made[2], made[0])) == []
+        with pytest.raises(ValueError, match="expected a recorded variable"):
+            trace.downstream(memtrace.Handle("not recorded"))
