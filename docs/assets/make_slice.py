@@ -42,7 +42,7 @@ def record(path: Path) -> str:
     """Two messages become two memory items; a question finds both; the answer lacks the fact."""
     said = {"D1:3": "I moved to Lisbon in May.", "D1:4": "My cat likes the balcony."}
     noted = {"D1:3": "The user moved in May.", "D1:4": "The user has a cat."}
-    items = []
+    items: list[memtrace.Handle[str]] = []
     with memtrace.record(path):
         for name, text in said.items():
             turn = memtrace.variable(text, kind="message", name=name)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import memtrace
+from memtrace.graph.holders import find_holders
+from memtrace.graph.texts import Phrase
 from memtrace.memory import LongContext, Query, Rag
 from memtrace.memory.index import Bm25Index
 from memtrace.testing import perfect_reader
@@ -209,3 +211,19 @@ def test_our_own_systems_explain_themselves(path: Path, system: str) -> None:
             assert (found.fate == "answered") == (answer.text == right), str(found)
             assert found.fate not in ("never_said", "never_stored"), str(found)
             assert str(trace.why(answer.variable or ""))
+
+
+def test_a_large_trace_is_entered_by_its_index_and_followed(path: Path) -> None:
+    with memtrace.record(path):
+        said = _turn("Ana: I moved to Lisbon.", "D1:3")
+        kept = _store(said, "Ana lives in Lisbon now.", "chunk-3")
+        _store(_turn("Hi.", "D1:4"), "Bo lives in Porto.", "chunk-4")
+        answer = _ask([kept], "In Lisbon, she says.", "Lisbon")
+    with memtrace.open(path) as trace:
+        phrase = Phrase("lisbon")
+        through = find_holders(trace, phrase)
+        entered = find_holders(trace, phrase, answer=answer, read_through=0)
+        before = find_holders(trace, phrase, until_seq=4, read_through=0)
+    assert [variable.id for variable in entered] == [variable.id for variable in through]
+    assert len(through) == 5
+    assert [variable.kind for variable in before] == ["message", "memory_item"]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from memtrace.graph.holders import MARKERS, find_holders
 from memtrace.graph.texts import Phrase, snippet, text_of
 from memtrace.graph.why import question_of
 from memtrace.types import Operation, Variable
@@ -29,8 +30,6 @@ Fate = Literal[
 the question was asked. not_retrieved: in memory, not found. dropped: found, but lost before the
 answer's operation. not_answered: that operation read it. answered: the answer holds it. recorded:
 no answer was given to ask about."""
-
-_MARKERS = frozenset({"trimmed", "deletion", "no_op", "store", "request"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,21 +111,21 @@ def why_not(trace: Trace, text: str, answer: str | None = None) -> WhyNot:
     if not phrase.text:
         raise ValueError(f"expected a text to look for; got {text!r}")
     until = None if answer is None else trace.variable(answer).seq
-    holders = _holders(trace, phrase, until)
-    if not holders:
+    found = find_holders(trace, phrase, until_seq=until, answer=answer)
+    if not found:
         return _never(trace, phrase, answer)
-    losses = _losses(trace, {variable.id for variable in holders}, until)
+    losses = _losses(trace, {variable.id for variable in found}, until)
     if answer is None:
         return _told(
-            text=phrase.text, answer=None, fate="recorded", holders=holders, losses=losses,
-            told=[*_beginning(holders), *_lost(losses)],
+            text=phrase.text, answer=None, fate="recorded", holders=found, losses=losses,
+            told=[*_beginning(found), *_lost(losses)],
         )  # fmt: skip
     others = _of_other_questions(trace, answer)
-    holders = [variable for variable in holders if variable.id not in others]
+    found = [variable for variable in found if variable.id not in others]
     losses = [loss for loss in losses if loss.operation not in others]
-    if not holders:
+    if not found:
         return _never(trace, phrase, answer)
-    return _answered(trace, phrase, answer, holders, losses)
+    return _answered(trace, phrase, answer, found, losses)
 
 
 def _of_other_questions(trace: Trace, answer: str) -> set[str]:
@@ -136,23 +135,6 @@ def _of_other_questions(trace: Trace, answer: str) -> set[str]:
     asked = [v.id for v in trace.variables(kind="question") if v.id not in kept]
     theirs = trace.graph.downstream(asked)
     return {*asked, *theirs.operations, *theirs.variables} - kept
-
-
-def _holders(trace: Trace, phrase: Phrase, until: int | None) -> list[Variable]:
-    """Every variable that holds the phrase; each distinct value is looked at once."""
-    known: dict[str, bool] = {}
-    found: list[Variable] = []
-    shortest = len(phrase.plain.strip()) // 2  # full-width letters take more bytes, never fewer
-    for variable in trace.variables():
-        if until is not None and variable.seq > until:
-            break
-        if variable.kind in _MARKERS or variable.size < shortest:
-            continue
-        if variable.digest not in known:
-            known[variable.digest] = phrase.is_in(text_of(trace.value(variable.id)))
-        if known[variable.digest]:
-            found.append(variable)
-    return found
 
 
 def _losses(trace: Trace, held: set[str], until: int | None) -> list[Loss]:
@@ -170,7 +152,7 @@ def _loss(trace: Trace, operation: Operation, held: set[str]) -> Loss:
     written = [
         trace.value(v.id)
         for v in trace.variables(ids=operation.output_ids)
-        if v.kind not in _MARKERS
+        if v.kind not in MARKERS
     ]
     return Loss(
         operation=operation.id, name=operation.name, kind=operation.kind,
