@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -178,6 +178,7 @@ class _Check:
             return _report(
                 self._path, "empty", Problem("empty", "file", "nothing was recorded yet"),
                 "A recording that was killed at once leaves this: record again, or resume it.",
+                self._notes,
             ), None  # fmt: skip
         if application != schema.APPLICATION_ID:
             if not {"operations", "variables", "inputs", "blobs"} <= tables:
@@ -309,8 +310,12 @@ def _damaged(
     )  # fmt: skip
 
 
-def _report(path: Path, verdict: Verdict, problem: Problem, advice: str) -> CheckReport:
-    return CheckReport(path=str(path), verdict=verdict, problems=(problem,), advice=advice)
+def _report(
+    path: Path, verdict: Verdict, problem: Problem, advice: str, notes: Sequence[str] = ()
+) -> CheckReport:
+    return CheckReport(
+        path=str(path), verdict=verdict, problems=(problem,), advice=advice, notes=tuple(notes)
+    )
 
 
 def _no_tick(what: str, done: int, total: int) -> None:

@@ -30,16 +30,15 @@ class Problem:
     noun: str
     """What it happened to: variable, operation, page, index, file, ..."""
     says: str
-    """The rest of the sentence after the count and the noun; a whole sentence if `count` is 0."""
+    """What is wrong with them: goes on after "variables that ..."; a sentence if `count` is 0."""
     count: int = 0
     examples: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if not self.count:
             return f"{self.kind}: {self.says}"
-        things = _plural(self.noun) if self.count > 1 else self.noun
         shown = ", ".join(self.examples) + (", ..." if self.count > len(self.examples) else "")
-        return f"{self.kind}: {self.count} {things} {self.says}{f' ({shown})' if shown else ''}"
+        return f"{self.kind}: {_plural(self.noun)} that {self.says}: {self.count:,} ({shown})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ class Rule(NamedTuple):
     kind: str
     """What is wrong, in two or three words: the `kind` of a `Problem`."""
     says: str
-    """The end of a sentence that begins with a count: `3 variables ...`."""
+    """Goes on after "variables that ..."."""
     noun: Noun
     find: str
     """Selects the offending rows: first column the number (digest, key) to show."""

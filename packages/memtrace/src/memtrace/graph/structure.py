@@ -59,9 +59,10 @@ def _names(connection: sqlite3.Connection) -> dict[int, str]:
 def _where(message: str, names: dict[int, str]) -> tuple[str, str, str]:
     """Kind, noun and the rest of the sentence for a message of SQLite."""
     if index := _INDEX.search(message):
-        return "index damaged", "entry", f"of index {index[1]} and its table do not agree"
+        return "index damaged", "entry", f"do not agree between index {index[1]} and its table"
     if tree := _TREE.search(message):
-        return "page damaged", "place", f"in {names.get(int(tree[1]), 'an unknown table')}"
+        where = names.get(int(tree[1]), "an unknown table")
+        return "page damaged", "place", f"make no sense in {where}"
     if column := _COLUMN.search(message):
-        return "row damaged", "row", f"of table {column[1]} hold what they must not"
-    return "page damaged", "place", "in the file as a whole"
+        return "row damaged", "row", f"hold what they must not in table {column[1]}"
+    return "page damaged", "place", "make no sense in the file as a whole"
