@@ -7,6 +7,7 @@ followed from there through every operation that read a holder.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memtrace.graph.texts import Phrase, text_of
@@ -20,14 +21,14 @@ __all__ = ["MARKERS", "find_holders"]
 MARKERS = frozenset({"trimmed", "deletion", "no_op", "store", "request"})
 """Kinds that name things, or repeat them for the record, without handing them on."""
 
-_READ_THROUGH = 200_000
-"""Variables up to which a trace is read through."""
+_READ_THROUGH, _READ_THROUGH_WITH_INDEX = 1_000_000, 100_000
+"""Variables up to which a trace is read through. Making an index takes longer than reading."""
 _ENTRIES = 500
 
 
 def find_holders(
     trace: Trace, phrase: Phrase, *, until_seq: int | None = None, answer: str | None = None,
-    read_through: int = _READ_THROUGH,
+    read_through: int | None = None,
 ) -> list[Variable]:  # fmt: skip
     """The variables in which a phrase stands, in `seq` order, markers left out.
 
@@ -36,9 +37,13 @@ def find_holders(
         phrase: What to look for.
         until_seq: Only variables up to this number.
         answer: In a large trace, the slice of this variable is looked at whatever the index says.
-        read_through: From how many variables on a trace counts as large. Then an equal text that
-            came in a second time, and was read by nobody who read the first, may be missed.
+        read_through: Up to how many variables everything is read; None: a million, or a tenth of
+            that where there is an index. Beyond, an equal text that came in a second time, and
+            was read by nobody who read the first, may be missed.
     """
+    if read_through is None:
+        is_indexed = Path(f"{trace.path}.search").exists()
+        read_through = _READ_THROUGH_WITH_INDEX if is_indexed else _READ_THROUGH
     search = _Search(trace, phrase, until_seq)
     if not phrase.plain or trace.counts["variables"] <= read_through:
         return [variable for variable in trace.variables() if search.holds(variable)]
