@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
 
 from lmcommon.errors import UserError
 from memtrace.graph.lock import WriteLock
 from memtrace.graph.numbers import numbers_path
 
-__all__ = ["leave_with_process", "lock_for"]
+__all__ = ["is_worker", "leave_with_process", "lock_for"]
 
 
 def lock_for(path: Path, *, joins: bool) -> WriteLock | None:
@@ -41,23 +38,15 @@ def lock_for(path: Path, *, joins: bool) -> WriteLock | None:
     return lock
 
 
-def leave_with_process(close: Callable[[], None]) -> None:
-    """Close when a child of `multiprocessing` ends: it skips what `atexit` would run.
-
-    Pools end their workers by SIGTERM, which by default ends a process on the spot. Unless the
-    program has its own handler, the signal then ends it as `sys.exit` would, so that what was
-    recorded is kept.
-    """
+def is_worker() -> bool:
+    """Whether this process is a child of `multiprocessing`."""
     process = sys.modules.get("multiprocessing.process")
-    if process is None or process.parent_process() is None:
-        return
-    from multiprocessing.util import Finalize
-
-    Finalize(None, close, exitpriority=100)
-    is_main = threading.current_thread() is threading.main_thread()
-    if is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _end)
+    return process is not None and process.parent_process() is not None
 
 
-def _end(number: int, frame: Any) -> NoReturn:
-    raise SystemExit(128 + number)
+def leave_with_process(close: Callable[[], None]) -> None:
+    """Close when a child of `multiprocessing` ends: it skips what `atexit` would run."""
+    if is_worker():
+        from multiprocessing.util import Finalize
+
+        Finalize(None, close, exitpriority=100)

@@ -23,7 +23,7 @@ from memtrace.graph.handle import Handle
 from memtrace.graph.ids import check_names, variable_number
 from memtrace.graph.items import Items, Live
 from memtrace.graph.numbers import SharedNumbers, numbers_path
-from memtrace.graph.processes import leave_with_process, lock_for
+from memtrace.graph.processes import is_worker, leave_with_process, lock_for
 from memtrace.graph.redact import Redact, redact_value, to_json
 from memtrace.graph.session import RESERVED_KEYS, Session
 from memtrace.graph.step import Step
@@ -67,6 +67,7 @@ class Recorder:
         self._steps: dict[int, Step] = {}
         self._placed: set[int] = set()
         self._is_closed = False
+        self._is_worker = self.is_shared and is_worker()
         self._on_disk = 0
         self._prompts: dict[tuple[str | None, str], Handle[Any]] = {}
         lock = lock_for(self.path, joins=joins) if self.is_shared else None
@@ -257,6 +258,7 @@ class Recorder:
         self._store = Store(self.path, resume=True, lock=self._store.lock)
         self._draw = SharedNumbers(self.path)
         self._writer = Writer(self._store, self._take)
+        self._is_worker = is_worker()
         leave_with_process(self.close)
         return self._writer
 
@@ -357,6 +359,8 @@ class Recorder:
             self.check_open()
             self._placed.discard(step.number)
             self._batch.operations.append(step.row(self._draw()))
+        if self._is_worker and step.is_outermost and self._writer is not None:
+            self._writer.hurry()  # a pool may kill its workers as soon as it has the result
 
     def prompt(self, name: str | None, text: str) -> Handle[str]:
         """The variable of a prompt template, recorded once a run and wording."""

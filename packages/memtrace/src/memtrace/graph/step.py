@@ -83,6 +83,11 @@ class Step:
         """Its place in the total order; 0 outside a recording."""
         return self.number
 
+    @property
+    def is_outermost(self) -> bool:
+        """Whether it runs inside no other step of this process."""
+        return self._parent is None or self._parent.is_distant
+
     # Life -----------------------------------------------------------------------------------
 
     def __enter__(self) -> Step:

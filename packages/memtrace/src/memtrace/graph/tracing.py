@@ -43,8 +43,9 @@ def record(
     With `processes`, forked children record into the same file by themselves, other processes by
     `join` or a function bound by `bind`. Numbers come from one shared counter, so that there is
     one order over all processes. A handle that is sent to another process (pickled) can be used
-    there; what it names is on disk by then. A step belongs to the process that opened it. Close
-    traces opened for reading before forking.
+    there; what it names is on disk by then. A step belongs to the process that opened it. What a
+    `multiprocessing` worker did in a step is on disk when its outermost step ends, since pools
+    kill their workers. Close traces opened for reading before forking.
 
     Args:
         path: The file to write; its folder is made.

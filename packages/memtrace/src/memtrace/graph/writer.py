@@ -45,13 +45,18 @@ class Writer:
         self.check()
 
     def press(self, weight: int) -> None:
-        """Tell how heavy the queue is. Far behind, the caller writes too: memory stays bounded.
-
-        It waits with a limit: a generator that the garbage collector closes may record from
-        within the writing itself.
-        """
+        """Tell how heavy the queue is. Far behind, the caller writes too: memory stays bounded."""
         self._wake.set()
-        if weight >= _WAIT_AT_BYTES and self._order.acquire(timeout=_PATIENCE_S):
+        if weight >= _WAIT_AT_BYTES:
+            self.hurry()
+
+    def hurry(self) -> None:
+        """Write now, unless that takes too long to begin.
+
+        Without that limit a generator could block for ever that records while the garbage
+        collector closes it, which may be in the middle of writing.
+        """
+        if self._order.acquire(timeout=_PATIENCE_S):
             try:
                 self._write_in_order()
             finally:
