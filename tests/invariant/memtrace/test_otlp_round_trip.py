@@ -16,7 +16,7 @@ from memtrace.graph.handle import Handle
 texts = st.text(max_size=30) | st.sampled_from(["\ud800", "\x00", "null", "1", '"', "☃" * 20])
 keys = st.text(st.characters(codec="utf-8"), max_size=6)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts
+    st.none() | st.booleans() | st.integers() | st.floats() | texts
     | st.binary(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner)
     | st.dictionaries(keys, inner, max_size=3),
@@ -70,7 +70,7 @@ def play(step: dict[str, Any], known: list[Handle[Any]]) -> None:
 
 
 @pytest.mark.parametrize("name", ["spans.jsonl", "spans.pb"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(plan=st.lists(steps, max_size=6), unread=st.lists(values, max_size=3))
 def test_round_trip(name: str, plan: list[dict[str, Any]], unread: list[Any]) -> None:
     if name.endswith(".pb"):

@@ -20,6 +20,7 @@ from memtrace.interchange.otlp_values import Encoded, values_of
 
 __all__ = ["OwnSpans"]
 
+_END = 2**62
 _BAD = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
@@ -34,7 +35,6 @@ class OwnSpans:
 
     def __init__(self, rows: Rows, numbers: Mapping[str, int], problems: list[str]) -> None:
         self._rows, self._numbers, self._problems = rows, numbers, problems
-        self._operations = set(numbers.values())
         self._known: set[int] = set()
         self._seen_operations: set[int] = set()
         self._mentioned: dict[int, Encoded] = {}
@@ -74,8 +74,8 @@ class OwnSpans:
         elif number is not None:
             if number in self._seen_operations:
                 raise ValueError(f"op-{number} is there twice")
-            self._seen_operations.add(number)
             self._operation(number, span, about)
+            self._seen_operations.add(number)
 
     def _operation(self, number: int, span: Span, about: Mapping[str, Any]) -> None:
         inputs = self._described(span, "input", about.get("inputs"))
@@ -84,10 +84,10 @@ class OwnSpans:
             *self._described(span, "memtrace.request", about.get("requests")),
         ]
         row = self._row(number, span, about)
-        edges = [(str(entry["role"]), variable_number(entry["id"])) for entry, _ in inputs]
+        edges = [(str(entry["role"]), _number(entry)) for entry, _ in inputs]
         if any(variable >= number for _, variable in edges):
             raise ValueError(f"op-{number} reads a variable that is newer")
-        if any(variable_number(entry["id"]) <= number for entry, _ in outputs):
+        if any(_number(entry) <= number for entry, _ in outputs):
             raise ValueError(f"op-{number} makes a variable that is older")
         for entry, encoded in inputs:
             self._outside(entry, encoded)
@@ -101,18 +101,20 @@ class OwnSpans:
     def _row(self, number: int, span: Span, about: Mapping[str, Any]) -> OperationRow:
         parent = about.get("parent")
         above = None if parent is None else operation_number(parent)
-        if above not in self._operations:
-            if above is not None:
-                self._counts["operations have a parent that is not in the file"] += 1
+        if above is not None and above not in self._seen_operations:
+            self._counts["operations have a parent that is not in the file"] += 1
+            above = None
+        if above is None:
             above = self._numbers.get(span.parent_id or "")
-        if above is not None and above >= number:
-            raise ValueError(f"op-{number} is inside a newer operation")
+            above = above if above in self._seen_operations else None
         end, model = about.get("end_seq"), about.get("model")
-        started = int(about.get("started_ns", span.start_ns))
-        finished = None if about.get("unfinished") else int(about.get("finished_ns", span.end_ns))
+        started = _whole(about.get("started_ns", span.start_ns))
+        finished = (
+            None if about.get("unfinished") else _whole(about.get("finished_ns", span.end_ns))
+        )
         error, message = about.get("error_type"), about.get("error_message")
         return OperationRow(
-            number, None if end is None else int(end), str(about.get("kind") or "operation"),
+            number, None if end is None else _whole(end), str(about.get("kind") or "operation"),
             span.name, above, to_text(_object(about.get("parameters"))),
             None if model is None else str(model), to_text(_object(about.get("usage"))),
             None if error is None else str(error), None if error is None else str(message or ""),
@@ -140,7 +142,7 @@ class OwnSpans:
 
     def _outside(self, entry: Mapping[str, Any], encoded: Encoded | None) -> None:
         """An input: described here if no operation in the file made it, else only mentioned."""
-        number = variable_number(entry["id"])
+        number = _number(entry)
         if "kind" in entry:
             self._variable(entry, encoded, None)
         elif number not in self._known:
@@ -150,24 +152,21 @@ class OwnSpans:
     def _variable(
         self, entry: Mapping[str, Any], encoded: Encoded | None, producer: int | None
     ) -> None:
-        number = variable_number(entry["id"])
+        number = _number(entry)
         if number in self._known:
             self._counts["variables are described twice; the first description holds"] += 1
             return
-        source = entry.get("source")
-        origin = None if source is None else variable_number(source)
-        if origin is not None and origin not in self._known:
+        try:
+            facts = _facts(entry)
+        except _BAD:
+            self._counts["variables have a description that cannot be read"] += 1
+            facts = {}
+        if facts.get("source") is not None and facts["source"] not in self._known:
             self._counts["copies have a source that is not in the file"] += 1
-            origin = None
-        version = entry.get("version")
+            facts["source"] = None
         self._rows.variable(
             number, str(entry.get("kind") or "value"), self._value(entry, encoded),
-            name=_text(entry.get("name")), producer=producer,
-            role=None if producer is None else str(entry["role"]),
-            position=int(entry.get("position", 0)), item=_text(entry.get("item")),
-            version=None if version is None else int(version),
-            is_deletion=bool(entry.get("is_deletion")), source=origin,
-            created_ns=int(entry.get("created_ns", 0)), metadata=entry.get("metadata"),
+            producer=producer, role=None if producer is None else str(entry.get("role")), **facts,
         )  # fmt: skip
         self._known.add(number)
         self._mentioned.pop(number, None)
@@ -180,6 +179,36 @@ class OwnSpans:
             self._counts["values are not in the file; they are None"] += 1
             return LEFT_OUT
         return encoded
+
+
+def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What a descriptor says besides id, kind and role."""
+    source, version, metadata = (entry.get(key) for key in ("source", "version", "metadata"))
+    if metadata is not None and not isinstance(metadata, dict):
+        raise ValueError(f"expected an object as metadata; got {metadata!r:.60}")
+    return {
+        "name": _text(entry.get("name")), "item": _text(entry.get("item")),
+        "position": _whole(entry.get("position", 0)),
+        "version": None if version is None else _whole(version),
+        "is_deletion": bool(entry.get("is_deletion")),
+        "source": None if source is None else variable_number(source),
+        "created_ns": _whole(entry.get("created_ns", 0)), "metadata": metadata,
+    }  # fmt: skip
+
+
+def _number(entry: Mapping[str, Any]) -> int:
+    number = variable_number(entry["id"])
+    if not 0 < number < _END:
+        raise ValueError(f"expected the id of a variable; got {entry['id']!r}")
+    return number
+
+
+def _whole(value: Any) -> int:
+    """An integer that a column can hold."""
+    number = int(value)
+    if not -_END < number < _END:
+        raise ValueError(f"expected a number below 2**62; got {value!r}")
+    return number
 
 
 def _object(text: Any) -> dict[str, Any]:

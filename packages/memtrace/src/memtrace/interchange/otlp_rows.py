@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 
 from memtrace.graph.store import Batch, InputRow, OperationRow, Store, VariableRow
 from memtrace.interchange.otlp_values import Encoded
 
-__all__ = ["LEFT_OUT", "Rows", "to_text"]
+__all__ = ["LEFT_OUT", "Rows", "clean", "to_text"]
 
 _AT_ONCE = 2_000
 _CHARS_AT_ONCE = 8_000_000
@@ -33,7 +33,8 @@ class Rows:
         """Add a variable."""
         self._batch.variables.append(
             VariableRow(
-                number, kind, name, *encoded, producer, role, position, item, version,
+                number, clean(kind), clean(name), *encoded, producer, clean(role), position,
+                clean(item), version,
                 is_deletion, source, created_ns, to_text(metadata),
             )
         )  # fmt: skip
@@ -43,14 +44,18 @@ class Rows:
 
     def operation(self, row: OperationRow) -> None:
         """Add an operation; its inputs come by `input`, its outputs name it as producer."""
-        self._batch.operations.append(row)
+        texts = {
+            key: clean(getattr(row, key))
+            for key in ("kind", "name", "model", "error_type", "error_message")
+        }
+        self._batch.operations.append(row._replace(**texts))
         self.operations += 1
         if len(self._batch) >= _AT_ONCE or self._chars >= _CHARS_AT_ONCE:
             self.flush()
 
     def input(self, operation: int, place: int, role: str, variable: int) -> None:
         """Add an edge from a variable to an operation."""
-        self._batch.inputs.append(InputRow(operation, place, role, variable))
+        self._batch.inputs.append(InputRow(operation, place, clean(role), variable))
         self.edges += 1
 
     def meta(self, facts: Mapping[str, Any]) -> None:
@@ -62,6 +67,19 @@ class Rows:
         if len(self._batch):
             self._store.write(self._batch)
             self._batch, self._chars = Batch(), 0
+
+
+@overload
+def clean(text: str) -> str: ...
+@overload
+def clean(text: None) -> None: ...
+@overload
+def clean(text: str | None) -> str | None: ...
+def clean(text: str | None) -> str | None:
+    """Text that a column can hold: lone surrogates are written out."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def to_text(value: Mapping[str, Any] | None) -> str | None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from memtrace.graph.values import decode, to_bytes
 from memtrace.types import Variable
 
 __all__ = ["Described", "Encoded", "descriptor", "dumps", "values_of", "write"]
@@ -144,7 +145,9 @@ def _encoded(encoding: str, plain: Any) -> Encoded:
         return encoding, base64.b64decode(plain) if encoding == "bytes" else plain
     if encoding not in ("json", "tagged"):
         raise ValueError(f"expected the encoding text, json, tagged or bytes; got {encoding!r}")
-    return encoding, json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+    decode(encoding, to_bytes(text))  # tags that say nothing are refused here, not when it is read
+    return encoding, text
 
 
 def _as_text(encoded: Encoded) -> str:
