@@ -146,11 +146,11 @@ class _Request:
 
     def stretches(self) -> Iterator[int]:
         """Places (of the blank before) of the words that nothing accounts for."""
-        place = self.plain.find(" ")
-        while 0 <= place < len(self.plain) - 1:
+        place = self._covered.find(0)
+        while place >= 0 and (place := self.plain.find(" ", place)) >= 0:
             if not self._covered[place]:
                 yield place
-            place = self.plain.find(" ", place + 1)
+            place = self._covered.find(0, place + 1)
 
 
 class _KnownTexts:
