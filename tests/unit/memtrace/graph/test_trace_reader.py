@@ -174,6 +174,11 @@ def read_everything(path: Path) -> None:
         trace.state_at(trace.last_seq)
         for identifier in trace.graph.variables:
             trace.graph.upstream(identifier)
+            trace.graph.downstream(identifier)
+            trace.graph.between("var-1", identifier)
+            trace.graph.consumers(identifier)
+        trace.search("turn")
+        list(trace.find("turn"))
 
 
 def test_a_damaged_file_gives_a_diagnosis_and_never_another_error(path: Path) -> None:

@@ -65,6 +65,16 @@ class Database:
             row: tuple[Any, ...] | None = self.connection.execute(statement, values).fetchone()
         return row
 
+    def number(self, statement: str, values: Sequence[Any] = ()) -> int | None:
+        """The one number that a statement gives; None for NULL or no row."""
+        row = self.one(statement, values)
+        if row is None or row[0] is None:
+            return None
+        with schema.readable(self.path):
+            if not isinstance(row[0], int):
+                raise TypeError(f"expected a number; got {row[0]!r}")
+        return int(row[0])
+
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Let all statements inside see one state of the file, whatever is recorded meanwhile.

@@ -49,11 +49,11 @@ class Graph:
     def edge_count(self) -> int:
         """Number of edges, both kinds."""
         with self._database.snapshot():
-            counts = [
-                self._database.one("SELECT count(*) FROM inputs"),
-                self._database.one("SELECT count(*) FROM variables WHERE producer IS NOT NULL"),
-            ]
-        return sum(row[0] for row in counts if row is not None)
+            read = self._database.number("SELECT count(*) FROM inputs")
+            made = self._database.number(
+                "SELECT count(*) FROM variables WHERE producer IS NOT NULL"
+            )
+        return (read or 0) + (made or 0)
 
     def has_operation(self, identifier: str) -> bool:
         """Whether the trace has this operation."""
@@ -66,8 +66,8 @@ class Graph:
     def producer(self, variable: str) -> str | None:
         """The operation that made a variable; None for one from outside."""
         number = self._variable(variable)
-        row = self._database.one("SELECT producer FROM variables WHERE number = ?", (number,))
-        return None if row is None or row[0] is None else operation_id(row[0])
+        maker = self._database.number("SELECT producer FROM variables WHERE number = ?", (number,))
+        return None if maker is None else operation_id(maker)
 
     def consumers(self, variable: str) -> tuple[str, ...]:
         """The operations that read a variable, in `seq` order."""
@@ -171,12 +171,15 @@ class Graph:
     def _has(self, table: str, number: int) -> bool:
         if number > _END_OF_TIME:
             return False
-        row = self._database.one(f"SELECT 1 FROM {table} WHERE number = ?", (number,))
-        return row is not None
+        return self._database.one(f"SELECT 1 FROM {table} WHERE number = ?", (number,)) is not None
 
     def _numbers(self, table: str) -> list[int]:
         rows = self._database.query(f"SELECT number FROM {table} ORDER BY number")
-        return [number for (number,) in rows]
+        numbers = [number for (number,) in rows]
+        with schema.readable(self._database.path):
+            if numbers and numbers[0] < 1:
+                raise ValueError(f"{table} have the number {numbers[0]}")
+        return numbers
 
 
 def _bounds(since_seq: int | None, until_seq: int | None) -> tuple[int, int]:

@@ -86,10 +86,8 @@ class Indexing:
         recent = {number for (number,) in self._side.execute("SELECT number FROM recent")}
         young = time.time_ns() - _SETTLES_AFTER_NS
         unsettled: list[int] = []
-        row = self._database.one("SELECT max(number) FROM variables")
-        end = int(row[0]) if row is not None and isinstance(row[0], int) else 0
         digest: bytes | None = None
-        for number, kind, created, *blob in self._fresh(settled, end):
+        for number, kind, created, *blob in self._fresh(settled):
             if created > young or unsettled:
                 unsettled.append(number)
             if number >= last:
@@ -98,10 +96,12 @@ class Indexing:
                 self._add(number, self._kind(kind), *blob)
         self._finish(unsettled, last, digest)
 
-    def _fresh(self, settled: int, end: int) -> Iterator[tuple[Any, ...]]:
+    def _fresh(self, settled: int) -> Iterator[tuple[Any, ...]]:
         rows = self._database.query(_FRESH, (settled,))
+        fresh = "SELECT count(*) FROM variables WHERE number > ?"
+        total = self._database.number(fresh, (settled,)) or 0
         with schema.readable(self._database.path):
-            for row in progress(rows, "Indexing texts", total=max(0, end - settled)):
+            for row in progress(rows, "Indexing texts", total=total):
                 if not all(map(isinstance, row, _COLUMNS)):
                     raise TypeError(f"unexpected types in variable {row[0]!r}")
                 yield row
@@ -210,8 +210,7 @@ def last_chunk(database: Database) -> int:
     """The highest number of a chunk; 0 without any, as in a trace of version 1."""
     if database.one("SELECT 1 FROM sqlite_master WHERE name = 'chunks'") is None:
         return 0
-    row = database.one("SELECT max(number) FROM chunks")
-    return 0 if row is None or row[0] is None else int(row[0])
+    return database.number("SELECT max(number) FROM chunks") or 0
 
 
 def runs_of(data: bytes, last: int) -> list[range]:

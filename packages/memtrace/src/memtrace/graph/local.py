@@ -68,15 +68,16 @@ class LocalWalk:
 
     def is_near_the_end(self, number: int) -> bool:
         """Whether what comes after a number can be read through in a moment."""
-        row = self._database.one("SELECT max(operation) FROM inputs")
-        return row is None or row[0] is None or row[0] - number <= _TAIL
+        last = self._database.number("SELECT max(operation) FROM inputs")
+        return last is None or last - number <= _TAIL
 
     def readers(self, number: int) -> list[int]:
-        """The operations that read a variable."""
+        """The operations that read a variable, in order."""
         rows = self._database.query(
             "SELECT operation FROM inputs WHERE operation > ? AND variable = ?", (number, number)
         )
-        return [operation for (operation,) in rows]
+        with schema.readable(self._database.path):
+            return sorted({int(operation) for (operation,) in rows})
 
     def ahead(self, starts: Iterable[int], low: int, high: int) -> tuple[set[int], set[int]]:
         """Operations and variables that some variables had an influence on; one pass is enough."""
@@ -110,8 +111,8 @@ class LocalWalk:
             ):
                 operations.add(edge.operation)
                 variables.add(edge.variable)
-        row = self._database.one("SELECT producer FROM variables WHERE number = ?", (target,))
-        if target not in sources and (row is None or row[0] not in operations):
+        maker = self._database.number("SELECT producer FROM variables WHERE number = ?", (target,))
+        if target not in sources and maker not in operations:
             return set(), set()
         return operations, variables | {target}
 

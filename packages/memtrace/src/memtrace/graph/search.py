@@ -153,10 +153,8 @@ class Search:
 
     def _count(self, digest: bytes, kinds: Collection[str] | None) -> int:
         clause, values = _kind_clause(kinds)
-        row = self._database.one(
-            f"SELECT count(*) FROM variables v WHERE v.digest = ? {clause}", (digest, *values)
-        )
-        return 0 if row is None else int(row[0])
+        statement = f"SELECT count(*) FROM variables v WHERE v.digest = ? {clause}"
+        return self._database.number(statement, (digest, *values)) or 0
 
 
 class _Repaired:

@@ -95,7 +95,7 @@ class Trace:
     @property
     def last_seq(self) -> int:
         """The highest sequence number used; `state_at(last_seq)` is the memory at the end."""
-        return int(next(self._query(rows.LAST_NUMBER))[0])
+        return self._database.number(rows.LAST_NUMBER) or 0
 
     def operation(self, identifier: str) -> Operation:
         """One operation with its inputs and outputs.

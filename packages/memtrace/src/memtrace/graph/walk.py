@@ -163,13 +163,12 @@ def _fresh(numbers: Numbers, marks: NDArray[np.uint8], mark: int) -> Numbers:
 
 
 def _last(database: Database) -> int:
-    row = database.one(
-        "SELECT coalesce((SELECT max(operation) FROM inputs), 0),"
-        " coalesce((SELECT max(producer) FROM variables WHERE producer IS NOT NULL), 0)"
-    ) or (0, 0)
-    if not all(isinstance(part, int) and 0 <= part < _LIMIT for part in row):
-        raise _damaged(database, f"the last operation is {max(map(str, row))}")
-    return int(max(row))
+    read = database.number("SELECT max(operation) FROM inputs") or 0
+    made = database.number("SELECT max(producer) FROM variables WHERE producer IS NOT NULL") or 0
+    last = max(read, made)
+    if not 0 <= min(read, made) <= last < _LIMIT:
+        raise _damaged(database, f"the last operation is op-{last}")
+    return last
 
 
 def _edges(
