@@ -115,3 +115,16 @@ def test_a_recording_in_progress_is_not_repaired(tmp_path: Path) -> None:
         memtrace.variable("x")
         with pytest.raises(UserError, match="a recording is writing"):
             memtrace.repair(tmp_path / "live.db", tmp_path / "saved.db")
+
+
+def test_a_value_without_a_variable_comes_back_as_one(trace: Path, tmp_path: Path) -> None:
+    with sqlite3.connect(trace) as connection:
+        connection.execute("DELETE FROM variables WHERE number = 1")
+        last = connection.execute("SELECT max(end_number) FROM operations").fetchone()[0]
+    connection.close()
+    report = memtrace.repair(trace, tmp_path / "saved.db")
+    assert "variable lost" in {problem.kind for problem in report.lost}
+    with memtrace.open(tmp_path / "saved.db") as saved:
+        (recovered,) = saved.variables(kind="recovered")
+        assert recovered.seq == last + 1
+        assert saved.value(recovered.id) == "turn 0"

@@ -7,28 +7,30 @@ beside it, and with `deep=True` every single value.
 
 from __future__ import annotations
 
-import shlex
 import sqlite3
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from memtrace.graph import schema
 from memtrace.graph.blobs import BlobReader
-from memtrace.graph.findings import CheckReport, Problem, Tick, Verdict, gather
-from memtrace.graph.kinds import kind_of_file
+from memtrace.graph.findings import CheckReport, Problem, Tick, gather
 from memtrace.graph.lock import is_locked
-from memtrace.graph.pages import MAGIC, Pages
+from memtrace.graph.pages import Pages
 from memtrace.graph.rules import RULES, VALUES, add_functions, offenders, show
-from memtrace.graph.salvage import rows
 from memtrace.graph.structure import structure_problems
+from memtrace.graph.verdicts import (
+    SHOWN,
+    can_be_saved,
+    damaged,
+    no_tick,
+    no_trace_at_all,
+    refusal,
+)
 from memtrace.graph.wholeness import is_whole
 
 __all__ = ["check"]
 
-_SHOWN = {"operations": "operations", "variables": "variables", "inputs": "input edges",
-          "blobs": "values"}  # fmt: skip
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """SQLite's message may quote what is damaged, and then is no UTF-8 itself."""
 _BEAT_EVERY = 200_000
@@ -45,35 +47,10 @@ def check(path: str | Path, *, deep: bool = False, tick: Tick | None = None) -> 
     """
     source = Path(path)
     try:
-        refusal = _no_trace_at_all(source)
-        return refusal or _Check(source, deep, tick or _no_tick).report()
+        return no_trace_at_all(source) or _Check(source, deep, tick or no_tick).report()
     except OSError as error:
         problem = Problem("cannot be read", "file", f"the system says: {error}")
-        return _report(source, "missing", problem, "See to it that the file can be read.")
-
-
-def _no_trace_at_all(path: Path) -> CheckReport | None:
-    """A report on what is not even an SQLite file."""
-    if not path.is_file():
-        what = "a folder is here" if path.is_dir() else "nothing is here"
-        return _report(path, "missing", Problem("no file", "file", what), "Check the path.")
-    if path.stat().st_size == 0:
-        return _report(
-            path, "empty", Problem("empty", "file", "the file has no bytes"),
-            "A recording that was killed at once leaves this: record again.",
-        )  # fmt: skip
-    with path.open("rb") as file:
-        head = file.read(4096)
-    if head.startswith(MAGIC):
-        return None
-    saved = _can_be_saved(path, _no_tick)
-    if saved:
-        problem = Problem("header damaged", "file", "it does not begin as an SQLite file does")
-        return _damaged(path, [problem], saved)
-    return _report(
-        path, "foreign", Problem("no trace", "file", f"it is {kind_of_file(head)}"),
-        "Give a file that memtrace.record wrote; memtrace-import reads other formats.",
-    )  # fmt: skip
+        return refusal(source, "missing", problem, "See to it that the file can be read.")
 
 
 class _Check:
@@ -105,8 +82,8 @@ class _Check:
             finally:
                 connection.close()
         if self._problems:
-            return _damaged(
-                self._path, self._problems, _can_be_saved(self._path, self._tick), version, counts,
+            return damaged(
+                self._path, self._problems, can_be_saved(self._path, self._tick), version, counts,
                 self._notes, is_recording,
             )  # fmt: skip
         return CheckReport(
@@ -172,10 +149,10 @@ class _Check:
             self._found("page damaged", "file", f"its first page: SQLite says: {error}")
             return None, None
         if not tables and application in (0, schema.APPLICATION_ID):
-            if self._problems or _can_be_saved(self._path, _no_tick):
+            if self._problems or can_be_saved(self._path, no_tick):
                 self._found("page damaged", "file", "its list of tables is gone")
                 return None, None
-            return _report(
+            return refusal(
                 self._path, "empty", Problem("empty", "file", "nothing was recorded yet"),
                 "A recording that was killed at once leaves this: record again, or resume it.",
                 self._notes,
@@ -183,7 +160,7 @@ class _Check:
         if application != schema.APPLICATION_ID:
             if not {"operations", "variables", "inputs", "blobs"} <= tables:
                 what = f"it is an SQLite database of another program ({len(tables)} tables)"
-                return _report(
+                return refusal(
                     self._path, "foreign", Problem("no trace", "file", what),
                     "Give a file that memtrace.record wrote.",
                 ), None  # fmt: skip
@@ -204,7 +181,7 @@ class _Check:
         version = int(row[0])
         if version > schema.SCHEMA_VERSION and not self._problems:
             says = f"its schema version is {version}, this memtrace knows {schema.SCHEMA_VERSION}"
-            return _report(
+            return refusal(
                 self._path, "newer", Problem("newer", "file", says), "Upgrade memtrace-llm."
             ), version
         return None, version
@@ -278,45 +255,7 @@ def _counts(connection: sqlite3.Connection) -> dict[str, int] | None:
     try:
         return {
             shown: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-            for table, shown in _SHOWN.items()
+            for table, shown in SHOWN.items()
         }
     except _UNREADABLE:
         return None
-
-
-def _can_be_saved(path: Path, tick: Tick) -> dict[str, int]:
-    """How many rows a repair would find; empty for a file without a single operation or value."""
-    found: Counter[str] = Counter()
-    with Pages(path) as pages:
-        for row in rows(pages, lambda page: tick("reading pages", page, pages.count)):
-            found[row.table] += 1
-    return {shown: found[table] for table, shown in _SHOWN.items() if found[table]}
-
-
-def _damaged(
-    path: Path, problems: list[Problem], saved: dict[str, int], version: int | None = None,
-    counts: dict[str, int] | None = None, notes: list[str] | None = None,
-    is_recording: bool = False,
-) -> CheckReport:  # fmt: skip
-    advice = (
-        f"Save it with: memtrace-check {shlex.quote(str(path))} repair=NEW_FILE"
-        if saved
-        else "Nothing in it can be saved: restore the file from a copy, or record again."
-    )
-    return CheckReport(
-        path=str(path), verdict="damaged", schema=version, counts=counts, problems=tuple(problems),
-        notes=tuple(notes or ()), is_recording=is_recording, can_be_saved=saved or None,
-        advice=advice,
-    )  # fmt: skip
-
-
-def _report(
-    path: Path, verdict: Verdict, problem: Problem, advice: str, notes: Sequence[str] = ()
-) -> CheckReport:
-    return CheckReport(
-        path=str(path), verdict=verdict, problems=(problem,), advice=advice, notes=tuple(notes)
-    )
-
-
-def _no_tick(what: str, done: int, total: int) -> None:
-    pass

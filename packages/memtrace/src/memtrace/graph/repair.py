@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from lmcommon.errors import UserError
-from memtrace.graph import schema
+from memtrace.graph import rows, salvage, schema
 from memtrace.graph.blobs import BlobReader, digest_of
 from memtrace.graph.findings import Problem, Tick, counted, gather
+from memtrace.graph.ids import variable_id
 from memtrace.graph.lock import is_locked
 from memtrace.graph.pages import Pages
 from memtrace.graph.rules import RULES, VALUES, add_functions, offenders
-from memtrace.graph.salvage import SHAPES, rows
+from memtrace.graph.verdicts import SHOWN, no_tick
 from memtrace.graph.wholeness import is_whole
 
 __all__ = ["RepairReport", "repair"]
@@ -59,8 +60,9 @@ class RepairReport:
 def repair(path: str | Path, out: str | Path, *, tick: Tick | None = None) -> RepairReport:
     """Write a sound trace with everything that can be read of a damaged one.
 
-    A variable whose value is gone stays, with the value None and `value_lost` in its metadata. An
-    edge goes when one of its ends is gone; nothing else is dropped.
+    A variable whose value is gone stays, with the value None and `value_lost` in its metadata. A
+    value whose variables are all gone comes back as a variable of kind `recovered`, numbered after
+    all others. An edge goes when one of its ends is gone; nothing else is dropped.
 
     Args:
         path: The damaged file. What lies in the log beside it counts, and neither is changed.
@@ -77,13 +79,11 @@ def repair(path: str | Path, out: str | Path, *, tick: Tick | None = None) -> Re
     try:
         connection = sqlite3.connect(half, isolation_level=None)
         try:
-            _fill(connection, source, tick or (lambda what, done, total: None))
+            _fill(connection, source, tick or no_tick)
             lost = _mend(connection, half)
             saved = {
-                _SHOWN.get(table, table): connection.execute(
-                    f"SELECT count(*) FROM {table}"
-                ).fetchone()[0]
-                for table in ("operations", "variables", "inputs", "blobs")
+                shown: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                for table, shown in SHOWN.items()
             }
         finally:
             connection.close()
@@ -95,9 +95,6 @@ def repair(path: str | Path, out: str | Path, *, tick: Tick | None = None) -> Re
     finally:
         half.unlink(missing_ok=True)
     return RepairReport(path=str(source), out=str(target), saved=saved, lost=lost)
-
-
-_SHOWN = {"blobs": "values", "inputs": "input edges"}
 
 
 def _refuse(source: Path, target: Path) -> None:
@@ -121,10 +118,10 @@ def _fill(connection: sqlite3.Connection, source: Path, tick: Tick) -> None:
     schema.create(connection)
     found = 0
     with Pages(source) as pages:
-        stream = rows(pages, lambda page: tick("reading pages", page, pages.count))
+        stream = salvage.rows(pages, lambda page: tick("reading pages", page, pages.count))
         connection.execute("BEGIN")
         while batch := list(islice(stream, _BATCH)):
-            for table, shape in SHAPES.items():
+            for table, shape in salvage.SHAPES.items():
                 marks = ",".join("?" * len(shape))
                 connection.executemany(
                     f"INSERT OR IGNORE INTO {table} VALUES ({marks})",
@@ -151,6 +148,11 @@ def _mend(connection: sqlite3.Connection, path: Path) -> tuple[Problem, ...]:
     if problem:
         _mark_valueless(connection)
         lost.append(problem)
+    problem = gather(
+        "variable lost", "value", "came back as variables of kind 'recovered'",
+        (variable_id(number) for number in _recover(connection)),
+    )  # fmt: skip
+    lost += [problem] if problem else []
     connection.execute("COMMIT")
     return tuple(lost)
 
@@ -202,6 +204,22 @@ def _mark_valueless(connection: sqlite3.Connection) -> None:
         " WHERE digest NOT IN (SELECT digest FROM blobs)",
         (digest,),
     )
+
+
+def _recover(connection: sqlite3.Connection) -> Iterator[int]:
+    """Make a variable of every value that no variable has any more; returns their numbers."""
+    used = "SELECT digest FROM variables"
+    last = int(connection.execute(rows.LAST_NUMBER).fetchone()[0])
+    orphans = connection.execute(
+        f"SELECT digest FROM blobs WHERE digest NOT IN ({used}) ORDER BY rowid"
+    ).fetchall()
+    for number, (digest,) in enumerate(orphans, start=last + 1):
+        connection.execute(
+            "INSERT INTO variables (number, kind, digest, position, is_deletion, created_ns)"
+            " VALUES (?, 'recovered', ?, 0, 0, 0)",
+            (number, digest),
+        )
+        yield number
 
 
 def _marked(metadata: str | None) -> str:

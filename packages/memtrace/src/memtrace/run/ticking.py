@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from memtrace.graph.findings import Tick
+from memtrace.graph.verdicts import no_tick
 
 __all__ = ["ticking"]
 
@@ -16,7 +17,11 @@ def ticking() -> Iterator[Tick]:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield no_tick
+        return
+    with Progress(console=console, transient=True) as progress:
         tasks: dict[str, TaskID] = {}
 
         def tick(what: str, done: int, total: int) -> None:
