@@ -59,7 +59,7 @@ class BlobReader:
             if digest_of(encoding, plain) != digest:
                 raise ValueError(f"codec {codec!r}: the content does not match its digest")
             return decode(encoding, plain)
-        except DAMAGE as error:
+        except (RecursionError, *DAMAGE) as error:
             raise UserError(
                 f"{self._path}: the value of var-{number} is damaged ({error}); "
                 "memtrace-check says what can be saved"
