@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from lmcommon.errors import UserError
 __all__ = ["Part", "parts"]
 
 _WINDOW = 1 << 20
-_SPACE = " \t\n\r"
+_SPACE = re.compile(r"[ \t\n\r]*")
 _NEAR_THE_END = 16
 _GZIP = b"\x1f\x8b"
 _SCAN = json.JSONDecoder().raw_decode
@@ -130,12 +131,10 @@ class _Window:
     def peek(self) -> str:
         """The next character that is not space; empty at the end of the file."""
         while True:
-            text, at = self._text, self._at
-            while at < len(text) and text[at] in _SPACE:
-                at += 1
+            at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
             self._at = at
-            if at < len(text):
-                return text[at]
+            if at < len(self._text):
+                return self._text[at]
             if not self._more():
                 return ""
 

@@ -25,6 +25,7 @@ _NOT_KEPT = {"metadata", "trigger_point", "graph_id", "user_id", "project_id"}
 _NOT_KEPT_NODE = _NOT_KEPT | {"value", "full_name", "node_id", "name", "version"}
 _NOT_KEPT_OPERATION = _NOT_KEPT | {"op_name", "created_at"}
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _VARIABLES = f"INSERT INTO variables VALUES ({','.join('?' * 13)})"
 _OPERATIONS = f"INSERT INTO operations VALUES ({','.join('?' * 13)})"
 _INPUTS = "INSERT INTO inputs VALUES (?,?,?,?)"
@@ -195,4 +196,4 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _json(value: Mapping[str, Any]) -> str | None:
-    return json.dumps(value, separators=(",", ":")) if value else None
+    return _ENCODER.encode(value) if value else None

@@ -111,7 +111,7 @@ class _Reading:
         self._owners: list[int] = []
         self._characters = 0
         self._clock_ns = 0
-        self._takers: dict[str, Callable[[str, int, Any], Any]] = {
+        self._takers: dict[str, Callable[[str, int, Any], tuple[str | None, ...]]] = {
             "nodes": self._node, "edges": self._edge, "operations": self._operation,
             "sessions": self._session,
         }  # fmt: skip
@@ -121,12 +121,12 @@ class _Reading:
         found = self.found
         if part.kind == "entry":
             taker = self._takers.get(part.name)
-            record = part.value
+            more: tuple[str | None, ...] = ()
             if taker is not None:
-                record = taker(f"data.{part.name}[{part.place}]", part.place, record)
+                more = taker(f"data.{part.name}[{part.place}]", part.place, part.value)
             elif part.name == "annotations":
-                found.annotations.append(record)
-            self._records.add(part.name, record)
+                found.annotations.append(part.value)
+            self._records.add(part.name, part.value, *more)
         elif part.kind == "list":
             found.layout.append((part.name, None))
         elif part.kind == "data":
@@ -143,12 +143,12 @@ class _Reading:
         self._flush()
         self._records.close()
 
-    def _node(self, place: str, _: int, record: Any) -> Any:
+    def _node(self, place: str, _: int, record: Any) -> tuple[str | None, ...]:
         found = self.found
         index = self._define(place, record, naming.node_id, found.nodes)
         found.node_at.append(index)
         if index < 0:
-            return [record, None]
+            return (None,)
         nodes = found.nodes
         nodes.is_by_content[index] = naming.is_by_content(record)
         nodes.is_item[index] = naming.is_item(record)
@@ -162,20 +162,20 @@ class _Reading:
         nodes.role[index] = nodes.roles.of(naming.role(record))
         return self._value(place, index, record)
 
-    def _value(self, place: str, index: int, record: dict[str, Any]) -> Any:
-        """The record without its value, and how the value is written."""
+    def _value(self, place: str, index: int, record: dict[str, Any]) -> tuple[str | None, ...]:
+        """Take the value out of a record; how it is written, and itself where that is needed."""
         raw = record.get("value")
         if not isinstance(raw, str):
             self._problems.add(f"{place}.value", f"expected a string; got {raw!r:.60}")
             self._put(index, "json", "null")
-            return [record, None]
+            return (None,)
         reading = read(raw)
         self._put(index, reading.encoding, reading.payload)
         record["value"] = None
         nodes = self.found.nodes
         if reading.written == KEPT or nodes.is_marker[index] or _is_none(record):
-            return [record, KEPT, raw]
-        return [record, reading.written]
+            return (KEPT, raw)
+        return (reading.written,)
 
     def _put(self, index: int, encoding: str, payload: str | bytes) -> None:
         self._values.append((encoding, payload))
@@ -190,7 +190,7 @@ class _Reading:
             digests[index * len(digest) : (index + 1) * len(digest)] = digest
         self._values, self._owners, self._characters = [], [], 0
 
-    def _edge(self, place: str, position: int, record: Any) -> Any:
+    def _edge(self, place: str, position: int, record: Any) -> tuple[()]:
         found = self.found
         ends = [
             record.get(key) if isinstance(record, dict) else None
@@ -199,7 +199,7 @@ class _Reading:
         if not all(isinstance(end, str) for end in ends):
             what = "expected an object with op_id, source_full_node_id and target_full_node_id"
             self._problems.add(place, f"{what}; got {record!r:.80}")
-            return record
+            return ()
         operation = found.operations.of(str(ends[0]))
         found.edges.add(
             operation, found.nodes.of(str(ends[1])), found.nodes.of(str(ends[2])),
@@ -208,20 +208,20 @@ class _Reading:
         note = record.get("metadata")
         if isinstance(note, dict) and isinstance(note.get("error"), str):
             found.errors.setdefault(operation, note["error"])
-        return record
+        return ()
 
-    def _operation(self, place: str, _: int, record: Any) -> Any:
+    def _operation(self, place: str, _: int, record: Any) -> tuple[()]:
         found = self.found
         index = self._define(place, record, _id_in("op_id"), found.operations)
         found.operation_at.append(index)
         if index >= 0:
             found.operations.is_retrieval[index] = record.get("category") == "retrieval"
-        return record
+        return ()
 
-    def _session(self, place: str, _: int, record: Any) -> Any:
+    def _session(self, place: str, _: int, record: Any) -> tuple[()]:
         index = self._define(place, record, _id_in("session_id"), self.found.sessions)
         self.found.session_at.append(index)
-        return record
+        return ()
 
     def _define(
         self, place: str, record: Any, key: Callable[[dict[str, Any]], str | None], ids: Ids

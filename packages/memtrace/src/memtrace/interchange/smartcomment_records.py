@@ -18,28 +18,35 @@ __all__ = ["Records", "add_numbers", "has_records", "read_numbers", "read_record
 
 _NUMBERS = "#numbers"
 """The section with the variable number of each node. No field of a file is called so."""
-_BATCH_BYTES = 200_000
+_BATCH = 1_000
+_BATCH_CHARACTERS = 500_000
 _TABLE = (
     "CREATE TABLE records (number INTEGER PRIMARY KEY, section TEXT NOT NULL, data BLOB NOT NULL)"
 )
 
 
 class Records:
-    """Writes records; an open transaction is the caller's business."""
+    """Writes records; an open transaction is the caller's business.
+
+    A record with the fields of the one before it is written as what differs: most fields of most
+    records are the same all over the file.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._waiting: dict[str, list[str]] = {}
-        self._sizes: dict[str, int] = {}
+        self._waiting: dict[str, _Batch] = {}
         connection.execute(_TABLE)
 
-    def add(self, section: str, record: Any) -> None:
-        """Keep a record of a section."""
-        line = json.dumps(record, separators=(",", ":"))
-        self._waiting.setdefault(section, []).append(line)
-        size = self._sizes.get(section, 0) + len(line)
-        self._sizes[section] = size
-        if size > _BATCH_BYTES:
+    def add(self, section: str, record: Any, *more: str | None) -> None:
+        """Keep a record of a section, and what else belongs to it."""
+        batch = self._waiting.get(section)
+        if batch is None:
+            batch = self._waiting[section] = _Batch()
+        changed = _changed(record, batch.before)
+        batch.before = record
+        batch.entries.append((1, changed, *more) if changed is not None else (0, record, *more))
+        batch.characters += sum(len(text) for text in more if text is not None)
+        if len(batch.entries) >= _BATCH or batch.characters > _BATCH_CHARACTERS:
             self._flush(section)
 
     def close(self) -> None:
@@ -48,9 +55,31 @@ class Records:
             self._flush(section)
 
     def _flush(self, section: str) -> None:
-        lines = self._waiting.pop(section)
-        self._sizes[section] = 0
-        _insert(self._connection, section, f"[{','.join(lines)}]".encode("ascii"))
+        entries = self._waiting.pop(section).entries
+        _insert(self._connection, section, json.dumps(entries).encode("ascii"))
+
+
+class _Batch:
+    """Records of one section that are compressed together."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[Any, ...]] = []
+        self.characters = 0
+        self.before: Any = None
+
+
+def _changed(record: Any, before: Any) -> dict[str, Any] | None:
+    """The fields that differ; None for a record with other fields than the one before."""
+    if type(record) is not dict or type(before) is not dict or list(record) != list(before):
+        return None
+    return {
+        name: value
+        for name, value in record.items()
+        # Equal is not enough: 1, 1.0 and True are equal.
+        if value is not (old := before[name])
+        and not (type(value) is str and type(old) is str and value == old)
+        and not (value == {} and old == {})
+    }
 
 
 def add_numbers(connection: sqlite3.Connection, numbers: array[int]) -> None:
@@ -60,7 +89,7 @@ def add_numbers(connection: sqlite3.Connection, numbers: array[int]) -> None:
 
 def _insert(connection: sqlite3.Connection, section: str, data: bytes) -> None:
     connection.execute(
-        "INSERT INTO records (section, data) VALUES (?,?)", (section, zlib.compress(data, 3))
+        "INSERT INTO records (section, data) VALUES (?,?)", (section, zlib.compress(data, 1))
     )
 
 
@@ -83,7 +112,16 @@ def read_records(connection: sqlite3.Connection, section: str) -> Iterator[Any]:
         "SELECT data FROM records WHERE section = ? ORDER BY number", (section,)
     )
     for (data,) in batches:
-        yield from json.loads(zlib.decompress(data))
+        before: Any = None
+        for is_change, record, *more in json.loads(zlib.decompress(data)):
+            if is_change:
+                record = {**before, **record}
+            before = record
+            if more:
+                record = dict(record) if isinstance(record, dict) else record
+                yield [record, *more]  # a copy: whoever reads it fills in the value
+            else:
+                yield record
 
 
 def read_numbers(connection: sqlite3.Connection) -> array[int]:
