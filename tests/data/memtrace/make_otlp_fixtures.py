@@ -90,7 +90,9 @@ def sdk() -> None:
                 if pair.key == "exception.stacktrace":
                     pair.value.string_value = "Traceback (shortened)"
     (HERE / "otlp_openinference.pb").write_bytes(request.SerializeToString())
-    write("otlp_openinference.json", MessageToDict(request, use_integers_for_enums=True), hexadecimal)
+    write(
+        "otlp_openinference.json", MessageToDict(request, use_integers_for_enums=True), hexadecimal
+    )
 
 
 def phoenix(url: str) -> None:
@@ -152,7 +154,9 @@ def hexadecimal(key: str, value: Any) -> Any:
     return base64.b64decode(value).hex() if is_id else value
 
 
-def write(name: str, data: Any, change: Callable[[str, Any], Any] = lambda key, value: value) -> None:
+def write(
+    name: str, data: Any, change: Callable[[str, Any], Any] = lambda key, value: value
+) -> None:
     def clean(value: Any) -> Any:
         if isinstance(value, list):
             return [clean(part) for part in value]

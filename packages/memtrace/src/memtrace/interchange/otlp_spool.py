@@ -8,10 +8,12 @@ from __future__ import annotations
 import pickle
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from memtrace.graph.ids import operation_number
+from memtrace.interchange.otlp_rows import clean
 from memtrace.interchange.otlp_types import Span
 
 __all__ = ["Spool", "own_number"]
@@ -55,6 +57,10 @@ class Spool:
 
     def add(self, span: Span) -> str | None:
         """Take a span up; returns what was wrong, if its id was there before."""
+        span = replace(
+            span, trace_id=clean(str(span.trace_id)), span_id=clean(str(span.span_id)),
+            parent_id=clean(str(span.parent_id)) if span.parent_id else None,
+        )  # fmt: skip
         if self._insert(span, span.span_id):
             return None
         body = self._connection.execute(
@@ -75,7 +81,7 @@ class Spool:
             "INSERT OR IGNORE INTO spans (trace, span, parent, start, stop, run, operation, body)"
             " VALUES (?,?,?,?,?,?,?,?)",
             (span.trace_id, span_id, span.parent_id, span.start_ns, span.end_ns,
-             None if run is None else str(run), number, pickle.dumps(span)),
+             None if run is None else clean(str(run)), number, pickle.dumps(span)),
         )  # fmt: skip
         return cursor.rowcount == 1
 
