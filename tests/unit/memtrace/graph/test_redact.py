@@ -24,6 +24,27 @@ def on_disk(folder: Path) -> bytes:
         "ghp_abcdefghijklmnopqrstuv",
         "AIzaSyA1234567890abcdefghijk",
         "xoxb-1234567890-abcdef",
+        "sk-or-v1-0123456789abcdef0123",
+        "sk_live_abcdefghij1234567890",
+        "whsec_abcdefghij1234567890",
+        "gsk_abcdefghijklmnopqrst1234",
+        "xai-abcdefghijklmnop1234567",
+        "pplx-abcdefghijklmnop1234567",
+        "tvly-dev-abcdefghijklmnop1234",
+        "nvapi-abcdefghijklmnop12345",
+        "lsv2_pt_0123456789abcdef0123_ab",
+        "r8_abcdefghijklmnopqrstuvwx",
+        "npm_abcdefghijklmnopqrst1234",
+        "pypi-AgEIcHlwaS5vcmcabcdef12",
+        "glpat-abcdefghij1234567890",
+        "github_pat_abcdefghij1234567890",
+        "AKIAABCDEFGHIJKLMNOP",
+        "ASIAABCDEFGHIJKLMNOP",
+        "ya29.abcdefghijklmnop_qrst",
+        "SG.abcdefghijklmnop.abcdefghijklmnop",
+        "dapi0123456789abcdef0123456789abcdef",
+        "12345678:AAabcdefghijklmnopqrstuvwxyz01234",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcDEF-123_x",
     ],
 )
 def test_secrets_are_masked_in_parameters_errors_and_metadata(secret: str, tmp_path: Path) -> None:
@@ -53,10 +74,49 @@ def test_a_bearer_token_is_masked_and_the_rest_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["max_tokens is 5", "task-based work", "the bearer of this", "risk-averse people"]
+    "text",
+    [
+        "max_tokens is 5",
+        "task-based work",
+        "the bearer of this",
+        "risk-averse people",
+        "sk-learn",
+        "sk-learn-contrib-extensions",
+        "pip install sk-learn",
+        "basic information",
+        "Bearer certificates are rare",
+        "hf_hub_download",
+        "the password: please enter it",
+        'He said: "the secret: keep it"',
+        "a key = a value",
+        "https://host:8080/path@x",
+        "op-12 var-13 chunk-00000000000001",
+        "6f1a3c5e-9b7d-4f21-8c0e-1a2b3c4d5e6f",
+    ],
 )
 def test_plain_text_is_not_masked(text: str) -> None:
     assert mask_secrets(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ('{"api_key": "hunter2", "n": 1}', '{"api_key": "[secret]", "n": 1}'),
+        (r"{\"password\": \"a b\"}", r"{\"password\": \"[secret]\"}"),
+        ("{'client_secret': 'x'}", "{'client_secret': '[secret]'}"),
+        ("OPENAI_API_KEY=hunter2 run", "OPENAI_API_KEY=[secret] run"),
+        ("https://h/x?api_key=hunter2&n=1", "https://h/x?api_key=[secret]&n=1"),
+        ("postgres://me:hunter2@host/db", "postgres://me:[secret]@host/db"),
+        ("-----BEGIN PRIVATE KEY-----\nAbC\n-----END PRIVATE KEY----- ok", "[secret] ok"),
+    ],
+)
+def test_what_a_telling_key_holds_inside_a_text_is_masked(text: str, masked: str) -> None:
+    assert mask_secrets(text) == masked
+
+
+def test_masking_twice_changes_nothing_more() -> None:
+    once = mask_secrets('{"api_key": "hunter2"} password=hunter2 Bearer abc12345678')
+    assert mask_secrets(once) == once
 
 
 def test_parameters_that_are_no_secrets_stay(tmp_path: Path) -> None:

@@ -17,23 +17,68 @@ Redact = Callable[[str], str]
 """Text in, text that may be written out."""
 
 _MASK = "[secret]"
+_SHORTEST = 8
 _SHAPES = re.compile(
-    r"\b(?:sk|pk|rk)-[A-Za-z0-9_\-]{8,}"  # OpenAI, Anthropic, OpenRouter, Stripe
-    r"|\b(?:hf|gsk|xai|r8)_[A-Za-z0-9]{8,}"  # Hugging Face, Groq, xAI, Replicate
-    r"|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_[A-Za-z0-9_]{16,}"
-    r"|\bAIza[A-Za-z0-9_\-]{20,}|\bAKIA[A-Z0-9]{16}\b|\bxox[abprs]-[A-Za-z0-9\-]{8,}"
-    r"|\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+"  # JSON web tokens
-    r"|(?i:(?<=bearer )|(?<=basic ))[A-Za-z0-9._~+/\-]{8,}=*"
+    r"\b(?:"
+    # OpenAI, Anthropic, OpenRouter, DeepSeek, Langfuse; a digit tells a key from sk-learn-contrib
+    r"[spr]k-(?=[A-Za-z_\-]*\d)[A-Za-z0-9_\-]{12,}"
+    r"|(?:[spr]k_(?:live|test)|whsec)_[A-Za-z0-9]{10,}"  # Stripe
+    r"|(?:hf|gsk|r8|jina|fw|npm|ntn|tgp_v1|dop_v1|lin_api|sbp|pcsk|wandb_v1)_[A-Za-z0-9_]{16,}"
+    r"|(?:xai|pplx|tvly|nvapi|csk|glpat|GOCSPX|pypi)-(?=[A-Za-z_\-]*\d)[A-Za-z0-9_\-]{12,}"
+    r"|lsv2_[a-z]{2}_[A-Za-z0-9_]{16,}"  # LangSmith
+    r"|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}"
+    r"|AIza[A-Za-z0-9_\-]{20,}|ya29\.[A-Za-z0-9_\-]{16,}|A(?:KIA|SIA)[A-Z0-9]{16}\b"
+    r"|xox[abeoprs]-[A-Za-z0-9\-]{8,}|xapp-[A-Za-z0-9\-]{16,}"
+    r"|SG\.[A-Za-z0-9_\-]{16,}\.[A-Za-z0-9_\-]{16,}|dapi[0-9a-f]{32}\b"
+    r"|\d{8,10}:AA[A-Za-z0-9_\-]{30,}"  # Telegram
+    r"|eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+"  # JSON web tokens
+    r")"
 )
-_KEYS = re.compile(
-    r"(?i)^(?:.*[_\-])?(?:api[_\-]?key|apikey|secret|password|passwd|authorization|credentials?"
-    r"|access[_\-]?token|auth[_\-]?token|refresh[_\-]?token|private[_\-]?key)$"
+_TOKEN = re.compile(r"[A-Za-z0-9_\-.:]{13,}")
+"""What may hold one of the shapes: looking for this first is fifty times faster in prose."""
+_IN_HEADERS = re.compile(
+    r"(?i:(?<=bearer )|(?<=basic ))(?=[A-Za-z._~+/\-]*[\d=])[A-Za-z0-9._~+/\-]{8,}=*"
 )
+_PRIVATE_KEYS = re.compile(
+    r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL
+)
+_IN_URLS = re.compile(r"(?<=://)([^\s/:@]*):[^\s/@]+(?=@)")
+_WORDS = (
+    r"(?:api[_\-]?key|apikey|secret|password|passwd|authorization|credentials?|access[_\-]?key"
+    r"|access[_\-]?token|auth[_\-]?token|refresh[_\-]?token|private[_\-]?key|account[_\-]?key)"
+)
+_KEYS = re.compile(rf"(?i)^(?:.*[_\-])?{_WORDS}$")
+_KEYED = re.compile(
+    # JSON inside a string, its quotes escaped or not; key="..."; api_key=... of a URL or a shell
+    rf"(?i)({_WORDS}(?:\\*[\"']\s*[:=]|=)\s*(\\*[\"']))(?!\[secret\]).*?(?=\2)"
+    rf"|({_WORDS}=)(?!\[secret\])[^\s&;,\"'\\]{{6,}}"
+)
+_HINTS = ("key", "secret", "passw", "token", "credential", "authorization")
 
 
 def mask_secrets(text: str) -> str:
-    """Replace every secret of a known shape in `text` by `[secret]`."""
-    return _SHAPES.sub(_MASK, text)
+    """Replace every secret of a known shape in `text` by `[secret]`.
+
+    So is what a telling key holds inside the text (`"password": "..."`, `api_key=...`), private
+    keys, and passwords in URLs.
+    """
+    if len(text) < _SHORTEST:
+        return text
+    text = _TOKEN.sub(_masked_token, text)
+    lowered = text.lower()
+    if "bearer " in lowered or "basic " in lowered:
+        text = _IN_HEADERS.sub(_MASK, text)
+    if "://" in text:
+        text = _IN_URLS.sub(rf"\1:{_MASK}", text)
+    if "-----BEGIN" in text:
+        text = _PRIVATE_KEYS.sub(_MASK, text)
+    if any(hint in lowered for hint in _HINTS):
+        text = _KEYED.sub(lambda found: (found[1] or found[3]) + _MASK, text)
+    return text
+
+
+def _masked_token(found: re.Match[str]) -> str:
+    return _SHAPES.sub(_MASK, found[0])
 
 
 def redact_value(value: Any, redact: Redact) -> Any:
