@@ -77,6 +77,16 @@ def test_a_mistake_is_told_in_one_line(folder: Path, words: list[str], expected:
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
+def test_the_json_view_keeps_every_character(tmp_path: Path) -> None:
+    name = "a\u2028b\x7f😀"
+    with memtrace.record(tmp_path / "t.db"), memtrace.step("add") as op:
+        op.output("fact", "x", name=name)
+    done = _show("t.db", "op-1", "view=json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout.rstrip("\n").rpartition("\n")[0])
+    assert [variable["name"] for variable in document["variables"]] == [name]
+
+
 def test_a_drawing_goes_into_a_file(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "slice.dot"
     done = _show("my trace=1.db", "var-3", "view=graphviz", f"out={out}", cwd=folder)

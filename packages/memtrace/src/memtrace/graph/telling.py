@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from memtrace.graph.texts import snippet
 from memtrace.graph.why import ItemRead, Source, Stage, Why
 from memtrace.graph.why_not import Holder, Loss, WhyNot
 
@@ -78,13 +79,13 @@ def _stages(stages: Sequence[Stage]) -> Iterator[str]:
         name for stage in middle for name in stage.names for _ in range(stage.times)
     ).most_common(6)
     yield from map(_stage, stages[:_FIRST_STAGES])
-    told = ", ".join(f"{name} x{count}" for name, count in names)
+    told = ", ".join(f"{snippet(name, 60)} x{count}" for name, count in names)
     yield f"  ... {sum(len(stage.operations) for stage in middle)} operations: {told} ..."
     yield from map(_stage, stages[-_LAST_STAGES:])
 
 
 def _stage(stage: Stage) -> str:
-    names = ", ".join(stage.names)
+    names = ", ".join(snippet(name, 60) for name in stage.names)
     where = stage.operations[0]
     if stage.times > 1:
         names = f"({names})" if len(stage.names) > 1 else names
@@ -96,7 +97,8 @@ def _stage(stage: Stage) -> str:
 
 def _roles(roles: Mapping[str, tuple[str, ...]]) -> str:
     return ", ".join(
-        f"{role} {ids[0]}" if len(ids) == 1 else f"{len(ids)} {role}" for role, ids in roles.items()
+        f"{snippet(role, 60)} {ids[0]}" if len(ids) == 1 else f"{len(ids)} {snippet(role, 60)}"
+        for role, ids in roles.items()
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from memtrace.graph.diff import AnswerChange, Change, Diff, SourceChange
+from memtrace.graph.texts import snippet
 
 __all__ = ["tell_diff"]
 
@@ -62,7 +63,7 @@ def _answers(found: Diff) -> Iterator[str]:
 
 def _change(change: Change) -> str:
     details = f" ({'; '.join(change.details[:4])})" if change.details else ""
-    return f"{change.a} / {change.b} {change.name}: {', '.join(change.what)}{details}"
+    return f"{change.a} / {change.b} {snippet(change.name, 60)}: {', '.join(change.what)}{details}"
 
 
 def _source(source: SourceChange) -> str:
@@ -82,7 +83,9 @@ def _said(text: str | None) -> str:
 
 def _counted(names: Iterable[str]) -> str:
     counts = Counter(names)
-    return f"{sum(counts.values())}, " + ", ".join(f"{n} x{c}" for n, c in counts.most_common(6))
+    return f"{sum(counts.values())}, " + ", ".join(
+        f"{snippet(n, 60)} x{c}" for n, c in counts.most_common(6)
+    )
 
 
 def _first(lines: Sequence[str]) -> Iterator[str]:

@@ -79,7 +79,7 @@ def show(cfg: ShowConfig, run: Run) -> dict[str, Any]:
             figures = {"trace": cfg.trace, "node": node}
             text = _view(trace, cfg, node, source, figures)
     if cfg.out is None:
-        print(text.rstrip("\n").encode("utf-8", "replace").decode())
+        print(_harmless(text.rstrip("\n")))
     else:
         _write(Path(cfg.out), text)
         figures["out"] = cfg.out
@@ -119,7 +119,7 @@ def _drawn(shown: Portion, view: str) -> str:
     if view == "graphviz":
         return to_dot(shown)
     if view == "json":
-        return json.dumps(slice_data(shown), ensure_ascii=False, indent=1)
+        return _escaped(json.dumps(slice_data(shown), ensure_ascii=False, indent=1))
     return tell_slice(shown)
 
 
@@ -174,6 +174,18 @@ def _close(trace: Trace, word: str) -> str:
 
 def _some(ids: list[str]) -> str:
     return ", ".join(ids[:8]) + (", ..." if len(ids) > 8 else "")
+
+
+def _escaped(document: str) -> str:
+    """JSON in which what cannot be printed is written as an escape."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in document
+    )
+
+
+def _harmless(text: str) -> str:
+    """A text whose content cannot steer the terminal."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
 
 
 def _write(path: Path, text: str) -> None:

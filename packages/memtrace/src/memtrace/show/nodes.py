@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -92,10 +93,11 @@ def tell_overview(trace: Trace, *, limit: int = 20) -> str:
     lines += ["last operations", *map(_line, last)] if last else []
     answer = next((v for op in reversed(last or first) for v in op.output_ids), None)
     if answer is not None:
+        path = shlex.quote(str(trace.path))
         lines += [
-            "", "go on with", f"  memtrace-show {trace.path} {(last or first)[-1].id}",
-            f"  memtrace-show {trace.path} {answer} slice=upstream",
-            f"  memtrace-show {trace.path} {answer} view=why",
+            "", "go on with", f"  memtrace-show {path} {(last or first)[-1].id}",
+            f"  memtrace-show {path} {answer} slice=upstream",
+            f"  memtrace-show {path} {answer} view=why",
         ]  # fmt: skip
     return "\n".join(lines)
 
@@ -117,7 +119,8 @@ def _line(operation: Operation) -> str:
 
 
 def _counts(roles: Mapping[str, int]) -> str:
-    return ", ".join(f"{n} {role}" if n > 1 else role for role, n in roles.items()) or "nothing"
+    shown = ", ".join(f"{n} {role}" if n > 1 else role for role, n in roles.items())
+    return snippet(shown, 120) or "nothing"
 
 
 def _facts(facts: Mapping[str, str]) -> Iterator[str]:
@@ -172,7 +175,10 @@ def _versions(trace: Trace, item: str, here: str, width: int) -> Iterator[str]:
 
 
 def _ids(operations: Iterable[Operation]) -> str:
-    found = [f"{operation.id} {operation.name}" for operation in islice(operations, _SHOWN + 1)]
+    found = [
+        f"{operation.id} {snippet(operation.name, 60)}"
+        for operation in islice(operations, _SHOWN + 1)
+    ]
     return ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
 
 

@@ -92,7 +92,7 @@ def operation_title(operation: Operation) -> str:
     """Such as `retrieve (retrieval)`, with what went wrong."""
     kind = "" if operation.kind == operation.name else f" ({operation.kind})"
     wrong = "" if operation.status == "ok" else f" [{operation.status}]"
-    return f"{operation.name}{kind}{wrong}"
+    return snippet(f"{operation.name}{kind}{wrong}", 120)
 
 
 def variable_title(variable: Variable) -> str:
