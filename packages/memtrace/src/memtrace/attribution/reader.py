@@ -10,13 +10,12 @@ from collections import defaultdict
 from functools import cached_property
 
 from memtrace.attribution.matching import Passage, passage
+from memtrace.graph.holders import MARKERS
 from memtrace.graph.texts import text_of
 from memtrace.graph.trace import Trace
 from memtrace.types import Operation, Variable
 
 __all__ = ["TraceReader"]
-
-_MARKERS = frozenset({"trimmed", "deletion", "no_op", "store", "request"})
 
 
 class TraceReader:
@@ -59,7 +58,7 @@ class TraceReader:
 
     def is_marker(self, variable: Variable) -> bool:
         """Whether a variable names things without holding them (what was dropped, an index)."""
-        return variable.is_deletion or variable.kind in _MARKERS
+        return variable.is_deletion or variable.kind in MARKERS
 
     def live_version(self, item: str, seq: int) -> Variable | None:
         """The version of a memory item that was live just after `seq`; None if there was none."""
