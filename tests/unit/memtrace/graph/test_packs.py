@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import zlib
 from collections.abc import Iterator
 
 import pytest
 
 from memtrace.graph import schema
 from memtrace.graph.bulk import insert
-from memtrace.graph.packs import PACK_BYTES, PackWriter, at, piece, place
+from memtrace.graph.packs import PACK_BYTES, Compressor, PackWriter, at, piece, place
 
 
 @pytest.fixture
@@ -22,12 +23,12 @@ def connection() -> Iterator[sqlite3.Connection]:
 
 
 def test_no_piece_makes_no_pack(connection: sqlite3.Connection) -> None:
-    assert PackWriter(connection).rows() == []
+    assert PackWriter(connection, Compressor()).rows() == []
 
 
 def test_pieces_lie_where_they_were_said_to(connection: sqlite3.Connection) -> None:
     pieces = [random.Random(seed).randbytes(seed * 37 % 5_000) for seed in range(100)]
-    packs = PackWriter(connection)
+    packs = PackWriter(connection, Compressor())
     places = [packs.add(data) for data in pieces]
     rows = {number: data for number, codec, _, data in packs.rows() if codec == "raw"}
     found = [
@@ -39,7 +40,7 @@ def test_pieces_lie_where_they_were_said_to(connection: sqlite3.Connection) -> N
 
 
 def test_a_pack_is_compressed_only_where_that_helps(connection: sqlite3.Connection) -> None:
-    packs = PackWriter(connection)
+    packs = PackWriter(connection, Compressor())
     packs.add(random.Random(0).randbytes(PACK_BYTES))
     packs.add(b"the same again " * 100)
     assert [row[1] for row in packs.rows()] == ["raw", "zlib"]
@@ -47,7 +48,7 @@ def test_a_pack_is_compressed_only_where_that_helps(connection: sqlite3.Connecti
 
 def test_a_later_transaction_goes_on_numbering(connection: sqlite3.Connection) -> None:
     for expected in (1, 2, 3):
-        packs = PackWriter(connection)
+        packs = PackWriter(connection, Compressor())
         assert packs.add(b"x") == (expected, 0)
         insert(connection, "packs", packs.rows())
 
@@ -62,3 +63,20 @@ def test_damage_is_told() -> None:
         at(b"\0")
     with pytest.raises(ValueError, match="at least 20 bytes"):
         piece(b"short", 10, 10)
+
+
+def test_noise_in_letters_is_not_searched_for_repetitions() -> None:
+    compressor = Compressor()
+    draw = random.Random(0)
+    packs = [draw.randbytes(PACK_BYTES // 2).hex().encode() for _ in range(12)]
+    packed = [compressor(plain) for plain in packs]
+    assert [zlib.decompress(data) for data in packed] == packs
+    assert sum(map(len, packed)) < 0.53 * sum(map(len, packs))
+
+
+def test_prose_after_noise_is_soon_searched_again() -> None:
+    compressor = Compressor()
+    noise = random.Random(0).randbytes(PACK_BYTES // 2).hex().encode()
+    prose = b"and then the same was said again, " * 900
+    sizes = [len(compressor(data)) for data in [noise] * 4 + [prose] * 12]
+    assert max(sizes[-4:]) < 1_000

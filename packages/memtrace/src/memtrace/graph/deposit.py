@@ -16,7 +16,7 @@ from memtrace.graph.blobs import digest_of
 from memtrace.graph.bulk import insert
 from memtrace.graph.chunks import CHUNK_FROM_BYTES, recipe
 from memtrace.graph.known import Known
-from memtrace.graph.packs import PackWriter, place
+from memtrace.graph.packs import Compressor, PackWriter, place
 from memtrace.graph.splitter import Splitter
 from memtrace.graph.values import to_bytes
 
@@ -30,6 +30,7 @@ class Deposit:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._compressor = Compressor()
         self.forget()
 
     def forget(self) -> None:
@@ -66,7 +67,7 @@ class Deposit:
         pieces: dict[bytes, bytes],
     ) -> None:  # fmt: skip
         stored = self._blobs.among([*small, *big])
-        packs = PackWriter(self._connection)
+        packs = PackWriter(self._connection, self._compressor)
         rows: list[_BlobRow] = [
             (digest, encoding, "pack", len(data), place(*packs.add(data)))
             for digest, (encoding, data) in small.items()

@@ -9,18 +9,51 @@ from __future__ import annotations
 import sqlite3
 import zlib
 
-__all__ = ["PACK_BYTES", "PackWriter", "at", "piece", "place"]
+__all__ = ["PACK_BYTES", "Compressor", "PackWriter", "at", "piece", "place"]
 
 PACK_BYTES = 32_768
 """A pack is closed when it has grown to this. A piece may be longer and then ends its pack."""
-_LEVEL = 1
 _WORTH = 0.97
+_POOR = 0.5
+_TRY_BOTH_EVERY = 8
+
+
+class Compressor:
+    """zlib at its fastest. What looks like noise (hex, base64) is not searched for repetitions.
+
+    There, chance repetitions cost time and room. The better way is found out now and then, and
+    kept for the packs that follow.
+    """
+
+    def __init__(self) -> None:
+        self._strategy = zlib.Z_DEFAULT_STRATEGY
+        self._packs = 0
+
+    def __call__(self, plain: bytes) -> bytes:
+        """The compressed bytes."""
+        packed = _compress(plain, self._strategy)
+        self._packs += 1
+        is_default = self._strategy == zlib.Z_DEFAULT_STRATEGY
+        is_good = is_default and len(packed) <= _POOR * len(plain)
+        if is_good or self._packs % _TRY_BOTH_EVERY != 1:
+            return packed
+        other = zlib.Z_HUFFMAN_ONLY if is_default else zlib.Z_DEFAULT_STRATEGY
+        rival = _compress(plain, other)
+        if len(rival) < len(packed):
+            self._strategy, packed = other, rival
+        return packed
+
+
+def _compress(plain: bytes, strategy: int) -> bytes:
+    compressing = zlib.compressobj(1, strategy=strategy)
+    return compressing.compress(plain) + compressing.flush()
 
 
 class PackWriter:
     """The packs of one transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, compressor: Compressor) -> None:
+        self._compressor = compressor
         row = connection.execute("SELECT coalesce(max(number), 0) FROM packs").fetchone()
         self._number = int(row[0]) + 1
         self._rows: list[tuple[int, str, int, bytes]] = []
@@ -44,7 +77,7 @@ class PackWriter:
 
     def _close(self) -> None:
         plain = b"".join(self._pieces)
-        packed = zlib.compress(plain, _LEVEL)
+        packed = self._compressor(plain)
         is_worth_it = len(packed) < _WORTH * len(plain)
         self._rows.append(
             (self._number, "zlib", len(plain), packed)
