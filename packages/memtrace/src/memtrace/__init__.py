@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from memtrace.graph.findings import CheckReport, Problem
     from memtrace.graph.graph import Graph
     from memtrace.graph.handle import Handle
+    from memtrace.graph.merging import merge
     from memtrace.graph.recorder import Recorder
     from memtrace.graph.repair import RepairReport, repair
     from memtrace.graph.step import Step
@@ -43,8 +44,8 @@ __all__ = [
     "Handle", "ImportReport", "Operation", "OperationError", "Problem", "Recorder", "RepairReport",
     "SearchHit", "Slice", "Step", "Trace", "Variable", "Why", "WhyNot", "annotations", "attribute",
     "bind", "check", "current", "diff", "explain", "export_memtracebench", "export_otlp",
-    "import_memtracebench", "import_otlp", "join", "open", "operation", "record", "repair", "step",
-    "variable",
+    "import_memtracebench", "import_otlp", "join", "merge", "open", "operation", "record",
+    "repair", "step", "variable",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -60,6 +61,7 @@ __getattr__, __dir__ = lazy_exports(
         "Graph": "memtrace.graph.graph",
         "Handle": "memtrace.graph.handle",
         "Recorder": "memtrace.graph.recorder",
+        "merge": "memtrace.graph.merging",
         "Step": "memtrace.graph.step",
         "Trace": "memtrace.graph.trace",
         "Why": "memtrace.graph.why",

@@ -1,0 +1,109 @@
+"""Traces recorded apart become one: everything kept, numbered anew in order of time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import networkx
+import pytest
+
+import memtrace
+from lmcommon.errors import UserError
+
+
+def recorded(path: Path, name: str) -> None:
+    with memtrace.record(path, metadata={"who": name}):
+        turn = memtrace.variable({"turn": name, "parts": (1, b"x")}, name=name)
+        with memtrace.step(f"{name}-outer", parameters={"k": 1}) as outer:
+            with memtrace.step(f"{name}-add", inputs={"turn": turn}) as add:
+                made = add.output("item", f"{name} tea", kind="memory_item", item="m1")
+            outer.output("copy", made)
+
+
+def content(path: Path, name: str) -> list[Any]:
+    """What a part says, without numbers."""
+    with memtrace.open(path) as trace:
+        ids = {v.id: (v.kind, v.name, v.role, trace.value(v.id)) for v in trace.variables()}
+        names = {op.id: op.name for op in trace.operations()}
+        return [
+            (op.name, names.get(op.parent or ""), op.parameters, op.started_ns, op.finished_ns,
+             {role: [ids[part] for part in parts] for role, parts in op.inputs.items()},
+             {role: [ids[part] for part in parts] for role, parts in op.outputs.items()})
+            for op in trace.operations() if op.name.startswith(name)
+        ]  # fmt: skip
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / "a.db", tmp_path / "b.db"]
+    for path in paths:
+        recorded(path, path.stem)
+    return paths
+
+
+def test_every_part_is_in_the_whole_unchanged(parts: list[Path], tmp_path: Path) -> None:
+    counts = memtrace.merge(tmp_path / "all.db", parts)
+    assert counts == {"operations": 4, "variables": 6}
+    for part in parts:
+        assert content(tmp_path / "all.db", part.stem) == content(part, part.stem)
+    with memtrace.open(tmp_path / "all.db") as trace:
+        graph = trace.to_networkx(values=True)
+        assert networkx.is_directed_acyclic_graph(graph)
+        assert nx_parts(graph) == 2
+        assert [part["who"] for part in trace.metadata["merged"]] == ["a", "b"]
+
+
+def nx_parts(graph: Any) -> int:
+    return networkx.number_weakly_connected_components(graph)  # type: ignore[no-any-return]
+
+
+def test_numbers_follow_time_and_each_trace_keeps_its_order(tmp_path: Path) -> None:
+    with memtrace.record(tmp_path / "a.db"):
+        memtrace.variable("a1")
+    recorded(tmp_path / "b.db", "b")
+    with memtrace.record(tmp_path / "a.db", resume=True):
+        memtrace.variable("a2")
+    memtrace.merge(tmp_path / "all.db", [tmp_path / "b.db", tmp_path / "a.db"])
+    with memtrace.open(tmp_path / "all.db") as trace:
+        values = [trace.value(variable.id) for variable in trace.variables()]
+        assert values[0] == "a1"
+        assert values[-1] == "a2"
+        assert values[2:-1] == ["b tea", "b tea"]
+
+
+def test_one_item_in_two_traces_has_one_history(parts: list[Path], tmp_path: Path) -> None:
+    memtrace.merge(tmp_path / "all.db", parts)
+    with memtrace.open(tmp_path / "all.db") as trace:
+        history = trace.history("m1")
+        assert [(v.version, trace.value(v.id)) for v in history] == [(1, "a tea"), (2, "b tea")]
+        copies = [v for v in trace.variables(item="m1") if v.source is not None]
+        assert [v.version for v in copies] == [1, 2]
+
+
+def test_prefixes_keep_items_apart(parts: list[Path], tmp_path: Path) -> None:
+    memtrace.merge(tmp_path / "all.db", parts, prefixes=["a/", "b/"])
+    with memtrace.open(tmp_path / "all.db") as trace:
+        assert trace.state_at(trace.last_seq).keys() == {"a/m1", "b/m1"}
+
+
+def test_a_merged_trace_can_be_resumed(parts: list[Path], tmp_path: Path) -> None:
+    memtrace.merge(tmp_path / "all.db", parts)
+    with memtrace.record(tmp_path / "all.db", resume=True) as run:
+        live = run.live("m1")
+        assert live is not None
+        assert live.value == "b tea"
+
+
+def test_nothing_is_overwritten_and_a_failure_leaves_nothing(
+    parts: list[Path], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="something is here already"):
+        memtrace.merge(parts[0], parts)
+    bad = tmp_path / "bad.db"
+    bad.write_bytes(b"nonsense")
+    with pytest.raises(UserError, match=r"bad\.db"):
+        memtrace.merge(tmp_path / "all.db", [*parts, bad])
+    with pytest.raises(ValueError, match="expected 2 prefixes"):
+        memtrace.merge(tmp_path / "all.db", parts, prefixes=["a"])
+    assert {file.name for file in tmp_path.iterdir()} == {"a.db", "b.db", "bad.db"}
