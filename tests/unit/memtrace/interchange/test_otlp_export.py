@@ -238,6 +238,15 @@ def test_a_running_trace_can_be_exported(tmp_path: Path) -> None:
         assert [o.status for o in back.operations()] == ["running"]
 
 
+def test_a_count_that_is_no_long_integer(tmp_path: Path) -> None:
+    with memtrace.record(tmp_path / "long.db"), memtrace.step("call") as op:
+        op.usage(model="gpt-x", usage={"prompt_tokens": 2**70})
+    memtrace.export_otlp(tmp_path / "long.db", tmp_path / "long.jsonl")
+    memtrace.import_otlp(tmp_path / "long.jsonl", tmp_path / "back.db")
+    with memtrace.open(tmp_path / "back.db") as back:
+        assert next(back.operations()).usage["prompt_tokens"] == 2**70
+
+
 def test_an_empty_trace(tmp_path: Path) -> None:
     memtrace.record(tmp_path / "empty.db").close()
     memtrace.export_otlp(tmp_path / "empty.db", tmp_path / "empty.jsonl")

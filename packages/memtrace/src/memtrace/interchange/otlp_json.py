@@ -55,7 +55,8 @@ def any_value(value: Any) -> dict[str, Any]:
         case bool():
             return {"boolValue": value}
         case int():
-            return {"intValue": str(value)}
+            is_long = -(2**63) <= value < 2**63
+            return {"intValue": str(value)} if is_long else {"stringValue": str(value)}
         case float():
             return {"doubleValue": value if math.isfinite(value) else _not_finite(value)}
         case str():

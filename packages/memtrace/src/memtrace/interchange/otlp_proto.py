@@ -134,6 +134,8 @@ def _set(target: Any, value: Any) -> None:
             pass
         case bool():
             target.bool_value = value
+        case int() if not -(2**63) <= value < 2**63:
+            target.string_value = str(value)
         case int():
             target.int_value = value
         case float():

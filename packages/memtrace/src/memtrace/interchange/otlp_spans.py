@@ -96,7 +96,8 @@ class Spans:
         """Note which OTLP trace the operation is in; its nearest ancestor that goes out."""
         parent = operation.parent
         while parent is not None and not self._goes_out(parent):
-            parent = self._trace.operation(parent).parent
+            above = next(self._trace.operations(ids=[parent]), None)
+            parent = None if above is None else above.parent
         root = operation.seq if parent is None else self._roots[operation_number(parent)]
         self._roots[operation.seq] = root
         return parent
