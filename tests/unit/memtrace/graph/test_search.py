@@ -233,6 +233,27 @@ def test_a_side_file_that_cannot_be_made_is_done_without(record: Record) -> None
     assert found(path, "lisbon") == ["I moved to Lisbon."]
 
 
+def test_what_a_killed_build_left_long_ago_is_removed(record: Record) -> None:
+    path = record("I moved to Lisbon.")
+    old, new = (path.with_name(f".t.db.search.{name}.part") for name in ("old", "new"))
+    old.touch()
+    new.touch()
+    os.utime(old, (0, 0))
+    assert found(path, "lisbon")
+    assert new.exists()  # another reader may be at work on it
+    assert not old.exists()
+
+
+def test_a_search_while_recording_sees_what_is_on_the_disk(tmp_path: Path) -> None:
+    with memtrace.record(tmp_path / "t.db") as run, contextlib.ExitStack() as stack:
+        for number in range(30):
+            memtrace.variable(f"fact {number}")
+            run.flush()
+            if number == 0:
+                trace = stack.enter_context(memtrace.open(tmp_path / "t.db"))
+            assert len(trace.search("fact", limit=100)) == number + 1
+
+
 def test_readers_may_build_at_once(tmp_path: Path) -> None:
     big_trace(tmp_path / "t.db", 600)
     code = (

@@ -156,4 +156,6 @@ def _text(value: Any) -> str:
 
 
 def _json(value: Mapping[str, Any]) -> str:
+    if not value:
+        return "{}"
     return json.dumps(dict(value), ensure_ascii=False).encode("utf-8", "replace").decode()
