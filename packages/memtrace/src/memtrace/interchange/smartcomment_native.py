@@ -36,6 +36,10 @@ class NativeRecords:
     def __init__(self, trace: Trace, graph_id: str, *, since_seq: int = 0) -> None:
         self._trace, self._since = trace, since_seq
         self._owner = {"graph_id": graph_id, "user_id": None, "project_id": None}
+        # What follows an import must not be named as something in it.
+        self._mark = "memtrace-" if since_seq else ""
+        self._none_session = f"{self._mark}{NONE_SESSION}"
+        self._none_name = f"{self._mark}{_NONE_NAME}"
         self._ids = lru_cache(_REMEMBERED)(self._id)
         self._session = lru_cache(_REMEMBERED)(self._session_of)
         self.edges = 0
@@ -43,23 +47,23 @@ class NativeRecords:
     def sessions(self) -> Iterator[dict[str, Any]]:
         """One for each operation of kind session, and one for what is in none of them."""
         yield {
-            "session_id": NONE_SESSION, "session_name": "NONE sentinel", "category": "sentinel",
-            "comment": None, **self._owner, **_made(0, {}),
+            "session_id": self._none_session, "session_name": "NONE sentinel",
+            "category": "sentinel", "comment": None, **self._owner, **_made(0, {}),
         }  # fmt: skip
         for operation in self._trace.operations(kind="session", since_seq=self._since):
             yield {
-                "session_id": f"session-{operation.seq}", "session_name": operation.name,
-                "category": "session", "comment": None, **self._owner,
+                "session_id": f"{self._mark}session-{operation.seq}",
+                "session_name": operation.name, "category": "session", "comment": None, **self._owner,
                 **_made(operation.started_ns, _facts(operation)),
             }  # fmt: skip
 
     def nodes(self) -> Iterator[dict[str, Any]]:
         """One for each variable, and the one that stands for nothing."""
-        yield self._node(_NONE_NAME, 1, None, "NONE", "sentinel", NONE_SESSION, 0, {})
+        yield self._node(self._none_name, 1, None, "NONE", "sentinel", self._none_session, 0, {})
         for variable in self._trace.variables():
             if variable.seq >= self._since:
                 space, name, version = self._parts(variable)
-                session = NONE_SESSION
+                session = self._none_session
                 if variable.producer is not None:
                     session = self._session(variable.producer)
                 yield self._node(
@@ -72,7 +76,7 @@ class NativeRecords:
         """One for each operation; a session only if it read or made something."""
         for operation in self._steps():
             yield {
-                "op_id": operation.id, "op_name": operation.name, "comment": None,
+                "op_id": f"{self._mark}{operation.id}", "op_name": operation.name, "comment": None,
                 "category": operation.kind, "session_id": self._session(operation.id),
                 **self._owner, **_made(operation.started_ns, _facts(operation)),
             }  # fmt: skip
@@ -86,8 +90,8 @@ class NativeRecords:
                 for target, target_role in _ends(operation.outputs):
                     self.edges += 1
                     yield {
-                        "edge_id": f"edge-{operation.seq}-{self.edges}", "op_id": operation.id,
-                        "session_id": session, "category": operation.kind, "comment": None,
+                        "edge_id": f"{self._mark}edge-{operation.seq}-{self.edges}",
+                        "op_id": f"{self._mark}{operation.id}", "session_id": session, "category": operation.kind, "comment": None,
                         "source_full_node_id": self._ids(source),
                         "target_full_node_id": self._ids(target), **self._owner,
                         **_made(moment, {"source_role": source_role, "target_role": target_role}),
@@ -115,7 +119,7 @@ class NativeRecords:
 
     def _id(self, identifier: str) -> str:
         if not identifier:
-            return NONE_NODE
+            return f"{self._none_name}@1"
         variable = self._trace.variable(identifier)
         if variable.seq < self._since:  # it came in under another name
             return str(variable.metadata["smartcomment"]["full_node_id"])
@@ -127,7 +131,8 @@ class NativeRecords:
         if variable.item is not None and variable.source is None and variable.version is not None:
             return "item", _clean(f"{variable.item} (memory item)"), variable.version
         label = variable.name or ""
-        name = f"{label} ({variable.id})" if label else variable.id
+        own = f"{self._mark}{variable.id}"
+        name = f"{label} ({own})" if label else own
         return _clean(variable.role or variable.kind), _clean(name), 1
 
     def _session_of(self, identifier: str) -> str:
@@ -135,9 +140,9 @@ class NativeRecords:
         while True:
             operation = self._trace.operation(identifier)
             if operation.kind == "session" and operation.seq >= self._since:
-                return f"session-{operation.seq}"
+                return f"{self._mark}session-{operation.seq}"
             if operation.parent is None:
-                return NONE_SESSION
+                return self._none_session
             identifier = operation.parent
 
 
