@@ -53,8 +53,8 @@ class NativeRecords:
         for operation in self._trace.operations(kind="session", since_seq=self._since):
             yield {
                 "session_id": f"{self._mark}session-{operation.seq}",
-                "session_name": operation.name, "category": "session", "comment": None, **self._owner,
-                **_made(operation.started_ns, _facts(operation)),
+                "session_name": operation.name, "category": "session", "comment": None,
+                **self._owner, **_made(operation.started_ns, _facts(operation)),
             }  # fmt: skip
 
     def nodes(self) -> Iterator[dict[str, Any]]:
@@ -91,7 +91,8 @@ class NativeRecords:
                     self.edges += 1
                     yield {
                         "edge_id": f"{self._mark}edge-{operation.seq}-{self.edges}",
-                        "op_id": f"{self._mark}{operation.id}", "session_id": session, "category": operation.kind, "comment": None,
+                        "op_id": f"{self._mark}{operation.id}", "session_id": session,
+                        "category": operation.kind, "comment": None,
                         "source_full_node_id": self._ids(source),
                         "target_full_node_id": self._ids(target), **self._owner,
                         **_made(moment, {"source_role": source_role, "target_role": target_role}),
