@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 HERE = Path(__file__).parent
 NOTES = ["Anna moved to Lisbon in 2021 for work.", "Anna has a dog called Bento, a beagle."]
@@ -106,6 +107,8 @@ def phoenix(url: str) -> None:
     write("otlp_phoenix_spans.json", client.spans.get_spans(project_identifier="rag", limit=100))
     frame = client.spans.get_spans_dataframe(project_identifier="rag", limit=100)
     write("otlp_phoenix_frame.json", json.loads(frame.to_json(orient="records", date_format="iso")))
+    with urlopen(f"{url}/v1/projects/rag/spans/otlpv1?limit=100") as reply:
+        write("otlp_phoenix_rest.json", json.load(reply))
 
 
 def mlflow(url: str) -> None:
@@ -158,13 +161,14 @@ def write(
     name: str, data: Any, change: Callable[[str, Any], Any] = lambda key, value: value
 ) -> None:
     def clean(value: Any) -> Any:
+        if isinstance(value, str) and value.startswith("Traceback"):
+            return "Traceback (shortened)"
         if isinstance(value, list):
             return [clean(part) for part in value]
         if not isinstance(value, dict):
             return value
         return {
-            key: "Traceback (shortened)" if key == "exception.stacktrace"
-            else clean(change(key, part))
+            key: clean(change(key, part))
             for key, part in value.items()
         }  # fmt: skip
 

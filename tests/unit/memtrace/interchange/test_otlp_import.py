@@ -17,7 +17,7 @@ DATA = Path(__file__).parents[3] / "data" / "memtrace"
 NOTES = ["Anna moved to Lisbon in 2021 for work.", "Anna has a dog called Bento, a beagle."]
 SAME_PROGRAM = [
     "otlp_openinference.json", "otlp_phoenix_spans.json", "otlp_phoenix_frame.json",
-    "otlp_mlflow.json",
+    "otlp_mlflow.json", "otlp_phoenix_rest.json",
 ]  # fmt: skip
 
 
@@ -97,6 +97,16 @@ def test_json_and_protobuf_give_the_same_trace(tmp_path: Path) -> None:
     ):
         assert list(one.operations()) == list(two.operations())
         assert list(one.variables()) == list(two.variables())
+
+
+def test_a_collector_file_has_lengths_in_front(tmp_path: Path) -> None:
+    pytest.importorskip("opentelemetry.proto.trace.v1.trace_pb2")
+    message = (DATA / "otlp_openinference.pb").read_bytes()
+    path = tmp_path / "collector.pb"
+    path.write_bytes((len(message).to_bytes(4, "big") + message) * 2)
+    report, _ = imported(path, tmp_path)
+    assert report.operations == 6
+    assert len(report.problems) == 6  # each span is there twice
 
 
 def test_model_usage_and_parameters(tmp_path: Path) -> None:
