@@ -99,7 +99,7 @@ def test_damage_is_a_refusal_with_figures(verb: Path) -> None:
         (["t.db", "mode=refuse"], "t.db: expected a trace"),
         (["t.db", "nod=1"], "nod"),
         (["a", "b", "c"], "expected at most 2 words (toy-look TRACE [NODE])"),
-        ([], "trace"),
+        ([], "trace: expected a value; none was given"),
         (["t.db", "lines=many"], "lines"),
         (["t.db", "-m", "lines=1,2"], "got '-m'"),
         (["t.db", "resume=x"], "resume"),

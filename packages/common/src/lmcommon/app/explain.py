@@ -22,6 +22,8 @@ _NOISE = (
     r"[^;]*\$VALUE[^;]*",
 )
 
+_MISSING = re.compile(r"[Mm]issing mandatory value: ([\w.]+)")
+
 
 def explain(error: BaseException, schemas: Mapping[str, type]) -> UserError | None:
     """A mistake a user can fix, as one line; None for anything else."""
@@ -57,6 +59,8 @@ def _one_line(messages: list[str], schemas: Mapping[str, type]) -> str:
         if text and not any(text in other for other in seen):
             seen.append(text)
     sentence = "; ".join(seen)
+    if missing := _MISSING.search(sentence):
+        sentence = f"{missing[1]}: expected a value; none was given"
     if unknown := re.search(r"Key '(\w+)' not in '(\w+)'", sentence):
         sentence += _known_keys(unknown[1], unknown[2], schemas)
     return f"{sentence} (--help shows the keys and options)"

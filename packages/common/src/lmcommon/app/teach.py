@@ -55,7 +55,9 @@ def help_text(
         f"usage: {usage} [key=value ...]{_SWEEP_AND_RESUME if keeps_run else ''}",
         "",
         *_groups(options, choices),
-        "Change any value below (such as seed=1):",
+        "Change any value below (such as seed=1):"
+        if "seed" in chosen
+        else "Change any value below:",
         *("  " + line for line in OmegaConf.to_yaml(chosen).splitlines()),
         "",
         _RUN_FOLDER if keeps_run else _NO_RUN_FOLDER,
