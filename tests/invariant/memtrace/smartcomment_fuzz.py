@@ -23,7 +23,7 @@ from lmcommon.errors import UserError
 __all__ = ["SMALL", "fuzz"]
 
 SMALL = Path(__file__).parents[2] / "data/memtrace/smartcomment_small.json"
-ODD = [
+ODD: list[Any] = [
     None, True, -1, 0, 2**63, 10**400, 1e308, float("nan"), "", "x", "\ud800", "\x00", "9" * 5_000,
     [], {}, [[]], {"a": {"b": []}}, "a" * 100_000,
 ]  # fmt: skip

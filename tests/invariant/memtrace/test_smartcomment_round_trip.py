@@ -46,7 +46,10 @@ STRINGS = (
 @st.composite
 def graphs(draw: st.DrawFn) -> dict[str, Any]:
     """A graph, in any order of sections, with whatever else in it."""
-    pick = lambda *choices: draw(st.sampled_from(choices))  # noqa: E731
+
+    def pick(*choices: Any) -> Any:
+        return draw(st.sampled_from(choices))
+
     keys = draw(
         st.lists(
             st.tuples(st.sampled_from(NAMES), st.integers(1, 3),

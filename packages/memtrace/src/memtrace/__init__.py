@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from memtrace.graph.why_not import WhyNot
     from memtrace.interchange.otlp import export_otlp, import_otlp
     from memtrace.interchange.smartcomment import import_memtracebench
-    from memtrace.interchange.smartcomment_annotations import Annotation, annotations
+    from memtrace.interchange.smartcomment_annotations import Annotation, read_annotations
     from memtrace.interchange.smartcomment_export import export_memtracebench
     from memtrace.interchange.types import ExportReport, ImportReport
     from memtrace.show import explain
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Annotation", "Attribution", "CheckReport", "Diff", "EdgeWarning", "ExportReport", "Graph",
     "Handle", "ImportReport", "Operation", "OperationError", "Problem", "Recorder", "RepairReport",
-    "SearchHit", "Slice", "Step", "Trace", "Variable", "Why", "WhyNot", "annotations", "attribute",
-    "bind", "check", "current", "diff", "explain", "export_memtracebench", "export_otlp",
-    "import_memtracebench", "import_otlp", "join", "merge", "open", "operation", "record",
-    "repair", "step", "variable",
+    "SearchHit", "Slice", "Step", "Trace", "Variable", "Why", "WhyNot", "attribute", "bind",
+    "check", "current", "diff", "explain", "export_memtracebench", "export_otlp",
+    "import_memtracebench", "import_otlp", "join", "merge", "open", "operation", "read_annotations",
+    "record", "repair", "step", "variable",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -70,7 +70,7 @@ __getattr__, __dir__ = lazy_exports(
         "explain": "memtrace.show",
         **dict.fromkeys(("export_otlp", "import_otlp"), "memtrace.interchange.otlp"),
         **dict.fromkeys(
-            ("Annotation", "annotations"), "memtrace.interchange.smartcomment_annotations"
+            ("Annotation", "read_annotations"), "memtrace.interchange.smartcomment_annotations"
         ),
         "export_memtracebench": "memtrace.interchange.smartcomment_export",
         "import_memtracebench": "memtrace.interchange.smartcomment",

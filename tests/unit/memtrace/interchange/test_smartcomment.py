@@ -165,7 +165,7 @@ def test_values_are_decoded(trace: memtrace.Trace, place: int, value: object) ->
 
 
 def test_annotations_name_what_is_in_the_trace(trace: memtrace.Trace) -> None:
-    first, second = memtrace.annotations(trace)
+    first, second = memtrace.read_annotations(trace)
     assert (first.error_type, second.error_type) == ("ResponseError", "AnnotationError")
     assert first.operation == one(trace, "question-answering").id
     assert second.operation is None
@@ -278,7 +278,7 @@ def test_odd_types_of_other_fields_do_no_harm(tmp_path: Path, graph: dict[str, A
     write(tmp_path / "graph.json", graph)
     memtrace.import_memtracebench(tmp_path / "graph.json", tmp_path / "trace.db", strict=True)
     with memtrace.open(tmp_path / "trace.db") as trace:
-        assert len(memtrace.annotations(trace)) == 2
+        assert len(memtrace.read_annotations(trace)) == 2
 
 
 def test_a_folder_becomes_one_trace_each(tmp_path: Path, small: Path) -> None:

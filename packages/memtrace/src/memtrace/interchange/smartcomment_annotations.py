@@ -18,7 +18,7 @@ from memtrace.interchange.smartcomment_reading import Gathered
 if TYPE_CHECKING:
     from memtrace.graph.trace import Trace
 
-__all__ = ["Annotation", "annotations", "link_annotations"]
+__all__ = ["Annotation", "link_annotations", "read_annotations"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Annotation:
     """The annotation as it stands in the file."""
 
 
-def annotations(trace: Trace) -> tuple[Annotation, ...]:
+def read_annotations(trace: Trace) -> tuple[Annotation, ...]:
     """The annotations of an imported trace; empty for one that has none."""
     known = trace.metadata
     pairs = zip(known.get("annotations", ()), known.get("annotation_links", ()), strict=False)
