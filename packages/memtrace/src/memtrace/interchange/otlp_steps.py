@@ -7,15 +7,25 @@ stay, as they are, in the metadata of the operation.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from memtrace.interchange.otlp_foreign import flatten, is_number
+from memtrace.interchange.otlp_parts import (
+    Part,
+    answer_of,
+    documents_of,
+    entries_of,
+    hits_of,
+    json_messages_of,
+    messages_of,
+    parsed,
+    written_of,
+)
 from memtrace.interchange.otlp_types import FAILED, Span
 
-__all__ = ["Part", "SpanStep", "step_of"]
+__all__ = ["SpanStep", "step_of"]
 
 _KIND_KEYS = (
     "openinference.span.kind", "mlflow.spanType", "langfuse.observation.type", "langfuse.type",
@@ -64,22 +74,8 @@ _TOKENS = {
 _PARAMETERS = (
     "llm.invocation_parameters", "langfuse.modelParameters", "langfuse.model_parameters"
 )  # fmt: skip
-_CONTENT_KEYS = ("page_content", "pageContent", "content", "text", "document.content")
 _WRITES = {"create_memory": False, "update_memory": False, "upsert_memory": False,
            "delete_memory": True}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """An input or output. Example: `Part(role="hits", kind="hit", value="Anna moved.")`."""
-
-    role: str
-    kind: str
-    value: Any
-    name: str | None = None
-    item: str | None = None
-    is_deletion: bool = False
-    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -101,7 +97,7 @@ def step_of(span: Span) -> SpanStep:
     rest = dict(span.attributes)  # what becomes a value is taken out of here
     step = SpanStep(_kind(rest), error=_error(span), model=_model(rest), usage=_usage(rest))
     for key in _PARAMETERS:
-        found = _json(rest.get(key))
+        found = parsed(rest.get(key))
         if isinstance(found, dict):
             step.parameters, _ = found, rest.pop(key)
             break
@@ -141,7 +137,7 @@ def _usage(attributes: Mapping[str, Any]) -> dict[str, Any]:
                 found[name] = int(amount) if amount == int(amount) else amount
                 break
     for key in _USAGE_OBJECTS:
-        counts = _json(attributes.get(key))
+        counts = parsed(attributes.get(key))
         for name, names in _TOKENS.items() if isinstance(counts, dict) else ():
             amounts = [counts[other] for other in names if is_number(counts.get(other))]
             if amounts:
@@ -168,37 +164,37 @@ def _read_inputs(step: SpanStep, rest: dict[str, Any]) -> None:
     query = rest.pop("reranker.query", None)
     if query is not None:
         step.inputs.append(Part(role="query", kind="question", value=query))
-    step.inputs.extend(_documents(rest, "reranker.input_documents", "documents"))
+    step.inputs.extend(documents_of(rest, "reranker.input_documents", "documents"))
     messages = (
-        _messages(rest, "llm.input_messages") or _messages(rest, "gen_ai.prompt")
-        or _json_messages(rest, "gen_ai.input.messages")
+        messages_of(rest, "llm.input_messages") or messages_of(rest, "gen_ai.prompt")
+        or json_messages_of(rest, "gen_ai.input.messages")
     )  # fmt: skip
     if messages and messages != plain:
         step.inputs.append(Part(role="messages", kind="prompt", value=messages))
-    for entry in _entries(rest, "embedding.embeddings", only="embedding.text"):
+    for entry in entries_of(rest, "embedding.embeddings", only="embedding.text"):
         step.inputs.append(Part(role="text", kind="value", value=entry["embedding.text"]))
 
 
 def _read_outputs(step: SpanStep, rest: dict[str, Any]) -> None:
     memory = str(rest.get("gen_ai.operation.name"))
     record = rest.get("gen_ai.memory.record.id")
-    records = _documents(rest, "gen_ai.memory.records", "records")
+    records = documents_of(rest, "gen_ai.memory.records", "records")
     if memory in _WRITES:
-        step.outputs.extend(_written(records, record, is_deletion=_WRITES[memory]))
+        step.outputs.extend(written_of(records, record, is_deletion=_WRITES[memory]))
         records = []
     hits = [
-        *_documents(rest, "retrieval.documents", "hits"), *records,
-        *_documents(rest, "reranker.output_documents", "hits"),
-        *_documents(rest, "gen_ai.retrieval.documents", "hits"),
+        *documents_of(rest, "retrieval.documents", "hits"), *records,
+        *documents_of(rest, "reranker.output_documents", "hits"),
+        *documents_of(rest, "gen_ai.retrieval.documents", "hits"),
     ]  # fmt: skip
     messages = (
-        _messages(rest, "llm.output_messages") or _messages(rest, "gen_ai.completion")
-        or _json_messages(rest, "gen_ai.output.messages")
+        messages_of(rest, "llm.output_messages") or messages_of(rest, "gen_ai.completion")
+        or json_messages_of(rest, "gen_ai.output.messages")
     )  # fmt: skip
-    answers = [_answer(message) for message in messages]
+    answers = [answer_of(message) for message in messages]
     found, plain = _plain(rest, _OUTPUTS, "output.mime_type")
     if found and step.kind == "retrieval" and not hits:
-        hits = _hits(plain, "hits")
+        hits = hits_of(plain, "hits")
         found = not hits
     step.outputs.extend(hits)
     step.outputs.extend(Part(role="answer", kind="answer", value=answer) for answer in answers)
@@ -216,103 +212,6 @@ def _plain(rest: dict[str, Any], keys: Iterable[str], mime_key: str) -> tuple[bo
         if key in ("input.value", "output.value"):
             mime = rest.pop(mime_key, None)
         if mime == "application/json" or key.startswith(_JSON_KEYS):
-            return True, _json(value)
+            return True, parsed(value)
         return True, value
     return False, None
-
-
-def _json(value: Any) -> Any:
-    """What a JSON text says; anything else as it is."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return value
-
-
-def _entries(rest: dict[str, Any], prefix: str, only: str | None = None) -> list[dict[str, Any]]:
-    """The objects of a list that is flattened into `prefix.0.…`, `prefix.1.…`; taken out."""
-    found: dict[int, dict[str, Any]] = {}
-    for key in [key for key in rest if key.startswith(f"{prefix}.")]:
-        number, _, name = key.removeprefix(f"{prefix}.").partition(".")
-        if number.isdigit() and name and only in (None, name):
-            found.setdefault(int(number), {})[name] = rest.pop(key)
-    return [found[number] for number in sorted(found)]
-
-
-def _documents(rest: dict[str, Any], prefix: str, role: str) -> list[Part]:
-    if isinstance(rest.get(prefix), str):
-        return _hits(_json(rest.pop(prefix)), role)
-    entries = _entries(rest, prefix)
-    return [
-        _hit({key.removeprefix("document."): part for key, part in entry.items()}, role)
-        for entry in entries
-    ]
-
-
-def _hits(value: Any, role: str) -> list[Part]:
-    """Documents out of a list of them; none if it is something else."""
-    if not isinstance(value, list) or not value:
-        return []
-    if all(isinstance(part, str) for part in value):
-        return [Part(role=role, kind="hit", value=part) for part in value]
-    if all(isinstance(part, dict) and _content_key(part) for part in value):
-        return [_hit(part, role) for part in value]
-    return []
-
-
-def _hit(entry: Mapping[str, Any], role: str) -> Part:
-    key = _content_key(entry)
-    note = {name: part for name, part in entry.items() if name != key}
-    name = note.get("id")
-    return Part(
-        role=role, kind="hit", value=entry[key] if key else dict(entry),
-        name=None if name is None else str(name), metadata=note,
-    )  # fmt: skip
-
-
-def _content_key(entry: Mapping[str, Any]) -> str | None:
-    return next((key for key in _CONTENT_KEYS if isinstance(entry.get(key), str)), None)
-
-
-def _written(records: list[Part], record: Any, *, is_deletion: bool) -> list[Part]:
-    """Memory items that a GenAI memory operation wrote or deleted."""
-    items = records or ([Part(role="records", kind="value", value=None)] if record else [])
-    return [
-        Part(
-            role="deleted" if is_deletion else "items",
-            kind="deletion" if is_deletion else "memory_item",
-            value=None if is_deletion else part.value, is_deletion=is_deletion,
-            item=part.name or (None if record is None else str(record)), metadata=part.metadata,
-        )
-        for part in items
-    ]  # fmt: skip
-
-
-def _messages(rest: dict[str, Any], prefix: str) -> list[dict[str, Any]]:
-    return [
-        {key.removeprefix("message."): part for key, part in entry.items()}
-        for entry in _entries(rest, prefix)
-    ]
-
-
-def _json_messages(rest: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    found = _json(rest.get(key))
-    if not isinstance(found, list) or not all(isinstance(part, dict) for part in found):
-        return []
-    del rest[key]
-    return found
-
-
-def _answer(message: Mapping[str, Any]) -> Any:
-    """The text of a reply that is only text; else the whole message."""
-    rest = {key for key in message if key not in ("role", "content", "finish_reason")}
-    if not rest and isinstance(message.get("content"), str):
-        return message["content"]
-    parts = message.get("parts")
-    if isinstance(parts, list) and len(parts) == 1 and isinstance(parts[0], dict):
-        text = parts[0].get("content")
-        if parts[0].get("type") == "text" and isinstance(text, str):
-            return text
-    return dict(message)

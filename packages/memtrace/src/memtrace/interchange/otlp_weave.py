@@ -21,9 +21,10 @@ from memtrace.graph.redact import mask_secrets, to_json
 from memtrace.graph.store import OperationRow
 from memtrace.graph.values import encode
 from memtrace.interchange.otlp_guess import MIN_CHARS, Texts, leaves
+from memtrace.interchange.otlp_parts import Part
 from memtrace.interchange.otlp_rows import Rows
 from memtrace.interchange.otlp_spool import Spool
-from memtrace.interchange.otlp_steps import Part, SpanStep, step_of
+from memtrace.interchange.otlp_steps import SpanStep, step_of
 from memtrace.interchange.otlp_sweep import in_order
 from memtrace.interchange.otlp_types import Span
 from memtrace.interchange.otlp_values import Encoded
