@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,7 @@ pytest.importorskip(
 @pytest.fixture
 def network() -> Any:
     """The class of its graphs."""
-    from smartcomment.runtime.network import ExecNetwork
-
-    return ExecNetwork
+    return importlib.import_module("smartcomment.runtime.network").ExecNetwork
 
 
 def load(network: Any, path: Path) -> Any:

@@ -119,6 +119,8 @@ def _file(
         found = gather(source, connection, problems, on_bytes)
         report = _build(source, out, connection, found, problems)
         connection.execute("COMMIT")
+    except RecursionError:
+        raise UserError(f"{source}: expected JSON of sane depth; it is nested too deeply") from None
     except sqlite3.Error as error:
         raise UserError(f"{out}: writing the trace failed: {error}; free the disk") from error
     finally:

@@ -25,6 +25,8 @@ KEPT = "kept"
 _JSON_STARTS = frozenset('{["-0123456789tfnNI')
 _LITERAL_STARTS = frozenset("'\"([{+-.0123456789TFNbBrRuUs")
 _LITERAL_UP_TO = 4_000_000
+_DEEP = 200
+_BRACKETS = re.compile(r"[][{}()]")
 _INDENT = re.compile(r"\n( *)")
 
 
@@ -40,6 +42,8 @@ class Reading(NamedTuple):
 
 def read(text: str) -> Reading:
     """Find the value behind a string. Never fails: raw text is a value too."""
+    if _is_deep(text):
+        return Reading("text", text, RAW)
     first = text[:1] if not text[:1].isspace() else text.lstrip()[:1]
     if first in _JSON_STARTS:
         found = _from_json(text)
@@ -64,6 +68,17 @@ def write(value: Any, written: str) -> str:
         separators=(",", ":") if separators == "tight" else None,
         ensure_ascii=escapes == "ascii",
     )  # fmt: skip
+
+
+def _is_deep(text: str) -> bool:
+    """Whether brackets nest so deeply that a reader with less stack left could fail."""
+    if sum(text.count(bracket) for bracket in "[{(") <= _DEEP:
+        return False
+    depth = deepest = 0
+    for bracket in _BRACKETS.findall(text):
+        depth += 1 if bracket in "[{(" else -1
+        deepest = max(deepest, depth)
+    return deepest > _DEEP
 
 
 def _from_json(text: str) -> Reading | None:
@@ -102,6 +117,6 @@ def _from_literal(text: str) -> Reading | None:
 def _reading(value: Any, written: str) -> Reading:
     """The reading; `TypeError` for a value that a trace cannot hold."""
     encoding, payload = encode(value, "value")
-    if encoding == "tagged" and '"~"' in payload and 'set"' in payload:  # type: ignore[operator]
+    if encoding == "tagged" and isinstance(payload, str) and 'set"' in payload:
         written = KEPT  # a set is in another order in another process
     return Reading(encoding, payload, written)
