@@ -61,7 +61,7 @@ _CYCLE = (
     "variable > operation AND EXISTS (SELECT 1 FROM variables v"
     " WHERE v.producer = inputs.operation AND v.number <= inputs.variable)"
 )
-_BAD_META = "NOT is_json(CAST(value AS BLOB))"
+_BAD_META = f"NOT is_json(CAST(value AS BLOB)) OR {_no_text('key')}"
 _BAD_VARIABLE = (
     "typeof(kind) != 'text' OR typeof(name) NOT IN ('text', 'null') OR typeof(digest) != 'blob'"
     " OR length(digest) != 16 OR typeof(producer) NOT IN ('integer', 'null')"
