@@ -257,6 +257,34 @@ def test_a_decision_to_do_nothing_is_an_output(run: memtrace.Recorder) -> None:
         assert trace.value(variable.id) == "known already"
 
 
+def test_the_literal_request_to_a_model_is_an_output(run: memtrace.Recorder) -> None:
+    messages = [{"role": "user", "content": "Where?"}]
+    with memtrace.step("answer") as op:
+        op.request(messages, metadata={"temperature": 0})
+        op.request("Where?")
+        messages[0]["content"] = "changed"
+    with reopened(run) as trace:
+        first, second = trace.variables(kind="request")
+        assert trace.value(first.id) == [{"role": "user", "content": "Where?"}]
+        assert (first.role, first.metadata) == ("request", {"temperature": 0})
+        assert (second.position, trace.value(second.id)) == (1, "Where?")
+
+
+def test_metadata_can_be_added_while_a_step_runs(run: memtrace.Recorder) -> None:
+    with memtrace.step("s", metadata={"a": 1}) as op:
+        op.note("b", 2)
+    with reopened(run) as trace:
+        assert only(trace.operations()).metadata == {"a": 1, "b": 2}
+
+
+def test_a_queue_of_big_values_stays_bounded(run: memtrace.Recorder) -> None:
+    for number in range(90):
+        memtrace.variable(f"{number}" + "x" * 1_000_000)
+        assert run.queued_bytes < 70e6
+    with reopened(run) as trace:
+        assert trace.counts["variables"] == 90
+
+
 # Contexts -----------------------------------------------------------------------------------
 
 

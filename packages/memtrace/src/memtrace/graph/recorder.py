@@ -153,6 +153,11 @@ class Recorder:
             self.check_open()
             self._batch.meta[key] = text
 
+    @property
+    def queued_bytes(self) -> int:
+        """About how much memory what is not yet on disk takes."""
+        return self._weight
+
     def flush(self) -> None:
         """Return when everything recorded so far is on disk."""
         if self._writer is not None:
@@ -270,20 +275,6 @@ class Recorder:
         position: int = 0, source: Handle[Any] | None = None, is_deletion: bool = False,
     ) -> Handle[T]:  # fmt: skip
         """Number a variable and queue it. A copy keeps item and version of its `source`."""
-        handle, weight = self._add(
-            value, kind=kind, name=name, item=item, metadata=metadata, step=step, role=role,
-            position=position, source=source, is_deletion=is_deletion,
-        )  # fmt: skip
-        if weight >= WAKE_AT_BYTES and self._writer is not None:
-            self._writer.press(weight)
-        return handle
-
-    def _add(
-        self, value: T, *, kind: str, name: str | None = None, item: str | None = None,
-        metadata: Mapping[str, Any] | None = None, step: Step | None = None, role: str,
-        position: int = 0, source: Handle[Any] | None = None, is_deletion: bool = False,
-    ) -> tuple[Handle[T], int]:  # fmt: skip
-        """The same, and the weight of the queue now: who holds the lock must not write."""
         encoding, payload = ("", None) if source is not None else self._encode(value, role)
         note = to_json(metadata, f"metadata of {role!r}", self.redact) if metadata else None
         check_names(kind, name, item, role)
@@ -311,7 +302,10 @@ class Recorder:
                 None if source is None else source.number, time.time_ns(), note,
             ))  # fmt: skip
             self._weight += _ROW_BYTES + (0 if payload is None else len(payload))
-            return handle, self._weight
+            weight = self._weight
+        if weight >= WAKE_AT_BYTES and self._writer is not None:
+            self._writer.press(weight)
+        return handle
 
     def resolve(self, handle: Handle[Any]) -> int:
         """The number of a handle in this file; an unrecorded handle is recorded now.
@@ -323,7 +317,7 @@ class Recorder:
             return handle.number
         with self._lock:  # several threads may come with the same one
             if handle.run is None or handle.number is None:
-                adopted, _ = self._add(
+                adopted = self.add(
                     handle.value, kind=handle.kind, name=handle.name, item=handle.item,
                     role="variable",
                 )  # fmt: skip
@@ -367,7 +361,7 @@ class Recorder:
         with self._lock:
             known = self._prompts.get((name, text))
             if known is None:
-                known, _ = self._add(text, kind="prompt", name=name, role="prompt")
+                known = self.add(text, kind="prompt", name=name, role="prompt")
                 self._prompts[name, text] = known
         return known
 
