@@ -9,6 +9,7 @@ so the arrays are as long as the last number and hold 32-bit numbers.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -75,25 +76,46 @@ class Rows:
 
 
 class Arrays:
-    """All edges of a trace at one moment."""
+    """All edges of a trace at one moment. Each direction is laid out when it is first walked."""
 
     def __init__(self, database: Database) -> None:
         with database.snapshot():
             last = _last(database)
             by, read = _edges(database, _INPUTS, last)
             makers, made = _edges(database, _OUTPUTS, last)
-        self.size = 1 + max((int(part.max()) for part in (read, by, makers, made) if len(part)),
-                            default=0)  # fmt: skip
+        self._inputs, self._outputs = (by, read), (makers, made)
+        ends = (by, read, makers, made)
+        self.size = 1 + max((int(part.max()) for part in ends if len(part)), default=0)
         if self.size > max(_ALWAYS_DENSE, _SPARSE * (len(read) + len(made))):
             raise UserError(
                 f"{database.path}: expected numbers near {len(read) + len(made)}; got {self.size}: "
                 "the trace is damaged; memtrace-check tells what can be saved"
             )
         self.edge_count = len(read) + len(made)
-        self.inputs_of = Rows(by, read, self.size)
-        self.readers_of = Rows(read, by, self.size)
-        self.outputs_of = Rows(makers, made, self.size)
-        self.maker_of = Rows(made, makers, self.size)
+
+    @cached_property
+    def inputs_of(self) -> Rows:
+        """From an operation to the variables it read."""
+        by, read = self._inputs
+        return Rows(by, read, self.size)
+
+    @cached_property
+    def readers_of(self) -> Rows:
+        """From a variable to the operations that read it."""
+        by, read = self._inputs
+        return Rows(read, by, self.size)
+
+    @cached_property
+    def outputs_of(self) -> Rows:
+        """From an operation to the variables it made."""
+        makers, made = self._outputs
+        return Rows(makers, made, self.size)
+
+    @cached_property
+    def maker_of(self) -> Rows:
+        """From a variable to the operation that made it, if any did."""
+        makers, made = self._outputs
+        return Rows(made, makers, self.size)
 
 
 class Reached(NamedTuple):
