@@ -1,7 +1,8 @@
 """Mutated trace files: none crashes or hangs anything, each is diagnosed or proven to be as it was.
 
 `MEMTRACE_FUZZ_CASES=10000 MEMTRACE_FUZZ_SEED=7 pytest -m slow -s <this file>` runs more; a failure
-names the seed of its case.
+names the seed of its case, and leaves its file: recordings differ in their times, so the same seed
+damages another byte next time.
 """
 
 from __future__ import annotations
@@ -249,7 +250,9 @@ def run_cases(seeds: Iterable[int], originals: dict[str, Files], folder: Path) -
         try:
             outcomes[outcome(path, known[name])] += 1
         except Exception as error:  # whatever it is, it is what this test looks for
-            pytest.fail(f"seed {seed}, {name}, {done}: {type(error).__name__}: {error}")
+            pytest.fail(
+                f"seed {seed}, {name}, {done}: {type(error).__name__}: {error}; the file is {path}"
+            )
         finally:
             faulthandler.cancel_dump_traceback_later()
     return outcomes

@@ -117,6 +117,7 @@ def test_a_newer_schema_is_not_called_damage(trace: Path) -> None:
         ("UPDATE operations SET started_ns = 'soon' WHERE number = 2", "row damaged", "op-2"),
         ("UPDATE blobs SET codec = 'rar' WHERE rowid = 1", "row damaged", ""),
         ("UPDATE meta SET value = '{' WHERE key = 'run'", "row damaged", "run"),
+        ("UPDATE operations SET number = -5 WHERE number = 2", "row damaged", "op--5"),
         ("UPDATE meta SET key = CAST(x'ff41' AS TEXT) WHERE key = 'run'", "row damaged", "A"),
         ("DELETE FROM meta WHERE key = 'schema'", "row damaged", ""),
         ("PRAGMA application_id = 7", "header damaged", ""),
