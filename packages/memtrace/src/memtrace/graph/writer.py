@@ -32,8 +32,7 @@ class Writer:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="memtrace-writer", daemon=True)
-        self._thread.start()
+        self._start()
 
     def flush(self) -> None:
         """Return when everything queued so far is on disk.
@@ -63,7 +62,8 @@ class Writer:
                 self._order.release()
 
     def halt(self) -> None:
-        """Keep from writing until `go_on`: the process is about to fork."""
+        """End the thread and keep from writing until `go_on`: the process is about to fork."""
+        self._end()
         self._order.acquire()
 
     def drain(self) -> None:
@@ -72,8 +72,10 @@ class Writer:
 
     def go_on(self, store: Store | None, failure: Exception | None = None) -> None:
         """Write again, to a store opened anew; without one, tell the next caller why."""
-        self._store = store or self._store
         self._failure = failure or self._failure
+        if store is not None:
+            self._store = store
+            self._start()
         self._order.release()
 
     def check(self) -> None:
@@ -86,10 +88,18 @@ class Writer:
 
     def stop(self) -> None:
         """Write what is left and end the thread."""
+        self._end()
+        self._write()
+
+    def _start(self) -> None:
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="memtrace-writer", daemon=True)
+        self._thread.start()
+
+    def _end(self) -> None:
         self._stopping.set()
         self._wake.set()
         self._thread.join()
-        self._write()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
