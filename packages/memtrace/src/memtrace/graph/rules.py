@@ -63,7 +63,8 @@ _CYCLE = (
 )
 _BAD_META = f"NOT is_json(CAST(value AS BLOB)) OR {_no_text('key')}"
 _BAD_VARIABLE = (
-    "number < 1 OR typeof(kind) != 'text' OR typeof(name) NOT IN ('text', 'null') OR typeof(digest) != 'blob'"
+    "number < 1"
+    " OR typeof(kind) != 'text' OR typeof(name) NOT IN ('text', 'null') OR typeof(digest) != 'blob'"
     " OR length(digest) != 16 OR typeof(producer) NOT IN ('integer', 'null')"
     " OR typeof(role) NOT IN ('text', 'null') OR typeof(position) != 'integer'"
     " OR typeof(item) NOT IN ('text', 'null') OR typeof(version) NOT IN ('integer', 'null')"
@@ -72,7 +73,8 @@ _BAD_VARIABLE = (
     f" OR {_no_text('kind', 'name', 'role', 'item')}"
 )
 _BAD_OPERATION = (
-    "number < 1 OR typeof(end_number) NOT IN ('integer', 'null') OR typeof(kind) != 'text'"
+    "number < 1"
+    " OR typeof(end_number) NOT IN ('integer', 'null') OR typeof(kind) != 'text'"
     " OR typeof(name) != 'text' OR typeof(parent) NOT IN ('integer', 'null')"
     " OR typeof(model) NOT IN ('text', 'null') OR typeof(error_type) NOT IN ('text', 'null')"
     " OR typeof(error_message) NOT IN ('text', 'null') OR typeof(started_ns) != 'integer'"
