@@ -79,7 +79,8 @@ def test_async_functions_nest_like_plain_ones(path: Path) -> None:
 
     @memtrace.operation()
     async def outer(text: str) -> str:
-        return (await inner(text)).value
+        shouted: str = (await inner(text)).value
+        return shouted
 
     with memtrace.record(path):
         out = asyncio.run(outer(memtrace.variable("a")))
