@@ -164,7 +164,10 @@ def _build(
 def _whole(found: Gathered, problems: Problems) -> Edges:
     """The edges whose ends and operation exist; the others are problems."""
     edges, whole = found.edges, Edges()
+    _check_sessions(found, problems)
     known = (found.operations.known, found.nodes.known, found.nodes.known)
+    if all(known[0]) and all(known[1]):  # whatever an edge names was defined
+        return edges
     names = ("op_id", "source_full_node_id", "target_full_node_id")
     for row in zip(edges.operation, edges.source, edges.target, edges.created, edges.place,
                    strict=True):  # fmt: skip
@@ -178,10 +181,13 @@ def _whole(found: Gathered, problems: Problems) -> Edges:
             )
         else:
             whole.add(*row)
+    return whole
+
+
+def _check_sessions(found: Gathered, problems: Problems) -> None:
     for index, session in enumerate(found.operations.session):
         if session >= 0 and not found.sessions.known[session] and found.operations.known[index]:
             problems.add("data.operations", "a session_id names what is not in the file")
-    return whole
 
 
 def _write_meta(

@@ -16,19 +16,22 @@ _FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 
 def to_ns(stamp: Any) -> int | None:
     """Unix time in nanoseconds; None for anything but such a time stamp."""
-    if not isinstance(stamp, str):
-        return None
-    second, dot, fraction = stamp.partition(".")
-    if not dot or not 1 <= len(fraction) <= 6 or not (fraction.isascii() and fraction.isdigit()):
-        return None
-    whole = _second(second)
-    return None if whole is None else whole + int(fraction.ljust(9, "0"))
+    return _moment(stamp) if isinstance(stamp, str) else None
 
 
 def from_ns(moment_ns: int) -> str:
     """The time stamp, to the millisecond."""
     moment = datetime.fromtimestamp(moment_ns // 1_000_000_000, UTC)
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment_ns // 1_000_000 % 1000:03d}"
+
+
+@lru_cache(maxsize=4096)
+def _moment(stamp: str) -> int | None:
+    second, dot, fraction = stamp.partition(".")
+    if not dot or not 1 <= len(fraction) <= 6 or not (fraction.isascii() and fraction.isdigit()):
+        return None
+    whole = _second(second)
+    return None if whole is None else whole + int(fraction.ljust(9, "0"))
 
 
 @lru_cache(maxsize=4096)
