@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import memtrace
-from memtrace.graph.redact import mask_secrets
+from memtrace.graph.redact import mask_secrets, to_json
 
 
 def on_disk(folder: Path) -> bytes:
@@ -162,3 +162,8 @@ def test_parameters_that_are_not_json_are_refused(tmp_path: Path) -> None:
         memtrace.step("s", parameters={"x": object()}),
     ):
         pass
+
+
+def test_a_dotted_key_is_masked() -> None:
+    written = to_json({"http.header.authorization": "plain-words-9"}, "parameters", None)
+    assert written == '{"http.header.authorization":"[secret]"}'

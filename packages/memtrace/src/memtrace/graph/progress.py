@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 __all__ = ["progress"]
@@ -13,9 +13,9 @@ T = TypeVar("T")
 _WORTH_A_BAR = 20_000
 
 
-def progress(items: Iterator[T], description: str, total: int) -> Iterator[T]:
+def progress(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
     """Iterate with a progress bar if it may take long; plainly where there is no terminal."""
-    if total < _WORTH_A_BAR or not sys.stderr.isatty():
+    if (total is not None and total < _WORTH_A_BAR) or not sys.stderr.isatty():
         yield from items
         return
     from rich.console import Console

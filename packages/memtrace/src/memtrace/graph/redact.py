@@ -47,7 +47,7 @@ _WORDS = (
     r"(?:api[_\-]?key|apikey|secret|password|passwd|authorization|credentials?|access[_\-]?key"
     r"|access[_\-]?token|auth[_\-]?token|refresh[_\-]?token|private[_\-]?key|account[_\-]?key)"
 )
-_KEYS = re.compile(rf"(?i)^(?:.*[_\-])?{_WORDS}$")
+_KEYS = re.compile(rf"(?i)^(?:.*[_\-.])?{_WORDS}$")
 _KEYED = re.compile(
     # JSON inside a string, its quotes escaped or not; key="..."; api_key=... of a URL or a shell
     rf"(?i)({_WORDS}(?:\\*[\"']\s*[:=]|=)\s*(\\*[\"']))(?!\[secret\]).*?(?=\2)"

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import IO, cast
 
 from lmcommon.errors import UserError
+from memtrace.graph.progress import progress
 from memtrace.graph.trace import Trace
 from memtrace.interchange.otlp_json import request
 from memtrace.interchange.otlp_post import Endpoint
-from memtrace.interchange.otlp_progress import progress
 from memtrace.interchange.otlp_proto import request_bytes
 from memtrace.interchange.otlp_spans import Spans
 from memtrace.interchange.otlp_types import Span

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lmcommon.errors import UserError
+from memtrace.graph.progress import progress
 from memtrace.graph.store import Store
 from memtrace.interchange.otlp_own import OwnSpans
-from memtrace.interchange.otlp_progress import progress
 from memtrace.interchange.otlp_read import read_spans
 from memtrace.interchange.otlp_rows import Rows
 from memtrace.interchange.otlp_spool import Spool
