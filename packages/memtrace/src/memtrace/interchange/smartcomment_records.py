@@ -72,13 +72,11 @@ def _changed(record: Any, before: Any) -> dict[str, Any] | None:
     """The fields that differ; None for a record with other fields than the one before."""
     if type(record) is not dict or type(before) is not dict or list(record) != list(before):
         return None
+    # Equal is not enough: 1, 1.0 and True are equal. So only strings and {} are compared.
     return {
         name: value
-        for name, value in record.items()
-        # Equal is not enough: 1, 1.0 and True are equal.
-        if value is not (old := before[name])
-        and not (type(value) is str and type(old) is str and value == old)
-        and not (value == {} and old == {})
+        for (name, value), old in zip(record.items(), before.values(), strict=True)
+        if value is not old and not (value == old if type(value) is str else value == {} == old)
     }
 
 
