@@ -293,3 +293,27 @@ def test_a_folder_becomes_one_trace_each(tmp_path: Path, small: Path) -> None:
         path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.db")
     ]
     assert sorted(made) == ["a.db", "sub/b.db"]
+
+
+def test_a_trace_of_our_own_comes_back_from_its_export(tmp_path: Path) -> None:
+    with memtrace.record(tmp_path / "trace.db") as run:
+        with memtrace.step("store", kind="update") as op:
+            for item in ("one", "two"):
+                op.output("item", {"text": item}, kind="memory_item", item=item)
+        for item in ("one", "two"):
+            found = run.live(item)
+            assert found is not None
+            with memtrace.step("search", kind="retrieval", inputs={"item": found}) as op:
+                op.output("answer", (item, None))
+        with memtrace.step("drop") as op:
+            op.deleted("two")
+    memtrace.export_memtracebench(tmp_path / "trace.db", tmp_path / "out.json")
+    memtrace.import_memtracebench(tmp_path / "out.json", tmp_path / "again.db", strict=True)
+    with memtrace.open(tmp_path / "trace.db") as old, memtrace.open(tmp_path / "again.db") as new:
+        assert [op.name for op in new.operations()] == [op.name for op in old.operations()]
+        assert new.graph.edge_count == old.graph.edge_count
+        values = [
+            [trace.value(variable.id) for variable in trace.variables()] for trace in (old, new)
+        ]
+        assert values[0] == values[1]
+        assert list(new.state_at(new.last_seq)) == ["item:one (memory item)"]

@@ -59,13 +59,14 @@ def is_by_content(record: Mapping[str, Any]) -> bool:
 
 def is_item(record: Mapping[str, Any]) -> bool:
     """Whether this is a version of something the memory holds."""
-    return record.get("category") == "memory_entry"
+    return record.get("category") in ("memory_entry", "memory_item")
 
 
 def is_marker(record: Mapping[str, Any]) -> bool:
     """Whether this says that a memory item was deleted."""
-    return record.get("class_name") == "delete_marker" or (
-        record.get("category") == "marker" and "delet" in str(record.get("name", "")).lower()
+    space, category = record.get("class_name"), record.get("category")
+    return "delete_marker" in (space, category) or (
+        category == "marker" and "delet" in str(record.get("name", "")).lower()
     )
 
 

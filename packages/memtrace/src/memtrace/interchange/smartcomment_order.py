@@ -228,9 +228,12 @@ class Ordering:
     def _named_by(self, node: int) -> list[int]:
         """The item whose name is that of the marker, whatever the name space."""
         families = self._nodes.families
-        name = families.all[self._nodes.family[node]].partition(":")[2]
-        family = families.find(name)
-        return [family] if family is not None and family in self._versions else []
+        name = families.all[self._nodes.family[node]]
+        for known in (name, name.partition(":")[2]):
+            family = families.find(known)
+            if family is not None and family in self._versions:
+                return [family]
+        return []
 
     def _name_item(self, instance: int, node: int) -> None:
         if not self._nodes.is_item[node]:
