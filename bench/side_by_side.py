@@ -41,10 +41,10 @@ SHOWN = {
     READ: {
         "open_s": "open (s)", "first_slice_s": "first slice (s)", "slice_s": "slice again (s)",
         "search_s": "search (s)", "export_s": "export JSON (s)",
-        "slice_operations": "nodes in the slice", "rss_mb": "memory (MB)",
+        "slice_variables": "variables in the slice", "rss_mb": "memory (MB)",
     },
 }  # fmt: skip
-_NOT_A_RATIO = {"slowdown", "slice_operations"}
+_NOT_A_RATIO = {"slowdown", "slice_variables"}
 
 Figures = dict[str, float]
 

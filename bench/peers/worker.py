@@ -19,8 +19,10 @@ def read_memtrace(path: Path, answer: str, text: str) -> dict[str, float]:
     """Open, slice one answer, search a phrase and export what `record` left."""
     import memtrace
 
+    open_trace = memtrace.open  # imported before the clock starts, as the peer is
+
     def first_look() -> Any:
-        with memtrace.open(path) as trace:
+        with open_trace(path) as trace:
             return trace.operation(trace.variable(answer).producer or "")
 
     _, open_s = timed(first_look)
@@ -35,7 +37,7 @@ def read_memtrace(path: Path, answer: str, text: str) -> dict[str, float]:
         )
     return {
         "open_s": open_s, "first_slice_s": slice_s, "slice_s": again_s, "search_s": search_s,
-        "export_s": export_s, "slice_operations": len(found.operations), "rss_mb": rss_mb(),
+        "export_s": export_s, "slice_variables": len(found.variables), "rss_mb": rss_mb(),
     }  # fmt: skip
 
 
@@ -50,7 +52,11 @@ def read_smartcomment(path: Path, answer: str, text: str) -> dict[str, float]:
     network, open_s = timed(load)
     ancestors, slice_s = timed(lambda: network.get_ancestors(answer))
     _, again_s = timed(lambda: network.get_ancestors(answer), repeats=3)
-    _, search_s = timed(lambda: network.search_variables(text), repeats=3)
+    # It has no search of values: this is the scan that its user would write.
+    hits, search_s = timed(
+        lambda: [node for node in network.get_all_nodes() if text in node.value], repeats=3
+    )
+    assert hits, "the scan must find the text it was given"
 
     def export() -> None:
         with path.with_suffix(".export.json").open("w", encoding="utf-8") as out:
@@ -59,7 +65,7 @@ def read_smartcomment(path: Path, answer: str, text: str) -> dict[str, float]:
     _, export_s = timed(export)
     return {
         "open_s": open_s, "first_slice_s": slice_s, "slice_s": again_s, "search_s": search_s,
-        "export_s": export_s, "slice_operations": len(ancestors), "rss_mb": rss_mb(),
+        "export_s": export_s, "slice_variables": len(ancestors) + 1, "rss_mb": rss_mb(),
     }  # fmt: skip
 
 
