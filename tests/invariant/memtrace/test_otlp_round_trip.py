@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import memtrace
-from memtrace.graph.handle import Handle
+from memtrace.graph.recording.handle import Handle
 
 texts = st.text(max_size=30) | st.sampled_from(["\ud800", "\x00", "null", "1", '"', "☃" * 20])
 keys = st.text(st.characters(codec="utf-8"), max_size=6)

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import memtrace
-from memtrace.graph.database import Database
-from memtrace.graph.local import LocalWalk
-from memtrace.graph.walk import Arrays, reach
+from memtrace.graph.reading.database import Database
+from memtrace.graph.reading.local import LocalWalk
+from memtrace.graph.reading.walk import Arrays, reach
 
 reads = st.lists(st.integers(0, 30), max_size=4)
 operations = st.lists(st.tuples(reads, st.integers(0, 3)), min_size=1, max_size=14)

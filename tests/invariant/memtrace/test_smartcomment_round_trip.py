@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import memtrace
-from memtrace.interchange.smartcomment_values import KEPT, read, write
+from memtrace.interchange.smartcomment.values import KEPT, read, write
 
 NAMES = ["a", "b", "ä:b@c", "memory-unit-1", "str:" + "0" * 40, "list:" + "1" * 40]
 CATEGORIES = ["variable", "message", "memory_entry", "marker", "message & query", "retrieval"]
@@ -149,7 +149,7 @@ def nothing_is_lost(trace: memtrace.Trace, graph: dict[str, Any]) -> None:
 @settings(max_examples=400, deadline=None)
 @given(STRINGS)
 def test_a_string_is_written_again_as_it_was(text: str) -> None:
-    from memtrace.graph.values import decode, to_bytes
+    from memtrace.graph.storage.values import decode, to_bytes
 
     reading = read(text)
     value = decode(reading.encoding, to_bytes(reading.payload))
@@ -159,7 +159,7 @@ def test_a_string_is_written_again_as_it_was(text: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(VALUES)
 def test_what_repr_wrote_is_the_value_again(value: Any) -> None:
-    from memtrace.graph.values import decode, to_bytes
+    from memtrace.graph.storage.values import decode, to_bytes
 
     reading = read(repr(value))
     if "nan" in repr(value) or "inf" in repr(value) or "set()" in repr(value):

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import memtrace
-from memtrace.graph.chunks import CHUNK_FROM_BYTES
-from memtrace.graph.packs import PACK_BYTES
+from memtrace.graph.storage.chunks import CHUNK_FROM_BYTES
+from memtrace.graph.storage.packs import PACK_BYTES
 
 SIZES = st.sampled_from([0, 1, 300, CHUNK_FROM_BYTES - 1, CHUNK_FROM_BYTES, PACK_BYTES + 1, 90_000])
 ANY_TEXT = st.text(st.characters(codec=None), max_size=30)

@@ -17,24 +17,32 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from memtrace.attribution import Attribution, attribute
-    from memtrace.graph.check import check
-    from memtrace.graph.diff import Diff, diff
-    from memtrace.graph.edges import EdgeWarning
-    from memtrace.graph.findings import CheckReport, Problem
-    from memtrace.graph.graph import Graph
-    from memtrace.graph.handle import Handle
-    from memtrace.graph.merging import merge
-    from memtrace.graph.recorder import Recorder
-    from memtrace.graph.repair import RepairReport, repair
-    from memtrace.graph.step import Step
-    from memtrace.graph.trace import Trace, open
-    from memtrace.graph.tracing import bind, current, join, operation, record, step, variable
-    from memtrace.graph.why import Why
-    from memtrace.graph.why_not import WhyNot
+    from memtrace.graph.checking.check import check
+    from memtrace.graph.checking.findings import CheckReport, Problem
+    from memtrace.graph.checking.repair import RepairReport, repair
+    from memtrace.graph.explaining.diff import Diff, diff
+    from memtrace.graph.explaining.edges import EdgeWarning
+    from memtrace.graph.explaining.why import Why
+    from memtrace.graph.explaining.why_not import WhyNot
+    from memtrace.graph.reading.graph import Graph
+    from memtrace.graph.reading.trace import Trace, open
+    from memtrace.graph.recording.handle import Handle
+    from memtrace.graph.recording.recorder import Recorder
+    from memtrace.graph.recording.step import Step
+    from memtrace.graph.recording.tracing import (
+        bind,
+        current,
+        join,
+        operation,
+        record,
+        step,
+        variable,
+    )
+    from memtrace.graph.storage.merging import merge
     from memtrace.interchange.otlp import export_otlp, import_otlp
-    from memtrace.interchange.smartcomment import import_memtracebench
-    from memtrace.interchange.smartcomment_annotations import Annotation, read_annotations
-    from memtrace.interchange.smartcomment_export import export_memtracebench
+    from memtrace.interchange.smartcomment.annotations import Annotation, read_annotations
+    from memtrace.interchange.smartcomment.exporting import export_memtracebench
+    from memtrace.interchange.smartcomment.files import import_memtracebench
     from memtrace.interchange.types import ExportReport, ImportReport
     from memtrace.show import explain
     from memtrace.types import Operation, OperationError, SearchHit, Slice, Variable
@@ -51,34 +59,34 @@ __all__ = [
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        **dict.fromkeys(("CheckReport", "Problem"), "memtrace.graph.findings"),
-        "RepairReport": "memtrace.graph.repair",
-        "check": "memtrace.graph.check",
-        "repair": "memtrace.graph.repair",
+        **dict.fromkeys(("CheckReport", "Problem"), "memtrace.graph.checking.findings"),
+        "RepairReport": "memtrace.graph.checking.repair",
+        "check": "memtrace.graph.checking.check",
+        "repair": "memtrace.graph.checking.repair",
         "Attribution": "memtrace.attribution",
-        **dict.fromkeys(("Diff", "diff"), "memtrace.graph.diff"),
-        "EdgeWarning": "memtrace.graph.edges",
-        "Graph": "memtrace.graph.graph",
-        "Handle": "memtrace.graph.handle",
-        "Recorder": "memtrace.graph.recorder",
-        "merge": "memtrace.graph.merging",
-        "Step": "memtrace.graph.step",
-        "Trace": "memtrace.graph.trace",
-        "Why": "memtrace.graph.why",
-        "WhyNot": "memtrace.graph.why_not",
+        **dict.fromkeys(("Diff", "diff"), "memtrace.graph.explaining.diff"),
+        "EdgeWarning": "memtrace.graph.explaining.edges",
+        "Graph": "memtrace.graph.reading.graph",
+        "Handle": "memtrace.graph.recording.handle",
+        "Recorder": "memtrace.graph.recording.recorder",
+        "merge": "memtrace.graph.storage.merging",
+        "Step": "memtrace.graph.recording.step",
+        "Trace": "memtrace.graph.reading.trace",
+        "Why": "memtrace.graph.explaining.why",
+        "WhyNot": "memtrace.graph.explaining.why_not",
         "attribute": "memtrace.attribution",
         "explain": "memtrace.show",
         **dict.fromkeys(("export_otlp", "import_otlp"), "memtrace.interchange.otlp"),
         **dict.fromkeys(
-            ("Annotation", "read_annotations"), "memtrace.interchange.smartcomment_annotations"
+            ("Annotation", "read_annotations"), "memtrace.interchange.smartcomment.annotations"
         ),
-        "export_memtracebench": "memtrace.interchange.smartcomment_export",
-        "import_memtracebench": "memtrace.interchange.smartcomment",
+        "export_memtracebench": "memtrace.interchange.smartcomment.exporting",
+        "import_memtracebench": "memtrace.interchange.smartcomment.files",
         **dict.fromkeys(("ExportReport", "ImportReport"), "memtrace.interchange.types"),
-        "open": "memtrace.graph.trace",
+        "open": "memtrace.graph.reading.trace",
         **dict.fromkeys(
             ("bind", "current", "join", "operation", "record", "step", "variable"),
-            "memtrace.graph.tracing",
+            "memtrace.graph.recording.tracing",
         ),
         **dict.fromkeys(
             ("Operation", "OperationError", "SearchHit", "Slice", "Variable"), "memtrace.types"

@@ -10,9 +10,9 @@ from typing import Any
 
 from lmcommon.llm.scripted import ScriptedModel
 from lmcommon.llm.types import ChatRequest
-from memtrace.graph.handle import Handle
-from memtrace.graph.step import Step
-from memtrace.graph.tracing import record, step, variable
+from memtrace.graph.recording.handle import Handle
+from memtrace.graph.recording.step import Step
+from memtrace.graph.recording.tracing import record, step, variable
 
 __all__ = ["big_trace", "perfect_reader"]
 

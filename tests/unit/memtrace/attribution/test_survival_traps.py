@@ -13,7 +13,7 @@ from lmcommon.data.types import Session, Turn
 from lmcommon.llm.scripted import ScriptedModel
 from memtrace.attribution import Attribution, attribute
 from memtrace.attribution.matching import normal_words
-from memtrace.graph.recorder import Recorder
+from memtrace.graph.recording.recorder import Recorder
 from memtrace.memory import LongContext, Query
 
 MOVED = "I moved to Lisbon because of my new job there."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from memtrace.graph.bulk import insert
+from memtrace.graph.storage.bulk import insert
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import memtrace
-from memtrace.graph.pages import Pages
-from memtrace.graph.salvage import SHAPES
-from memtrace.graph.schema import SCHEMA_VERSION
+from memtrace.graph.checking.pages import Pages
+from memtrace.graph.checking.salvage import SHAPES
+from memtrace.graph.storage.schema import SCHEMA_VERSION
 
 
 def write(path: Path, turns: int = 8) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memtrace.graph.chunks import MAX_BYTES, MIN_BYTES, cuts, numbers_of, recipe
+from memtrace.graph.storage.chunks import MAX_BYTES, MIN_BYTES, cuts, numbers_of, recipe
 
 WORDS = ["a", "I", "moved", "to", "Lisbon", "in", "May", "because", "work", "wanted", "it,", "so."]
 

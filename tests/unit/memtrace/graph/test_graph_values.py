@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memtrace.graph.values import decode, encode, to_bytes
+from memtrace.graph.storage.values import decode, encode, to_bytes
 
 scalars = (
     st.none()

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from memtrace.graph import schema
-from memtrace.graph.known import Known
+from memtrace.graph.storage import schema
+from memtrace.graph.storage.known import Known
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def put(connection: sqlite3.Connection, known: Known, digests: list[bytes]) -> N
 def test_every_digest_is_found_after_memory_forgot_it(
     connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("memtrace.graph.known._KEPT", 20)
+    monkeypatch.setattr("memtrace.graph.storage.known._KEPT", 20)
     draw = random.Random(0)
     digests = [draw.randbytes(16) for _ in range(300)]
     known = Known(connection, "blobs")
@@ -44,7 +44,7 @@ def test_every_digest_is_found_after_memory_forgot_it(
 def test_a_new_digest_of_an_own_file_costs_no_look_at_the_table(
     connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("memtrace.graph.known._KEPT", 20)
+    monkeypatch.setattr("memtrace.graph.storage.known._KEPT", 20)
     draw = random.Random(0)
     known = Known(connection, "blobs")
     put(connection, known, [draw.randbytes(16) for _ in range(300)])

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lmcommon.errors import UserError
-from memtrace.graph.lock import WriteLock, lock_path
-from memtrace.graph.numbers import SharedNumbers, numbers_path
+from memtrace.graph.recording.lock import WriteLock, lock_path
+from memtrace.graph.recording.numbers import SharedNumbers, numbers_path
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX file locks")
 

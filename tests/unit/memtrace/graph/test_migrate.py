@@ -11,8 +11,8 @@ import pytest
 
 import memtrace
 from lmcommon.errors import UserError
-from memtrace.graph import schema
-from memtrace.graph.migrate import migrate
+from memtrace.graph.storage import schema
+from memtrace.graph.storage.migrate import migrate
 
 VALUES: dict[str, Any] = {
     "var-1": "I moved to Lisbon in May. " * 12,
@@ -75,7 +75,7 @@ def test_a_migrated_file_has_the_tables_of_a_new_one(old: Path, tmp_path: Path) 
 
 def test_a_failed_migration_changes_nothing(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = ("CREATE TABLE halfway (number)", "CREATE TABLE")
-    monkeypatch.setattr("memtrace.graph.migrate.MIGRATIONS", {1: broken})
+    monkeypatch.setattr("memtrace.graph.storage.migrate.MIGRATIONS", {1: broken})
     before = layout(old)
     connection = sqlite3.connect(old, isolation_level=None)
     with pytest.raises(UserError, match=r"old\.db"):

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from memtrace.graph import schema
-from memtrace.graph.bulk import insert
-from memtrace.graph.packs import PACK_BYTES, Compressor, PackWriter, at, piece, place
+from memtrace.graph.storage import schema
+from memtrace.graph.storage.bulk import insert
+from memtrace.graph.storage.packs import PACK_BYTES, Compressor, PackWriter, at, piece, place
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import memtrace
-from memtrace.graph.redact import mask_secrets, to_json
+from memtrace.graph.recording.redact import mask_secrets, to_json
 
 
 def on_disk(folder: Path) -> bytes:

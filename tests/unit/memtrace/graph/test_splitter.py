@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memtrace.graph.chunks import cuts
-from memtrace.graph.splitter import Splitter
+from memtrace.graph.storage.chunks import cuts
+from memtrace.graph.storage.splitter import Splitter
 
 ALPHABETS = ("abcdefgh   ", "0123456789abcdef", "\u4e00\u4e8c\u4e09\u56db\u3002", "\u0436\u0448 ")
 BASES = [

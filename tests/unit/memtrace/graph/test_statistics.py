@@ -10,7 +10,7 @@ import pytest
 
 import memtrace
 from lmcommon.errors import UserError
-from memtrace.graph.statistics import statistics
+from memtrace.graph.reading.statistics import statistics
 
 
 def test_everything_is_counted(tmp_path: Path) -> None:

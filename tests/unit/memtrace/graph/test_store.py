@@ -14,9 +14,9 @@ import pytest
 
 import memtrace
 from lmcommon.errors import UserError
-from memtrace.graph.chunks import CHUNK_FROM_BYTES
-from memtrace.graph.deposit import Deposit
-from memtrace.graph.store import Batch, OperationRow, Store, VariableRow
+from memtrace.graph.storage.chunks import CHUNK_FROM_BYTES
+from memtrace.graph.storage.deposit import Deposit
+from memtrace.graph.storage.store import Batch, OperationRow, Store, VariableRow
 
 WORDS = ["Lisbon", "moved", "because", "work", "rain", "user", "likes", "tea", "never", "Sunday"]
 
@@ -92,7 +92,7 @@ def test_text_and_json_of_equal_bytes_are_two_values(tmp_path: Path) -> None:
 
 
 def test_what_memory_forgot_is_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("memtrace.graph.known._KEPT", 50)
+    monkeypatch.setattr("memtrace.graph.storage.known._KEPT", 50)
     path = tmp_path / "t.db"
     with memtrace.record(path) as run:
         for again in range(2):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from memtrace.graph.runs import runs
-from memtrace.graph.texts import Phrase, plain, snippet, text_of
+from memtrace.graph.explaining.runs import runs
+from memtrace.graph.explaining.texts import Phrase, plain, snippet, text_of
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtrace.graph.varint import from_varints, signed, to_varints, unsigned
+from memtrace.graph.storage.varint import from_varints, signed, to_varints, unsigned
 
 
 @given(st.lists(st.integers(0, 2**64)))

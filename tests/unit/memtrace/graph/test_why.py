@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import memtrace
-from memtrace.graph.holders import find_holders
-from memtrace.graph.texts import Phrase
+from memtrace.graph.explaining.holders import find_holders
+from memtrace.graph.explaining.texts import Phrase
 from memtrace.memory import LongContext, Query, Rag
 from memtrace.memory.index import Bm25Index
 from memtrace.testing import perfect_reader

@@ -19,7 +19,7 @@ from memtrace.attribution.reader import TraceReader
 from memtrace.attribution.survival import follow
 from memtrace.attribution.taxonomy import ErrorType, LossKind, error_type_of
 from memtrace.attribution.types import Attribution, FactPath, FactStep, Suspect
-from memtrace.graph.trace import Trace
+from memtrace.graph.reading.trace import Trace
 from memtrace.types import Operation, Slice, Variable
 
 __all__ = ["STAGES", "attribute"]

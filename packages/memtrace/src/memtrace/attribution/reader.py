@@ -10,9 +10,9 @@ from collections import defaultdict
 from functools import cached_property
 
 from memtrace.attribution.matching import Passage, passage
-from memtrace.graph.holders import MARKERS
-from memtrace.graph.texts import text_of
-from memtrace.graph.trace import Trace
+from memtrace.graph.explaining.holders import MARKERS
+from memtrace.graph.explaining.texts import text_of
+from memtrace.graph.reading.trace import Trace
 from memtrace.types import Operation, Variable
 
 __all__ = ["TraceReader"]

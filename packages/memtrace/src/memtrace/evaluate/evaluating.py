@@ -14,7 +14,7 @@ from lmcommon.judge.base import AnswerItem, AnswerJudge
 from lmcommon.judge.types import Verdict
 from memtrace.evaluate.stages import schedule
 from memtrace.evaluate.types import Episode
-from memtrace.graph.tracing import step, variable
+from memtrace.graph.recording.tracing import step, variable
 from memtrace.memory.base import MemorySystem
 from memtrace.memory.types import Answer, Query
 

@@ -17,8 +17,8 @@ from lmcommon.errors import UserError
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import ChatRequest, ChatResponse, Message, Role, Sampling
 from lmcommon.prompt import Prompt, load_prompt
-from memtrace.graph.handle import Handle
-from memtrace.graph.tracing import step
+from memtrace.graph.recording.handle import Handle
+from memtrace.graph.recording.tracing import step
 from memtrace.memory.types import Answer, Hit
 
 __all__ = ["Answerer", "Asked", "default_prompt"]

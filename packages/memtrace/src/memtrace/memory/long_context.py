@@ -15,8 +15,8 @@ from lmcommon.data.types import Session
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import Sampling
 from lmcommon.prompt import Prompt
-from memtrace.graph.handle import Handle
-from memtrace.graph.tracing import step
+from memtrace.graph.recording.handle import Handle
+from memtrace.graph.recording.tracing import step
 from memtrace.memory.answering import Answerer, Asked, default_prompt
 from memtrace.memory.messages import record_messages, record_query
 from memtrace.memory.rendering import Line, page

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lmcommon.data.types import Session
-from memtrace.graph.handle import Handle
-from memtrace.graph.tracing import variable
+from memtrace.graph.recording.handle import Handle
+from memtrace.graph.recording.tracing import variable
 from memtrace.memory.rendering import Line, lines_of
 from memtrace.memory.types import Query
 

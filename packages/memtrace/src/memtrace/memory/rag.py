@@ -16,9 +16,9 @@ from lmcommon.data.types import Session
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import Sampling
 from lmcommon.prompt import Prompt
-from memtrace.graph.handle import Handle
-from memtrace.graph.step import Step
-from memtrace.graph.tracing import step
+from memtrace.graph.recording.handle import Handle
+from memtrace.graph.recording.step import Step
+from memtrace.graph.recording.tracing import step
 from memtrace.memory.answering import Answerer, Asked, default_prompt
 from memtrace.memory.chunking import Chunk, chunk_lines
 from memtrace.memory.index import Index, Ranking, fuse

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lmcommon.llm.types import ChatResponse
-from memtrace.graph.handle import Handle
+from memtrace.graph.recording.handle import Handle
 
 __all__ = ["Answer", "Hit", "Query"]
 

@@ -13,7 +13,7 @@ import memtrace
 from lmcommon.app import Run, entrypoint
 from lmcommon.errors import UserError
 from lmcommon.runlog import write_atomic
-from memtrace.graph.trace import Trace
+from memtrace.graph.reading.trace import Trace
 from memtrace.show.graphviz import to_dot
 from memtrace.show.mermaid import to_mermaid
 from memtrace.show.nodes import tell_item, tell_operation, tell_overview, tell_variable

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lmcommon.app import Run, entrypoint
-from memtrace.graph.statistics import Statistics, statistics
+from memtrace.graph.reading.statistics import Statistics, statistics
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from memtrace.graph.findings import Tick
-from memtrace.graph.verdicts import no_tick
+from memtrace.graph.checking.findings import Tick
+from memtrace.graph.checking.verdicts import no_tick
 
 __all__ = ["ticking"]
 

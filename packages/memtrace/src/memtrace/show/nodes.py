@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from memtrace.graph.texts import snippet
-from memtrace.graph.trace import Trace
+from memtrace.graph.explaining.texts import snippet
+from memtrace.graph.reading.trace import Trace
 from memtrace.show.portion import operation_title, variable_title
 from memtrace.types import Operation, Variable
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from memtrace.graph.texts import snippet
-from memtrace.graph.trace import Trace
+from memtrace.graph.explaining.texts import snippet
+from memtrace.graph.reading.trace import Trace
 from memtrace.types import Operation, Slice, Variable
 
 __all__ = ["Direction", "Portion", "operation_title", "portion", "slice_of", "variable_title"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from memtrace.attribution.reader import TraceReader
 from memtrace.attribution.types import Attribution
-from memtrace.graph.trace import Trace
+from memtrace.graph.reading.trace import Trace
 from memtrace.show.cases import CaseView, FactView, StepView, case_view
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""One SQLite file: its layout, values in packs and chunks, whole batches in."""

@@ -1,0 +1,1 @@
+"""smartcomment / MemTraceBench JSON, both ways."""
