@@ -35,7 +35,8 @@ def options() -> list[str]:
 def test_option_composes(option: str) -> None:
     group, _, name = option.partition("/")
     if option in verbs():
-        tried = [(option, [])]
+        words = verbs()[option].positional
+        tried = [(option, [f"{word}=some.file" for word in words])]
     elif group == "experiment":
         package = name.split("/")[0]
         tried = [

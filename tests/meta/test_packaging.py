@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import subprocess
@@ -62,7 +63,8 @@ def test_every_verb_teaches(module: str, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "usage: " in done.stdout
-    assert "resume=RUN_FOLDER" in done.stdout
+    keeps_run = importlib.import_module(module).main.keeps_run
+    assert ("resume=RUN_FOLDER" in done.stdout) == keeps_run
     assert list(tmp_path.iterdir()) == [], "help leaves nothing behind"
 
 
