@@ -32,7 +32,8 @@ SHOWN = {
     "record": {
         "p50_us": "one operation, p50 (us)", "p99_us": "one operation, p99 (us)",
         "record_s": "all recorded (s)", "saved_s": "all in a file (s)",
-        "slowdown": "last tenth / first", "file_mb": "file (MB)", "rss_mb": "memory (MB)",
+        "slowdown": "last tenth / first, means", "slowdown_p50": "last tenth / first, medians",
+        "file_mb": "file (MB)", "rss_mb": "memory (MB)",
     },
     "growing": {
         "p50_us": "one step, p50 (us)", "saved_s": "all in a file (s)",
@@ -40,11 +41,12 @@ SHOWN = {
     },
     READ: {
         "open_s": "open (s)", "first_slice_s": "first slice (s)", "slice_s": "slice again (s)",
-        "search_s": "search (s)", "export_s": "export JSON (s)",
-        "slice_variables": "variables in the slice", "rss_mb": "memory (MB)",
+        "index_s": "first search, builds the index (s)", "search_s": "search (s)",
+        "export_s": "export JSON (s)", "slice_variables": "variables in the slice",
+        "rss_mb": "memory (MB)",
     },
 }  # fmt: skip
-_NOT_A_RATIO = {"slowdown", "slice_variables"}
+_NOT_A_RATIO = {"slowdown", "slowdown_p50", "slice_variables"}
 
 Figures = dict[str, float]
 
@@ -87,8 +89,13 @@ def tabulate(title: str, task: str, rounds: list[dict[tuple[str, str], Figures]]
     peers = [peer for peer in PEERS if (task, peer) in rounds[0]]
     table = Table("what", *peers, title=f"{title}: {task}")
     for key, label in SHOWN[task].items():
+        if key not in rounds[0][task, OURS]:
+            continue
         cells = [f"{statistics.median(r[task, OURS][key] for r in rounds):.4g}"]
         for peer in peers[1:]:
+            if key not in rounds[0][task, peer]:
+                cells.append("-")
+                continue
             theirs = statistics.median(r[task, peer][key] for r in rounds)
             cells.append(f"{theirs:.4g}{_ratio(key, task, peer, rounds)}")
         table.add_row(label, *cells)

@@ -79,6 +79,7 @@ class Timing:
     record_s: float
     saved_s: float
     slowdown: float
+    slowdown_p50: float
     file_mb: float
     rss_mb: float
     answer: str = ""
@@ -170,6 +171,7 @@ def _timing(took: list[int], record_s: float, saved_s: float, path: Path) -> Tim
         record_s=record_s,
         saved_s=saved_s,
         slowdown=statistics.fmean(took[-tenth:]) / statistics.fmean(took[:tenth]),
+        slowdown_p50=statistics.median(took[-tenth:]) / statistics.median(took[:tenth]),
         file_mb=sum(file.stat().st_size for file in files if file.exists()) / 1e6,
         rss_mb=rss_mb(),
     )
