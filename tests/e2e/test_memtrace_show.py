@@ -66,7 +66,7 @@ def test_it_shows_and_ends_with_one_line_of_json(
         (["my trace=1.db", "op-2", "slice=between"], "source=ID"),
         (["my trace=1.db", "op-2", "limit=0"], "limit: expected at least 1"),
         (["my trace=1.db", "op-2", "view=why"], "expected a variable"),
-        (["my trace=1.db", "op-2", "out=."], "is a folder"),
+        (["my trace=1.db", "op-2", "out=."], "a folder here"),
         ([], "trace"),
     ],
 )

@@ -6,7 +6,6 @@ import json
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import memtrace
@@ -14,6 +13,7 @@ from lmcommon.app import Run, entrypoint
 from lmcommon.errors import UserError
 from lmcommon.runlog import write_atomic
 from memtrace.graph.reading.trace import Trace
+from memtrace.interchange.target import checked_target
 from memtrace.show.graphviz import to_dot
 from memtrace.show.mermaid import to_mermaid
 from memtrace.show.nodes import tell_item, tell_operation, tell_overview, tell_variable
@@ -81,7 +81,7 @@ def show(cfg: ShowConfig, run: Run) -> dict[str, Any]:
     if cfg.out is None:
         print(_harmless(text.rstrip("\n")))
     else:
-        _write(Path(cfg.out), text)
+        _write(cfg.out, text)
         figures["out"] = cfg.out
     return figures
 
@@ -188,9 +188,8 @@ def _harmless(text: str) -> str:
     return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
 
 
-def _write(path: Path, text: str) -> None:
-    if path.is_dir():
-        raise UserError(f"out: expected a file to write; {path} is a folder")
+def _write(target: str, text: str) -> None:
+    path = checked_target(target)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, text.encode("utf-8", "replace").decode())

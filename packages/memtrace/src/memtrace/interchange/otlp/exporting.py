@@ -22,6 +22,7 @@ from memtrace.interchange.otlp.post import Endpoint
 from memtrace.interchange.otlp.proto import request_bytes
 from memtrace.interchange.otlp.spans import Spans
 from memtrace.interchange.otlp.types import Span
+from memtrace.interchange.target import checked_target, is_address
 from memtrace.interchange.types import ExportReport
 from memtrace.types import Slice
 
@@ -47,7 +48,8 @@ def export_otlp(
     Args:
         trace: An open trace, or the path of one.
         target: A path (`.jsonl` or `.json`: a request a line; `.pb`: protobuf; `.gz` behind either
-            compresses), or an address that begins with http:// or https://.
+            compresses), or an address that begins with http:// or https://. A file that is there
+            is replaced, unless it is a trace.
         slice: Only this part of the graph.
         content: Whether values go out, or only structure, times and metadata.
         max_value_chars: Cut longer values and mark them as cut. None keeps everything.
@@ -76,17 +78,18 @@ def export_otlp(
                 headers=headers, batch=batch, timeout_s=timeout_s, retries=retries,
                 project=project,
             )  # fmt: skip
+    path = None if is_address(target) else checked_target(target)
     spans = Spans(
         trace, slice=slice, content=content, max_value_chars=max_value_chars, project=project
     )
     total = trace.counts["operations"] if slice is None else len(slice.operations)
     batches = _batches(progress(spans, "exporting spans", total), batch)
-    if str(target).startswith(("http://", "https://")):
+    if path is None:
         endpoint = Endpoint(
             str(target), headers=headers or {}, timeout_s=timeout_s, retries=retries
         )
         return _to_endpoint(spans, batches, endpoint, trace)
-    return _to_file(spans, batches, Path(target), trace)
+    return _to_file(spans, batches, path, trace)
 
 
 def _batches(spans: Iterable[Span], most: int) -> Iterator[list[Span]]:

@@ -51,6 +51,8 @@ def import_otlp(path: str | Path, out: str | Path) -> ImportReport:
         UserError: If the file cannot be read or holds no span, or `out` is there already.
     """
     source, target = Path(path), Path(out)
+    if target.exists():
+        raise UserError(f"{target}: something is here already; choose another path or delete it")
     problems: list[str] = []
     with tempfile.TemporaryDirectory(prefix="memtrace-") as folder, Spool(Path(folder)) as spool:
         names = _fill(spool, source, problems)

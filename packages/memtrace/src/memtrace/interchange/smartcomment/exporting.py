@@ -25,6 +25,7 @@ from memtrace.interchange.smartcomment.native import NativeRecords
 from memtrace.interchange.smartcomment.records import has_records, read_numbers, read_records
 from memtrace.interchange.smartcomment.time import from_ns
 from memtrace.interchange.smartcomment.values import KEPT, write
+from memtrace.interchange.target import checked_target
 from memtrace.interchange.types import ExportReport
 
 __all__ = ["export_memtracebench"]
@@ -42,12 +43,12 @@ def export_memtracebench(trace: Trace | str | Path, path: str | Path) -> ExportR
 
     Args:
         trace: The trace, or its path.
-        path: The file to write; one that is there already is replaced.
+        path: The file to write; one that is there already is replaced, unless it is a trace.
 
     Raises:
         UserError: When the trace cannot be read or is damaged, or the file cannot be written.
     """
-    target = Path(path)
+    target = checked_target(path)
     with ExitStack() as stack:
         opened = trace if isinstance(trace, Trace) else stack.enter_context(Trace(trace))
         database = Database(opened.path)

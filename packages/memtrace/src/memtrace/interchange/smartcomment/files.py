@@ -61,8 +61,10 @@ def import_memtracebench(
         return _folder(source, target, strict, on_bytes)
     if target.exists():
         raise UserError(f"{target}: something is here already; choose another path or delete it")
-    if not target.parent.is_dir():
-        target.parent.mkdir(parents=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{target}: the trace cannot be written: {error.strerror}") from error
     partial = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         report = _file(source, partial, target, Problems(source, strict=strict), on_bytes)
@@ -109,7 +111,10 @@ def _file(
     source: Path, partial: Path, out: Path, problems: Problems,
     on_bytes: Callable[[int], None] | None,
 ) -> ImportReport:  # fmt: skip
-    connection = sqlite3.connect(partial, isolation_level=None)
+    try:
+        connection = sqlite3.connect(partial, isolation_level=None)
+    except sqlite3.Error as error:
+        raise UserError(f"{out}: the trace cannot be written here: {error}") from error
     try:
         # Nobody sees this file before it is whole, so a crash need not leave it readable.
         connection.execute("PRAGMA journal_mode = OFF")
