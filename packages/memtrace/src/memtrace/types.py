@@ -238,6 +238,10 @@ class Slice:
         return f"<Slice of {len(self._operations)} operations, {len(self._variables)} variables>"
 
 
+_DIGITS = 18
+"""What fits into eight bytes."""
+
+
 def _sorted(numbers: Iterable[int]) -> array[int]:
     """The numbers once each, ascending; an array is taken to be so already."""
     if isinstance(numbers, array):
@@ -247,6 +251,7 @@ def _sorted(numbers: Iterable[int]) -> array[int]:
 
 def _number(identifier: str, prefix: str) -> int:
     digits = identifier.removeprefix(prefix) if isinstance(identifier, str) else ""
-    if digits == identifier or not (digits.isascii() and digits.isdigit()):
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS
+    if digits == identifier or not is_number:
         raise ValueError(f"expected an id such as '{prefix}12'; got {identifier!r}")
     return int(digits)

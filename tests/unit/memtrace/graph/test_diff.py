@@ -167,3 +167,11 @@ def test_a_diff_is_json_and_short(tmp_path: Path) -> None:
     assert len(found.changes) == 600
     assert len(str(found).splitlines()) < 40
     assert json.loads(json.dumps(found.to_dict()))["matched"] == 600
+
+
+def test_the_order_of_parameters_is_no_difference(tmp_path: Path) -> None:
+    paths = tmp_path / "a.db", tmp_path / "b.db"
+    for path, parameters in zip(paths, ({"x": 1, "y": [2]}, {"y": [2], "x": 1}), strict=True):
+        with memtrace.record(path), memtrace.step("s", parameters=parameters):
+            pass
+    assert memtrace.diff(*paths).is_empty

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,30 @@ def test_nothing_is_overwritten_and_a_failure_leaves_nothing(
     with pytest.raises(ValueError, match="expected 2 prefixes"):
         memtrace.merge(tmp_path / "all.db", parts, prefixes=["a"])
     assert {file.name for file in tmp_path.iterdir()} == {"a.db", "b.db", "bad.db"}
+
+
+def test_a_trace_that_is_being_recorded_is_merged_as_it_stands(tmp_path: Path) -> None:
+    part, stop = tmp_path / "a.db", threading.Event()
+    with memtrace.record(part) as run:
+
+        def work() -> None:
+            while not stop.is_set():
+                with memtrace.step("s") as op:
+                    op.output("o", "x")
+                run.flush()
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        try:
+            for n in range(5):
+                memtrace.merge(tmp_path / f"all{n}.db", [part, part])
+        finally:
+            stop.set()
+            worker.join()
+    assert memtrace.check(tmp_path / "all4.db").ok
+
+
+@pytest.mark.parametrize("paths", ["a.db", []])
+def test_what_is_no_list_of_traces_is_refused(tmp_path: Path, paths: Any) -> None:
+    with pytest.raises(ValueError, match="expected a list of traces"):
+        memtrace.merge(tmp_path / "all.db", paths)

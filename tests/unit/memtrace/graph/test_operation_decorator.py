@@ -215,3 +215,16 @@ def test_an_input_that_is_no_parameter_is_refused() -> None:
         @memtrace.operation(inputs=("quary",))
         def search(query: str) -> str:
             return query
+
+
+def test_a_keyword_named_like_a_positional_parameter_keeps_both(path: Path) -> None:
+    @memtrace.operation
+    def tell(a: str, /, **words: str) -> str:
+        return a + words["a"]
+
+    with memtrace.record(path):
+        first, second = memtrace.variable("x"), memtrace.variable("y")
+        assert tell(first, a=second).value == "xy"
+    with memtrace.open(path) as trace:
+        (operation,) = trace.operations()
+        assert operation.inputs == {"a": (first.id,), "words.a": (second.id,)}

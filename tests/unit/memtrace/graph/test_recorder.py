@@ -30,6 +30,15 @@ class Cost:
 
 
 @pytest.fixture
+def short_switches() -> Iterator[None]:
+    """Threads take turns as often as can be."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "trace.db"
 
@@ -515,3 +524,57 @@ def test_two_recordings_cannot_write_one_file(run: memtrace.Recorder, path: Path
 
     with ThreadPoolExecutor(1) as pool, pytest.raises(UserError, match="another recording"):
         pool.submit(second).result()
+
+
+class _MuteError(Exception):
+    def __str__(self) -> str:
+        raise KeyError("cannot tell")
+
+
+@pytest.mark.parametrize("error", [ValueError(memtrace.Handle("x")), _MuteError("x")])
+def test_an_error_that_cannot_be_told_is_recorded_and_raised(path: Path, error: Exception) -> None:
+    with memtrace.record(path), pytest.raises(type(error)), memtrace.step("answer"):
+        raise error
+    with memtrace.open(path) as trace:
+        (operation,) = trace.operations()
+        assert operation.error is not None
+        assert operation.error.type == type(error).__qualname__
+        assert "'x'" in operation.error.message
+
+
+def test_the_writer_never_sees_a_step_without_its_number(path: Path, short_switches: None) -> None:
+    stop = threading.Event()
+    with memtrace.record(path) as run:
+
+        def write() -> None:
+            while not stop.is_set():
+                run.flush()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        for _ in range(4000):
+            with memtrace.step("s"):
+                pass
+        stop.set()
+        writer.join()
+    with memtrace.open(path) as trace:
+        assert {(op.seq > 0, op.status) for op in trace.operations()} == {(True, "ok")}
+        assert trace.counts["operations"] == 4000
+
+
+def test_what_threads_add_to_one_step_adds_up(path: Path, short_switches: None) -> None:
+    with memtrace.record(path), memtrace.step("calls") as op:
+
+        def call(thread: int) -> None:
+            for n in range(200):
+                op.usage(usage={"calls": 1, f"{thread}-{n}": 1})
+                op.parameter(f"{thread}-{n}", n)
+                op.output("reply", n)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(call, range(4)))
+    with memtrace.open(path) as trace:
+        (operation,) = trace.operations()
+        assert operation.usage["calls"] == 800
+        assert len(operation.parameters) == 800
+        assert sorted(v.position for v in trace.variables()) == list(range(800))

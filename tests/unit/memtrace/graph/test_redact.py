@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -167,3 +167,14 @@ def test_parameters_that_are_not_json_are_refused(tmp_path: Path) -> None:
 def test_a_dotted_key_is_masked() -> None:
     written = to_json({"http.header.authorization": "plain-words-9"}, "parameters", None)
     assert written == '{"http.header.authorization":"[secret]"}'
+
+
+def test_a_named_tuple_is_redacted(tmp_path: Path) -> None:
+    class Pair(NamedTuple):
+        a: str
+        b: str
+
+    with memtrace.record(tmp_path / "t.db", redact=str.upper):
+        pair = memtrace.variable(Pair("x", "y"))
+    with memtrace.open(tmp_path / "t.db") as trace:
+        assert trace.value(str(pair.id)) == ("X", "Y")

@@ -270,3 +270,40 @@ def test_a_trace_opened_and_dropped_half_read_can_be_closed(path: Path) -> None:
     trace.search("turn")
     trace.close()
     trace.close()
+
+
+def test_operations_of_a_slice_meet_the_other_conditions_too(path: Path) -> None:
+    with (
+        memtrace.record(path, resume=True),
+        memtrace.step("outer") as outer,
+        memtrace.step("inner"),
+    ):
+        pass
+    with memtrace.open(path) as trace:
+        everything = list(trace.operations())
+        ids = [op.id for op in everything]
+        third = everything[2].seq
+        assert [op.name for op in trace.operations(ids=ids, parent=str(outer.id))] == ["inner"]
+        assert list(trace.operations(ids=ids, since_seq=third)) == everything[2:]
+        assert list(trace.operations(ids=ids, until_seq=third)) == everything[:3]
+
+
+def test_an_id_beyond_all_numbers_is_no_damage(path: Path) -> None:
+    with memtrace.open(path) as trace:
+        for ask in (trace.value, trace.variable, trace.why):
+            with pytest.raises(ValueError, match="expected the id of a variable"):
+                ask("var-99999999999999999999")
+    with pytest.raises(ValueError, match="expected an id"):
+        memtrace.Slice(operations=["op-99999999999999999999"])
+
+
+def test_networkx_keeps_every_role_of_a_variable_and_any_metadata(tmp_path: Path) -> None:
+    metadata = {"incoming_graph_data": "mine", "backend": "cpu"}
+    with memtrace.record(tmp_path / "t.db", metadata=metadata):
+        turn = memtrace.variable("turn")
+        with memtrace.step("s", inputs={"a": turn, "b": ["x", turn]}) as op:
+            pass
+    with memtrace.open(tmp_path / "t.db") as trace:
+        graph = trace.to_networkx()
+    assert graph.edges[turn.id, op.id] == {"role": "a", "position": 0, "also": [("b", 1)]}
+    assert graph.graph.items() >= metadata.items()

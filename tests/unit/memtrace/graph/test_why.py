@@ -227,3 +227,17 @@ def test_a_large_trace_is_entered_by_its_index_and_followed(path: Path) -> None:
     assert [variable.id for variable in entered] == [variable.id for variable in through]
     assert len(through) == 5
     assert [variable.kind for variable in before] == ["message", "memory_item"]
+
+
+def test_what_was_said_to_another_question_is_not_called_absent(path: Path) -> None:
+    answers = []
+    with memtrace.record(path):
+        for asked, said in (("Where?", "Lisbon"), ("Who?", "Ana")):
+            question = memtrace.variable(asked, kind="question")
+            with memtrace.step("answer", kind="answer", inputs={"question": question}) as op:
+                answers.append(op.output("answer", said, kind="answer"))
+    with memtrace.open(path) as trace:
+        found = trace.why_not("Lisbon", answers[1])
+    assert found.fate == "never_said"
+    assert "only in what was done for other questions" in found.sentence
+    assert str(answers[0].id) in found.sentence

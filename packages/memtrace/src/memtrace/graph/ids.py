@@ -5,6 +5,10 @@ from __future__ import annotations
 __all__ = ["check_names", "operation_id", "operation_number", "variable_id", "variable_number"]
 
 
+_DIGITS = 18
+"""What fits into the eight bytes of a column."""
+
+
 def operation_id(number: int) -> str:
     """The public id of the operation with this sequence number."""
     return f"op-{number}"
@@ -45,6 +49,7 @@ def check_names(*names: str | None) -> None:
 
 def _number(identifier: str, prefix: str, noun: str) -> int:
     digits = identifier.removeprefix(prefix) if isinstance(identifier, str) else ""
-    if digits == identifier or not (digits.isascii() and digits.isdigit()):
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS
+    if digits == identifier or not is_number:
         raise ValueError(f"expected the id of {noun} such as '{prefix}12'; got {identifier!r}")
     return int(digits)

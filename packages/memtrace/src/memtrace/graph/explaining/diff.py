@@ -7,6 +7,7 @@ changed. Times and token counts are not compared.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
@@ -160,7 +161,7 @@ class _Comparison:
         a, b = self.sides
         ours, theirs = a.operations[left], b.operations[right]
         how = (
-            ("parameters", ours.parameters == theirs.parameters),
+            ("parameters", _are_equal(ours.parameters, theirs.parameters)),
             ("model", ours.model == theirs.model),
             ("error", ours[-2:] == theirs[-2:]),
         )
@@ -193,6 +194,15 @@ class _Comparison:
         if number is None:
             return None
         return snippet(text_of(self.traces[side].value(variable_id(number))), 200)
+
+
+def _are_equal(ours: str | None, theirs: str | None) -> bool:
+    """Whether two JSON texts say the same, in whatever order."""
+    if ours is None or theirs is None or len(ours) != len(theirs):
+        return ours == theirs
+    return ours == theirs or json.dumps(json.loads(ours), sort_keys=True) == json.dumps(
+        json.loads(theirs), sort_keys=True
+    )
 
 
 def _details(ours: Operation, theirs: Operation) -> Iterator[str]:

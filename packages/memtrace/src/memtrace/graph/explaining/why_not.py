@@ -26,10 +26,10 @@ Fate = Literal[
     "never_said", "never_stored", "forgotten", "not_retrieved", "dropped", "not_answered",
     "answered", "recorded",
 ]  # fmt: skip
-"""never_said: in no variable. never_stored: in no memory item. forgotten: no longer in memory when
-the question was asked. not_retrieved: in memory, not found. dropped: found, but lost before the
-answer's operation. not_answered: that operation read it. answered: the answer holds it. recorded:
-no answer was given to ask about."""
+"""never_said: in no variable, or only in those of other questions. never_stored: in no memory item.
+forgotten: no longer in memory when the question was asked. not_retrieved: in memory, not found.
+dropped: found, but lost before the answer's operation. not_answered: that operation read it.
+answered: the answer holds it. recorded: no answer was given to ask about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +121,11 @@ def why_not(trace: Trace, text: str, answer: str | None = None) -> WhyNot:
             told=[*_beginning(found), *_lost(losses)],
         )  # fmt: skip
     others = _of_other_questions(trace, answer)
-    found = [variable for variable in found if variable.id not in others]
+    own = [variable for variable in found if variable.id not in others]
     losses = [loss for loss in losses if loss.operation not in others]
-    if not found:
-        return _never(trace, phrase, answer)
-    return _answered(trace, phrase, answer, found, losses)
+    if not own:
+        return _never(trace, phrase, answer, found[0])
+    return _answered(trace, phrase, answer, own, losses)
 
 
 def _of_other_questions(trace: Trace, answer: str) -> set[str]:
@@ -161,12 +161,22 @@ def _loss(trace: Trace, operation: Operation, held: set[str]) -> Loss:
     )  # fmt: skip
 
 
-def _never(trace: Trace, phrase: Phrase, answer: str | None) -> WhyNot:
-    counted = trace.counts["variables"]
-    where = f"any of {counted} variables" if answer is None else f"any variable up to {answer}"
+def _never(
+    trace: Trace, phrase: Phrase, answer: str | None, elsewhere: Variable | None = None
+) -> WhyNot:
+    text = repr(snippet(phrase.text, 60))
+    if elsewhere is not None:
+        sentence = (
+            f"never on the way to {answer}: {text} stands only in what was done for other "
+            f"questions, first in {elsewhere.id} ({elsewhere.kind})"
+        )
+    else:
+        counted = trace.counts["variables"]
+        where = f"any of {counted} variables" if answer is None else f"any variable up to {answer}"
+        sentence = f"never in the trace: {text} does not stand in {where}"
     return WhyNot(
         text=phrase.text, answer=answer, fate="never_said", holders=(), losses=(),
-        sentence=f"never in the trace: {snippet(phrase.text, 60)!r} does not stand in {where}",
+        sentence=sentence,
     )  # fmt: skip
 
 

@@ -20,7 +20,8 @@ _EDGES = {"id", "inputs", "outputs"}
 
 def to_networkx(trace: Trace, part: Slice | None, *, values: bool) -> networkx.DiGraph[str]:
     """See `Trace.to_networkx`."""
-    graph: networkx.DiGraph[str] = networkx.DiGraph(**trace.metadata)
+    graph: networkx.DiGraph[str] = networkx.DiGraph()
+    graph.graph.update(trace.metadata)
     with trace.snapshot():
         for variable in trace.variables(ids=None if part is None else part.variables):
             extra = {"value": trace.value(variable.id)} if values else {}
@@ -34,7 +35,11 @@ def to_networkx(trace: Trace, part: Slice | None, *, values: bool) -> networkx.D
             )  # fmt: skip
             for role, position, identifier in _ends(operation.inputs):
                 if part is None or identifier in part:
-                    graph.add_edge(identifier, operation.id, role=role, position=position)
+                    if graph.has_edge(identifier, operation.id):
+                        also = graph.edges[identifier, operation.id].setdefault("also", [])
+                        also.append((role, position))
+                    else:
+                        graph.add_edge(identifier, operation.id, role=role, position=position)
             for role, position, identifier in _ends(operation.outputs):
                 if part is None or identifier in part:
                     graph.add_edge(operation.id, identifier, role=role, position=position)

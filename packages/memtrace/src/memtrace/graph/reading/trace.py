@@ -7,6 +7,7 @@ moment. Nothing is read before it is asked for; a value is decoded only by `valu
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -126,12 +127,15 @@ class Trace:
             until_seq: Started at or before this number.
         """
         if ids is not None:
-            numbers = sorted({operation_number(identifier) for identifier in ids})
-            for chunk in batches(numbers):
-                where = f"number IN ({','.join('?' * len(chunk))})"
-                yield from self._parts.operations(
-                    f"WHERE {where} ORDER BY number", chunk, kind, name
-                )
+            numbers = {operation_number(identifier) for identifier in ids}
+            if since_seq is not None or until_seq is not None:
+                low, high = since_seq or 0, math.inf if until_seq is None else until_seq
+                numbers = {number for number in numbers if low <= number <= high}
+            for chunk in batches(sorted(numbers)):
+                where = f"WHERE number IN ({','.join('?' * len(chunk))}) ORDER BY number"
+                for operation in self._parts.operations(where, chunk, kind, name):
+                    if parent in (None, operation.parent):
+                        yield operation
             return
         conditions = {
             "kind = ?": kind, "name = ?": name,
@@ -248,7 +252,8 @@ class Trace:
 
         Nodes are ids. Variables carry `bipartite=0, type="variable"`, operations `bipartite=1,
         type="operation"`, both their kind, name and seq and what else `memtrace.types` lists.
-        Edges carry `role` and `position`.
+        Edges carry `role` and `position`; if an operation read a variable more than once, `also`
+        lists the other roles and positions.
 
         Args:
             slice: Only these operations and variables, and the edges between them.

@@ -120,7 +120,8 @@ class Call:
         flat: dict[str, Any] = {}
         for key, value in bound.arguments.items():
             if self._signature.parameters[key].kind is inspect.Parameter.VAR_KEYWORD:
-                flat.update(value)
+                # A positional-only parameter may have the name of one of these.
+                flat.update((f"{key}.{k}" if k in flat else k, part) for k, part in value.items())
             else:
                 flat[key] = value
         return flat

@@ -328,16 +328,15 @@ class Recorder:
         assert handle.number is not None
         return handle.number
 
-    def open_step(self, step: Step, inputs: Sequence[tuple[int, str, int]]) -> int:
+    def open_step(self, step: Step, inputs: Sequence[tuple[int, str, int]]) -> None:
         """Number a step that starts, with its inputs as (place, role, variable number)."""
         with self._lock:
             self.check_open()
-            number = self._draw()
+            number = step.number = self._draw()  # before the writer sees the step
             self._steps[number] = step
             self._batch.inputs.extend(
                 InputRow(number, place, role, variable) for place, role, variable in inputs
             )
-        return number
 
     def link(self, step: Step, place: int, role: str, variable: int) -> None:
         """Queue an input edge of a running step."""

@@ -91,7 +91,8 @@ def redact_value(value: Any, redact: Redact) -> Any:
         return {redact_value(k, redact): redact_value(v, redact) for k, v in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         parts = [redact_value(part, redact) for part in value]
-        return parts if isinstance(value, list) else type(value)(parts)
+        made = next(kind for kind in (list, tuple, set, frozenset) if isinstance(value, kind))
+        return made(parts)  # not the type of the value: a named tuple takes its fields one by one
     return value
 
 

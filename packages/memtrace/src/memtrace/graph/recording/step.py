@@ -6,8 +6,10 @@ recording a step does nothing but wrap values in handles, so code reads the same
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, is_dataclass
 from itertools import count
 from types import TracebackType
@@ -42,6 +44,8 @@ class Step:
     """Number of the first variable it made."""
     is_distant: bool = False
     """Whether it runs in another process: then it is a parent here and nothing else."""
+    _adding: AbstractContextManager[Any] = nullcontext()
+    """Held while something is added to what is there: threads may share a step."""
     _recorder: Recorder | None = None
     _token: Any = None
     _error: tuple[str, str] | None = None
@@ -101,9 +105,10 @@ class Step:
         if recorder is None:
             return self
         self._started_ns, self._started = time.time_ns(), time.perf_counter_ns()
+        self._adding = threading.RLock()
         self._input_places = count()  # threads may add inputs to one step: next() is atomic
         self._seen: set[int] = set()
-        self._positions: dict[str, int] = {}
+        self._positions: dict[str, Iterator[int]] = {}
         check_names(self._name, self._kind)
         if self._parameters is not None:
             self._parameters_json = self._json("parameters", self._parameters)
@@ -116,7 +121,7 @@ class Step:
                 edges += self._edges(role, value)
         if self._prompt is not None:
             edges += self._edges("prompt", self._prompt)
-        self.number = recorder.open_step(self, edges)
+        recorder.open_step(self, edges)
         self._token = scope.enter(recorder, self)
         return self
 
@@ -133,7 +138,7 @@ class Step:
         if self._recorder is None or self._token is None:
             return
         if error is not None and not self.is_distant:
-            self.failed(type(error).__qualname__, str(error))
+            self.failed(type(error).__qualname__, _message(error))
         self._recorder.close_step(self)
 
     # What callers use -----------------------------------------------------------------------
@@ -245,31 +250,34 @@ class Step:
             latency_ms: Time the call took.
         """
         self._check_here()
-        if model and model not in self._models:
-            self._models = (*self._models, model)
         counts = asdict(usage) if is_dataclass(usage) and not isinstance(usage, type) else usage
-        total = {} if self._usage is None else self._usage
-        for key, amount in {**(counts or {}), "latency_ms": latency_ms}.items():
-            if isinstance(amount, (int, float)):
-                total[key] = total.get(key, 0) + amount
-            elif amount is not None:
-                total[key] = amount
-        self._usage = total
-        self._usage_json = self._json("usage", total)
+        with self._adding:
+            if model and model not in self._models:
+                self._models = (*self._models, model)
+            total = {} if self._usage is None else self._usage
+            for key, amount in {**(counts or {}), "latency_ms": latency_ms}.items():
+                if isinstance(amount, (int, float)):
+                    total[key] = total.get(key, 0) + amount
+                elif amount is not None:
+                    total[key] = amount
+            self._usage = total
+            self._usage_json = self._json("usage", total)
 
     def parameter(self, key: str, value: Any) -> None:
         """Add a parameter that became known while the step ran."""
         self._check_here()
-        self._parameters = {**(self._parameters or {}), key: value}
-        if self._recorder is not None:
-            self._parameters_json = self._json("parameters", self._parameters)
+        with self._adding:
+            self._parameters = {**(self._parameters or {}), key: value}
+            if self._recorder is not None:
+                self._parameters_json = self._json("parameters", self._parameters)
 
     def note(self, key: str, value: Any) -> None:
         """Add metadata that became known while the step ran."""
         self._check_here()
-        self._metadata = {**(self._metadata or {}), key: value}
-        if self._recorder is not None:
-            self._metadata_json = self._json("metadata", self._metadata)
+        with self._adding:
+            self._metadata = {**(self._metadata or {}), key: value}
+            if self._recorder is not None:
+                self._metadata_json = self._json("metadata", self._metadata)
 
     def failed(self, error_type: str, message: str) -> None:
         """Mark the step as failed without an exception (a model call that came back empty)."""
@@ -362,9 +370,20 @@ class Step:
     def _place(self, role: str) -> int:
         """The next free position among the outputs of a role."""
         self._check_here()
-        position = self._positions.get(role, 0)
-        self._positions[role] = position + 1
-        return position
+        positions = self._positions.get(role)
+        if positions is None:
+            positions = self._positions.setdefault(role, count())
+        return next(positions)
+
+
+def _message(error: BaseException) -> str:
+    """What an error says; its own fault in saying it must not hide the error itself."""
+    for tell in (str, repr):
+        try:
+            return tell(error)
+        except Exception:  # the border to code of others: any `__str__`
+            continue
+    return ""
 
 
 class _Off(Step):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from heapq import merge as merge_sorted
 from pathlib import Path
 
@@ -54,10 +54,12 @@ def merge(
 
     Raises:
         UserError: If `out` exists, or one of the traces cannot be read.
-        ValueError: If there is not one prefix a trace.
+        ValueError: If there is no trace, or not one prefix a trace.
     """
     if prefixes is not None and len(prefixes) != len(paths):
         raise ValueError(f"expected {len(paths)} prefixes; got {list(prefixes)!r}")
+    if isinstance(paths, str) or not paths:
+        raise ValueError(f"expected a list of traces; got {paths!r}")
     target = Path(out)
     if target.exists():
         raise UserError(f"{target}: something is here already; choose another path or delete it")
@@ -73,7 +75,10 @@ def merge(
             for path, prefix in zip(paths, prefixes or [""] * len(paths), strict=True)
         ]
         try:
-            counts = _write(half, parts)
+            with ExitStack() as views:  # a trace may be recorded meanwhile
+                for part in parts:
+                    views.enter_context(part.snapshot())
+                counts = _write(half, parts)
         except BaseException:
             half.unlink(missing_ok=True)
             raise
@@ -88,6 +93,10 @@ class _Part:
         self._trace, self._database, self._prefix = trace, database, prefix
         self.numbers: dict[int, int] = {}
         self.metadata = trace.metadata
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Inside, it holds what it holds now."""
+        return self._database.snapshot()
 
     def times(self, place: int) -> Iterator[tuple[int, int, int]]:
         """Time, `place` and number of all it holds. Time is made monotone: clocks are set back."""
