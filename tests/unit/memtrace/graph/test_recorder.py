@@ -578,3 +578,36 @@ def test_what_threads_add_to_one_step_adds_up(path: Path, short_switches: None) 
         assert operation.usage["calls"] == 800
         assert len(operation.parameters) == 800
         assert sorted(v.position for v in trace.variables()) == list(range(800))
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_is_not_taken_for_a_trace(tmp_path: Path, resume: bool) -> None:
+    with pytest.raises(UserError, match="this is a folder"):
+        memtrace.record(tmp_path, resume=resume)
+
+
+def test_a_file_in_place_of_the_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("x")
+    with pytest.raises(UserError, match="cannot make its folder"):
+        memtrace.record(tmp_path / "notes" / "t.db")
+
+
+def test_a_hook_may_change_the_keys_of_metadata(path: Path) -> None:
+    with memtrace.record(path, redact=str.upper, metadata={"user": "ana"}):
+        pass
+    with memtrace.open(path) as trace:
+        assert trace.metadata["user"] == "ANA"
+
+
+def test_a_metadata_key_that_is_no_text_is_refused(path: Path) -> None:
+    with pytest.raises(TypeError, match="expected a string"):
+        memtrace.record(path, metadata={1: 2})  # type: ignore[dict-item]
+
+
+def test_usage_that_changes_its_sort_keeps_the_last(path: Path) -> None:
+    with memtrace.record(path), memtrace.step("s") as op:
+        op.usage(usage={"tier": "free", "cached": True})
+        op.usage(usage={"tier": 1, "cached": True})
+    with memtrace.open(path) as trace:
+        (operation,) = trace.operations()
+        assert operation.usage == {"tier": 1, "cached": True}

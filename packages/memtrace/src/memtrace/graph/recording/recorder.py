@@ -23,6 +23,7 @@ from memtrace.graph.recording import scope
 from memtrace.graph.recording.handle import Handle
 from memtrace.graph.recording.items import Items, Live
 from memtrace.graph.recording.numbers import SharedNumbers, numbers_path
+from memtrace.graph.recording.place import make_place
 from memtrace.graph.recording.processes import is_worker, leave_with_process, lock_for
 from memtrace.graph.recording.redact import Redact, redact_value, to_json
 from memtrace.graph.recording.session import RESERVED_KEYS, Session
@@ -71,6 +72,7 @@ class Recorder:
         self._on_disk = 0
         self._prompts: dict[tuple[str | None, str], Handle[Any]] = {}
         lock = lock_for(self.path, joins=joins) if self.is_shared else None
+        make_place(self.path)
         self._store = Store(self.path, resume=resume or joins, lock=lock)
         try:
             self._begin(metadata or {}, joins)
@@ -378,9 +380,11 @@ class Recorder:
     def _meta_json(self, key: str, value: Any) -> str:
         if key in RESERVED_KEYS:
             raise ValueError(f"expected a metadata key of your own; {key!r} is taken")
+        check_names(key)
         text = to_json({key: value}, f"metadata {key!r}", self.redact)
         assert text is not None
-        return json.dumps(json.loads(text)[key])
+        (clean,) = json.loads(text).values()  # the hook may have changed the key
+        return json.dumps(clean)
 
     def _load(self, number: int) -> Handle[Any]:
         self.flush()

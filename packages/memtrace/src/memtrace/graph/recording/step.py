@@ -256,8 +256,9 @@ class Step:
                 self._models = (*self._models, model)
             total = {} if self._usage is None else self._usage
             for key, amount in {**(counts or {}), "latency_ms": latency_ms}.items():
-                if isinstance(amount, (int, float)):
-                    total[key] = total.get(key, 0) + amount
+                if _is_count(amount):
+                    before = total.get(key)
+                    total[key] = before + amount if _is_count(before) else amount
                 elif amount is not None:
                     total[key] = amount
             self._usage = total
@@ -374,6 +375,10 @@ class Step:
         if positions is None:
             positions = self._positions.setdefault(role, count())
         return next(positions)
+
+
+def _is_count(amount: Any) -> bool:
+    return isinstance(amount, (int, float)) and not isinstance(amount, bool)
 
 
 def _message(error: BaseException) -> str:
