@@ -241,3 +241,12 @@ def test_what_was_said_to_another_question_is_not_called_absent(path: Path) -> N
     assert found.fate == "never_said"
     assert "only in what was done for other questions" in found.sentence
     assert str(answers[0].id) in found.sentence
+
+
+def test_versions_between_that_did_not_hold_it_are_not_counted_in(path: Path) -> None:
+    with memtrace.record(path):
+        turn = _turn("Ana lives in Porto.", "D1:1")
+        for said in ("Porto", "Porto it is", "Lisbon", "Porto again"):
+            _store(turn, said, "home")
+    with memtrace.open(path) as trace:
+        assert "stored as item home v1 to v2, v4 (" in trace.why_not("Porto").sentence

@@ -259,12 +259,23 @@ def _beginning(holders: Sequence[Variable]) -> list[str]:
     made = "entered" if first.producer is None else f"first written by {first.producer},"
     told = [f"{made} as {first.id} ({first.kind}{name})"]
     if stored := [v for v in holders if v.item is not None and v.source is None]:
-        versions = [f"v{v.version}" for v in stored if v.item == stored[0].item]
-        span = versions[0] if len(versions) == 1 else f"{versions[0]} to {versions[-1]}"
+        span = _span([v.version or 0 for v in stored if v.item == stored[0].item])
         others = len({v.item for v in stored}) - 1
         more = f" and {others} more" if others else ""
         told.append(f"stored as item {stored[0].item} {span} ({stored[0].id}){more}")
     return told
+
+
+def _span(versions: Sequence[int]) -> str:
+    """Version numbers, ascending. Example: `v1 to v3, v5`."""
+    spans: list[list[int]] = []
+    for version in versions:
+        if spans and version == spans[-1][1] + 1:
+            spans[-1][1] = version
+        else:
+            spans.append([version, version])
+    told = [f"v{low}" if low == high else f"v{low} to v{high}" for low, high in spans]
+    return ", ".join(told if len(told) <= 4 else [*told[:3], f"and on to v{versions[-1]}"])
 
 
 def _lost(losses: Sequence[Loss]) -> list[str]:
