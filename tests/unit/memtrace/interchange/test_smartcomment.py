@@ -317,3 +317,8 @@ def test_a_trace_of_our_own_comes_back_from_its_export(tmp_path: Path) -> None:
         ]
         assert values[0] == values[1]
         assert list(new.state_at(new.last_seq)) == ["item:one (memory item)"]
+
+
+def test_no_value_is_left_that_no_variable_has(tmp_path: Path, small: Path) -> None:
+    memtrace.import_memtracebench(small, tmp_path / "trace.db")
+    assert memtrace.repair(tmp_path / "trace.db", tmp_path / "repaired.db").lost == ()

@@ -151,6 +151,8 @@ def _build(
     no_value = Deposit(connection).put([("json", "null")])[0]
     builder = Builder(connection, found, ordering, numbers, clock.times, no_value)
     add_numbers(connection, builder.write())
+    # Of a node that no variable was made of, its record says the value.
+    connection.execute("DELETE FROM blobs WHERE digest NOT IN (SELECT digest FROM variables)")
     _write_meta(connection, found, ordering, numbers)
     sessions = sum(1 for number in numbers.session_starts if number)
     return ImportReport(
