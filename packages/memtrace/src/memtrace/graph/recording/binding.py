@@ -33,6 +33,7 @@ def bind(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Args:
         function: Any callable, async ones included. For a process pool one that can be pickled.
+            Not a generator function, whose body runs where it is iterated: bind what iterates it.
 
     Returns:
         The bound function; `function` itself where nothing is being recorded.

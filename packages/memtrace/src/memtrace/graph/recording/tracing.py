@@ -45,13 +45,16 @@ def record(
     one order over all processes. A handle that is sent to another process (pickled) can be used
     there; what it names is on disk by then. A step belongs to the process that opened it. What a
     `multiprocessing` worker did in a step is on disk when its outermost step ends, since pools
-    kill their workers. Close traces opened for reading before forking.
+    kill their workers. Versions of one item that two processes write within half a second may get
+    the same version number; the order of ids tells them apart. Close traces opened for reading
+    before forking.
 
     Args:
         path: The file to write; its folder is made.
         resume: Go on with an existing trace (or start one): numbers continue, nothing is dropped.
         redact: Applied to every text (values, parameters, metadata, error messages) before it
-            reaches the disk. Identifiers (names, roles, kinds, item ids) stay as they are.
+            reaches the disk. Identifiers (names, roles, kinds, item ids, the keys of the run's
+            own `metadata`) stay as they are.
         metadata: JSON about the run: configuration, git commit, seeds.
         processes: Let other processes of this machine record here too, at about a microsecond
             more for each operation and variable.
