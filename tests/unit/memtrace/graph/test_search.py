@@ -327,3 +327,12 @@ def test_search_by_nearness_keeps_the_vectors(record: Record) -> None:
         assert hit.variable == "var-4"
         with pytest.raises(ValueError, match="got both"):
             trace.search("stocks", embedder=HashEmbedder(), raw=True)
+
+
+def test_a_pattern_finds_the_keys_of_mappings(tmp_path: Path) -> None:
+    with memtrace.record(tmp_path / "trace.db"):
+        memtrace.variable({"towns": [{"Lisbon": None}]})
+        memtrace.variable(({("Porto", 2): True},))
+    with memtrace.open(tmp_path / "trace.db") as trace:
+        assert [hit.variable for hit in trace.find("Lisbon")] == ["var-1"]
+        assert [hit.variable for hit in trace.find("Porto")] == ["var-2"]

@@ -26,23 +26,30 @@ _PLAIN_ASCII += bytes(128)
 _INVISIBLE = dict.fromkeys([0xAD, *range(0x200B, 0x2010), 0x2060, 0xFEFF])
 
 
-def strings(value: Any) -> Iterator[str]:
-    """The texts inside a value, in order; numbers as they are written."""
+def strings(value: Any, *, keys: bool = False) -> Iterator[str]:
+    """The texts inside a value, in order; numbers as they are written.
+
+    Args:
+        value: Any recorded value.
+        keys: Whether the keys of mappings are among them, each before what it names.
+    """
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for part in value.values():
-            yield from strings(part)
+        for name, part in value.items():
+            if keys:
+                yield from strings(name, keys=True)
+            yield from strings(part, keys=keys)
     elif isinstance(value, (list, tuple, set, frozenset)):
         for part in value:
-            yield from strings(part)
+            yield from strings(part, keys=keys)
     elif value is not None and not isinstance(value, (bytes, bool)):
         yield str(value)
 
 
-def text_of(value: Any) -> str:
+def text_of(value: Any, *, keys: bool = False) -> str:
     """A value as text; texts inside a structure one a line."""
-    return value if isinstance(value, str) else "\n".join(strings(value))
+    return value if isinstance(value, str) else "\n".join(strings(value, keys=keys))
 
 
 def plain(text: str) -> str:

@@ -301,7 +301,8 @@ class Trace:
 
         Args:
             text: Words in any order. A word with punctuation, or in a script without blanks, is a
-                phrase. Quotes, `AND`, `*` and parentheses mean nothing.
+                phrase. Quotes, `AND`, `*` and parentheses mean nothing. Of a mapping the values
+                are texts; its keys are found by `find`.
             limit: How many hits at most.
             kind: Only variables of this kind, or one of these.
             operation: Only inputs and outputs of this operation.
@@ -331,7 +332,8 @@ class Trace:
     ) -> Iterator[SearchHit]:
         """Stream the texts that hold a pattern exactly, in `seq` order; each distinct text once.
 
-        Reads every text, so it misses nothing and takes its time.
+        Reads every text, keys of mappings too, so it misses nothing and takes its time. Bytes are
+        no text.
 
         Args:
             pattern: A text, or a compiled regular expression.

@@ -222,10 +222,12 @@ def runs_of(data: bytes, last: int) -> list[range]:
     return runs if all(0 < run.start <= run.stop <= last + 1 for run in runs) else []
 
 
-def text_in(blobs: BlobReader, encoding: str, codec: str, size: int, data: bytes) -> str:
+def text_in(
+    blobs: BlobReader, encoding: str, codec: str, size: int, data: bytes, *, keys: bool = False
+) -> str:  # fmt: skip
     """The texts inside a stored value; empty for one that is damaged, as its reader will say."""
     try:
-        return text_of(decode(encoding, blobs.plain(codec, size, data)))
+        return text_of(decode(encoding, blobs.plain(codec, size, data)), keys=keys)
     except DAMAGE:
         return ""
 

@@ -107,7 +107,12 @@ class Search:
     def pattern(
         self, pattern: str | re.Pattern[str], *, kinds: Collection[str] | None
     ) -> Iterator[SearchHit]:
-        """Stream the distinct texts that hold a text or match a regular expression, exactly."""
+        """Stream the distinct texts that hold a text or match a regular expression, exactly.
+
+        Args:
+            pattern: What to look for; here the keys of mappings are texts too.
+            kinds: Only variables of these kinds.
+        """
         wanted = re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
         clause, values = _kind_clause(kinds)
         seen = set[bytes]()
@@ -115,7 +120,7 @@ class Search:
             if blob[0] == "bytes" or digest in seen:
                 continue
             seen.add(digest)
-            text = text_in(self._blobs, *blob)
+            text = text_in(self._blobs, *blob, keys=True)
             match = wanted.search(text)
             if match is not None:
                 yield SearchHit(
