@@ -118,7 +118,7 @@ def check_growing(path: Path, began: int, moment: int) -> int:
 
 
 def check_edges(path: Path) -> None:
-    """Assert that SQLite finds the file whole and no edge or place has a loose end."""
+    """Assert that SQLite and a check find the file whole, and no edge or place has a loose end."""
     connection = sqlite3.connect(path)
     loose = {
         "inputs": "inputs WHERE variable NOT IN (SELECT number FROM variables)"
@@ -137,6 +137,8 @@ def check_edges(path: Path) -> None:
     verdict = connection.execute("PRAGMA integrity_check").fetchone()[0]
     connection.close()
     assert (verdict, found) == ("ok", dict.fromkeys(loose, 0))
+    report = memtrace.check(path, deep=True)
+    assert report.ok, report
 
 
 def test_a_killed_recording_of_growing_values_keeps_them_whole(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """Is a file a sound trace, and if not, what is wrong and what can be saved?
 
 In: any path. Out: a `CheckReport`; nothing in or about the file makes the check itself fail. First
-what the file is, then what SQLite says of its structure, then our own rules (`rules`), then the log
-beside it, and with `deep=True` every single value.
+what the file is, then what SQLite says of its structure, then our own rules (`rules`), then whether
+the rows are those that were written (`sealing`), then the log beside it, and with `deep=True` every
+single value.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from memtrace.graph.checking.findings import CheckReport, Problem, Tick, gather
 from memtrace.graph.checking.pages import Pages
 from memtrace.graph.checking.rules import RULES, VALUES, add_functions, offenders, show
+from memtrace.graph.checking.sealing import seal_problem
 from memtrace.graph.checking.structure import structure_problems
 from memtrace.graph.checking.verdicts import (
     SHOWN,
@@ -26,7 +28,7 @@ from memtrace.graph.checking.verdicts import (
 )
 from memtrace.graph.checking.wholeness import is_whole
 from memtrace.graph.recording.lock import is_locked
-from memtrace.graph.storage import schema
+from memtrace.graph.storage import schema, seals
 from memtrace.graph.storage.blobs import BlobReader
 
 __all__ = ["check"]
@@ -195,6 +197,8 @@ class _Check:
         for rule in (*RULES, VALUES):
             with self._guarded(f"{rule.kind}, {rule.noun}"):
                 self._gather(rule.kind, rule.noun, rule.says, offenders(connection, rule))
+        with self._guarded("the seals"):
+            self._look_at_seals(connection)
         if self._deep:
             with self._guarded("the values"):
                 damaged = self._damaged_values(connection)
@@ -202,6 +206,18 @@ class _Check:
         if not is_recording:
             with self._guarded("unfinished operations"):
                 self._look_at_unfinished(connection)
+
+    def _look_at_seals(self, connection: sqlite3.Connection) -> None:
+        if not seals.is_sealed(connection):
+            self._notes.append("an earlier memtrace wrote this trace without seals: a changed name "
+                               "or number in it would not be seen")  # fmt: skip
+            return
+        connection.execute("BEGIN")  # a recording that goes on must not come in between
+        try:
+            problem = seal_problem(connection)
+            self._problems += [problem] if problem else []
+        finally:
+            connection.execute("ROLLBACK")
 
     def _gather(self, kind: str, noun: str, says: str, found: Iterator[str]) -> None:
         problem = gather(kind, noun, says, found)

@@ -20,12 +20,13 @@ from memtrace.graph.checking import salvage
 from memtrace.graph.checking.findings import Problem, Tick, counted, gather
 from memtrace.graph.checking.pages import Pages
 from memtrace.graph.checking.rules import RULES, VALUES, add_functions, offenders
+from memtrace.graph.checking.sealing import seal_problem
 from memtrace.graph.checking.verdicts import SHOWN, no_tick
 from memtrace.graph.checking.wholeness import is_whole
 from memtrace.graph.ids import variable_id
 from memtrace.graph.reading import rows
 from memtrace.graph.recording.lock import is_locked
-from memtrace.graph.storage import schema
+from memtrace.graph.storage import schema, seals
 from memtrace.graph.storage.blobs import BlobReader, digest_of
 
 __all__ = ["RepairReport", "repair"]
@@ -118,6 +119,7 @@ def _fill(connection: sqlite3.Connection, source: Path, tick: Tick) -> None:
     connection.execute("PRAGMA journal_mode = OFF")
     connection.execute("PRAGMA synchronous = OFF")
     schema.create(connection)
+    connection.execute("DELETE FROM seals")  # those of the damaged file say what it should hold
     found = 0
     with Pages(source) as pages:
         stream = salvage.rows(pages, lambda page: tick("reading pages", page, pages.count))
@@ -129,7 +131,7 @@ def _fill(connection: sqlite3.Connection, source: Path, tick: Tick) -> None:
                     f"INSERT OR IGNORE INTO {table} VALUES ({marks})",
                     [row.values for row in batch if row.table == table],
                 )
-            found += sum(row.table not in ("meta", "packs", "chunks") for row in batch)
+            found += sum(row.table not in ("meta", "packs", "chunks", "seals") for row in batch)
         connection.execute("COMMIT")
     if not found:
         raise UserError(f"{source}: nothing of a trace can be read in this file")
@@ -140,6 +142,8 @@ def _mend(connection: sqlite3.Connection, path: Path) -> tuple[Problem, ...]:
     add_functions(connection)
     connection.execute("BEGIN")
     lost: list[Problem] = list(_gone(connection))
+    changed = seal_problem(connection)
+    lost += [changed] if changed else []
     for rule in RULES:
         problem = gather(rule.kind, rule.noun, rule.says, offenders(connection, rule))
         for statement in rule.mend if problem else ():
@@ -155,6 +159,7 @@ def _mend(connection: sqlite3.Connection, path: Path) -> tuple[Problem, ...]:
         (variable_id(number) for number in _recover(connection)),
     )  # fmt: skip
     lost += [problem] if problem else []
+    seals.seal(connection)
     connection.execute("COMMIT")
     return tuple(lost)
 

@@ -31,11 +31,12 @@ SHAPES: dict[str, tuple[tuple[type, ...], ...]] = {
         _MAYBE_TEXT, _MAYBE_TEXT, _INT, _MAYBE_INT, _MAYBE_TEXT,
     ),
     "inputs": (_INT, _INT, _TEXT, _INT),
+    "seals": (_INT, _TEXT, _INT, _INT),
 }  # fmt: skip
 """Types of the columns of every table, in order."""
 
 _WITHOUT_ROWID = ("meta", "inputs")
-_NUMBERED = ("packs", "chunks", "variables", "operations")
+_NUMBERED = ("packs", "chunks", "variables", "operations", "seals")
 """Tables whose first column is the row id itself: the record has nothing there."""
 
 

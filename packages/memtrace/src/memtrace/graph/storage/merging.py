@@ -86,12 +86,25 @@ def merge(
     return counts
 
 
+class _Numbers(dict[int, int]):
+    """Old number to new one; an old one that nothing has is damage."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __missing__(self, number: int) -> int:
+        raise UserError(
+            f"{self._path}: the trace is damaged: nothing has the number {number}; memtrace-check "
+            "says more, and what can be saved"
+        )
+
+
 class _Part:
     """One of the traces, and its numbers in the merged one."""
 
     def __init__(self, trace: Trace, database: Database, prefix: str) -> None:
         self._trace, self._database, self._prefix = trace, database, prefix
-        self.numbers: dict[int, int] = {}
+        self.numbers: dict[int, int] = _Numbers(trace.path)
         self.metadata = trace.metadata
 
     def snapshot(self) -> AbstractContextManager[None]:

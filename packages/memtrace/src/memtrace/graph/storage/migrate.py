@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from memtrace.graph.storage import schema
+from memtrace.graph.storage import schema, seals
 
 __all__ = ["MIGRATIONS", "migrate"]
 
@@ -19,7 +19,7 @@ MIGRATIONS = {1: schema.PACKING}
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Apply every migration that is due.
+    """Apply every migration that is due, and seal what is not sealed.
 
     Raises:
         UserError: If the file is no trace, is damaged or of a newer version, or cannot be written.
@@ -33,6 +33,8 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+    with schema.readable(path):
+        seals.ensure(connection)
 
 
 def _step(connection: sqlite3.Connection, version: int) -> None:

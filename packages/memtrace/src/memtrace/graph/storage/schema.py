@@ -4,7 +4,8 @@ A trace is one SQLite database. Values live once in `blobs`, under the hash of t
 bytes lie in `packs`, many compressed together, and those of a big value in pieces, which `chunks`
 lists once each. `variables` and `operations` refer to each other by sequence number; `inputs`
 holds the edges from variables to operations, and the edge from an operation to its output is the
-`producer` column of the variable, since a variable has at most one.
+`producer` column of the variable, since a variable has at most one. `seals` says what all these
+tables must add up to; a file of an earlier memtrace has none until it is written again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lmcommon.errors import UserError
+from memtrace.graph.storage import seals
 
 __all__ = [
     "APPLICATION_ID", "PACKING", "SCHEMA_VERSION", "check", "create", "is_blank", "readable",
@@ -93,13 +95,14 @@ CREATE TABLE inputs (
     PRIMARY KEY (operation, place)
 ) WITHOUT ROWID;
 INSERT INTO meta VALUES ('schema', '{SCHEMA_VERSION}');
-COMMIT;
 """
 
 
 def create(connection: sqlite3.Connection) -> None:
     """Lay out an empty trace, all or nothing."""
     connection.executescript(_SCHEMA)
+    seals.lay_out(connection)
+    connection.execute("COMMIT")
 
 
 def is_blank(connection: sqlite3.Connection, path: Path) -> bool:

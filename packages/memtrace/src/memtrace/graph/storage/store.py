@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from lmcommon.errors import UserError
 from memtrace.graph.recording.lock import WriteLock
-from memtrace.graph.storage import schema
+from memtrace.graph.storage import schema, seals
 from memtrace.graph.storage.blobs import BlobReader
 from memtrace.graph.storage.bulk import insert
 from memtrace.graph.storage.deposit import Deposit
@@ -175,8 +175,12 @@ class Store:
         try:
             self._write_variables(batch.variables)
             insert(self._connection, "operations", batch.operations, replace=True)
+            seals.add(self._connection, "operations", batch.operations)
             insert(self._connection, "inputs", batch.inputs)
-            insert(self._connection, "meta", tuple(batch.meta.items()), replace=True)
+            seals.add(self._connection, "inputs", batch.inputs)
+            if batch.meta:
+                insert(self._connection, "meta", tuple(batch.meta.items()), replace=True)
+                seals.seal(self._connection, ["meta"])
         except BaseException:
             if self._connection.in_transaction:  # a full disk may have ended it
                 self._connection.execute("ROLLBACK")
@@ -216,8 +220,11 @@ class Store:
                 assert row.source is not None, row
                 digest = by_number.get(row.source) or self._digest_of(row.source)
             by_number[row.number] = digest
-            lines.append(row[:3] + (digest,) + row[5:])  # noqa: RUF005 (twice as fast)
+            lines.append(  # by `+`: twice as fast as unpacking
+                row[:3] + (digest,) + row[5:10] + (int(row.is_deletion),) + row[11:]  # noqa: RUF005
+            )
         insert(self._connection, "variables", lines)
+        seals.add(self._connection, "variables", lines)
 
     def _digest_of(self, number: int) -> bytes:
         row = self._connection.execute(

@@ -10,8 +10,11 @@ import json
 import sqlite3
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
+from memtrace.graph.storage import seals
+from memtrace.graph.storage.bulk import insert
 from memtrace.interchange.smartcomment import naming as naming
 from memtrace.interchange.smartcomment.numbers import Numbers
 from memtrace.interchange.smartcomment.order import OUTSIDE, Ordering, Part
@@ -26,9 +29,6 @@ _NOT_KEPT_NODE = _NOT_KEPT | {"value", "full_name", "node_id", "name", "version"
 _NOT_KEPT_OPERATION = _NOT_KEPT | {"op_name", "created_at"}
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
-_VARIABLES = f"INSERT INTO variables VALUES ({','.join('?' * 13)})"
-_OPERATIONS = f"INSERT INTO operations VALUES ({','.join('?' * 13)})"
-_INPUTS = "INSERT INTO inputs VALUES (?,?,?,?)"
 
 
 class Builder:
@@ -56,21 +56,17 @@ class Builder:
 
     def write(self) -> array[int]:
         """Write all rows; returns the variable number of each node record, 0 for none."""
-        self._insert(_OPERATIONS, self._sessions())
-        self._insert(_OPERATIONS, self._operations())
-        self._insert(_INPUTS, self._inputs())
+        self._insert("operations", self._sessions())
+        self._insert("operations", self._operations())
+        self._insert("inputs", self._inputs())
         shown = array("q")
-        self._insert(_VARIABLES, self._variables(shown))
+        self._insert("variables", self._variables(shown))
         return shown
 
-    def _insert(self, statement: str, rows: Iterator[tuple[Any, ...]]) -> None:
-        batch: list[tuple[Any, ...]] = []
-        for row in rows:
-            batch.append(row)
-            if len(batch) >= _ROWS_AT_ONCE:
-                self._connection.executemany(statement, batch)
-                batch = []
-        self._connection.executemany(statement, batch)
+    def _insert(self, table: str, rows: Iterator[tuple[Any, ...]]) -> None:
+        while batch := list(islice(rows, _ROWS_AT_ONCE)):
+            insert(self._connection, table, batch)
+            seals.add(self._connection, table, batch)
 
     def _sessions(self) -> Iterator[tuple[Any, ...]]:
         found = self._found

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from lmcommon.errors import UserError
-from memtrace.graph.storage import schema
+from memtrace.graph.storage import schema, seals
 from memtrace.graph.storage.deposit import Deposit
 from memtrace.interchange.smartcomment.annotations import link_annotations
 from memtrace.interchange.smartcomment.building import Builder
@@ -211,3 +211,4 @@ def _write_meta(
     connection.executemany(
         "INSERT INTO meta VALUES (?,?)", [(key, json.dumps(value)) for key, value in meta.items()]
     )
+    seals.seal(connection, ["meta"])
