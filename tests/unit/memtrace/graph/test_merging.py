@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +137,13 @@ def test_a_trace_that_is_being_recorded_is_merged_as_it_stands(tmp_path: Path) -
 def test_what_is_no_list_of_traces_is_refused(tmp_path: Path, paths: Any) -> None:
     with pytest.raises(ValueError, match="expected a list of traces"):
         memtrace.merge(tmp_path / "all.db", paths)
+
+
+def test_a_trace_with_lost_rows_is_told(tmp_path: Path) -> None:
+    recorded(tmp_path / "a.db", "ana")
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        connection.execute("DELETE FROM variables WHERE number = 1")
+        connection.commit()
+    with pytest.raises(UserError, match=r"a\.db: the trace is damaged"):
+        memtrace.merge(tmp_path / "all.db", [tmp_path / "a.db"])
+    assert not (tmp_path / "all.db").exists()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -250,3 +252,17 @@ def test_versions_between_that_did_not_hold_it_are_not_counted_in(path: Path) ->
             _store(turn, said, "home")
     with memtrace.open(path) as trace:
         assert "stored as item home v1 to v2, v4 (" in trace.why_not("Porto").sentence
+
+
+def test_a_lost_variable_does_not_end_the_explanation(path: Path) -> None:
+    with memtrace.record(path):
+        turn = _turn("Ana lives in Porto.", "D1:1")
+        with memtrace.step("answer", kind="answer", inputs={"turn": turn}) as op:
+            op.request("Ana lives in Porto.")
+            answer = op.output("answer", "Porto", kind="answer")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DELETE FROM variables WHERE number = 1")
+        connection.commit()
+    with memtrace.open(path) as trace:
+        assert trace.why(answer).operation == op.id
+        assert list(trace.check_edges()) == []

@@ -86,7 +86,9 @@ def _check(
     roles = {v: role for role, ids in operation.inputs.items() for v in ids}
     variables = {v.id: v for v in trace.variables(ids=roles)}
     for identifier, role in roles.items():
-        variable = variables[identifier]
+        variable = variables.get(identifier)
+        if variable is None:  # lost from a damaged trace
+            continue
         if variable.kind in _UNREAD or variable.encoding == "bytes":
             continue
         if missing := request.take(trace.value(identifier), is_template=variable.kind == "prompt"):

@@ -196,12 +196,15 @@ def _items(
         for op in operations
         if op.id == last
         for v in op.input_ids
+        if v in variables  # of a damaged trace, some may be lost
     }
     seen = set[tuple[str, int | None]]()
     for operation in operations:
         for identifier in operation.input_ids:
-            variable = variables[identifier]
-            if variable.item is None or (variable.item, variable.version) in seen:
+            variable = variables.get(identifier)
+            if variable is None or variable.item is None:
+                continue
+            if (variable.item, variable.version) in seen:
                 continue
             seen.add((variable.item, variable.version))
             text = text_of(trace.value(identifier))
