@@ -51,7 +51,7 @@ def test_an_object_is_one_row(tmp_path: Path) -> None:
         ("x.json", b'{"a": ', "expected JSON"),
         ("x.json", b"\xff\xfe\x00", "expected UTF-8"),
         ("x.json.gz", b"not gzip", "expected gzip"),
-        ("x.json.gz", gzip.compress(b'[{"a": 1}]')[:-9], "expected gzip"),
+        ("x.json.gz", gzip.compress(b'[{"a": 1}]', mtime=0)[:-9], "expected gzip"),
         ("x.json", b"[" * 100_000, "expected JSON"),
         ("x.json", b"[" + b"1" * 5000 + b"]", "expected JSON"),
     ],
