@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -92,3 +93,13 @@ def test_a_drawing_goes_into_a_file(folder: Path, tmp_path: Path) -> None:
     done = _show("my trace=1.db", "var-3", "view=graphviz", f"out={out}", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert out.read_text(encoding="utf-8").startswith("digraph")
+
+
+def test_a_locale_without_the_letters_of_a_value_is_no_harm(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "memtrace.run.show", "my trace=1.db", "D1:3"],
+        cwd=folder, capture_output=True, timeout=120, check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Lisbon 😀" in done.stdout.decode("utf-8")

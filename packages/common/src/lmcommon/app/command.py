@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -67,6 +68,9 @@ class Verb:
 
     def __call__(self) -> None:
         """Run as a console script."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a value may hold what the locale cannot say
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         try:
             code = self.run(sys.argv[1:])
             sys.stdout.flush()
