@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 import memtrace
 from lmcommon.errors import UserError
+from memtrace.interchange.guess import guess_format
 from memtrace.types import Operation, Variable
 
 
@@ -322,3 +324,13 @@ def test_a_trace_of_our_own_comes_back_from_its_export(tmp_path: Path) -> None:
 def test_no_value_is_left_that_no_variable_has(tmp_path: Path, small: Path) -> None:
     memtrace.import_memtracebench(small, tmp_path / "trace.db")
     assert memtrace.repair(tmp_path / "trace.db", tmp_path / "repaired.db").lost == ()
+
+
+def test_what_is_packed_is_guessed_by_what_is_inside(tmp_path: Path, small: Path) -> None:
+    (tmp_path / "small.json.gz").write_bytes(gzip.compress(small.read_bytes()))
+    assert guess_format(tmp_path / "small.json.gz") == "memtracebench"
+
+
+def test_a_broken_packed_file_is_left_to_its_reader(tmp_path: Path) -> None:
+    (tmp_path / "broken.gz").write_bytes(b"\x1f\x8b\x00\x00broken")
+    assert guess_format(tmp_path / "broken.gz") == "otlp"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from pathlib import Path
 
 from lmcommon.errors import UserError
@@ -29,4 +30,9 @@ def guess_format(path: Path) -> str:
         raise UserError(f"{path}: expected a file to import; {error.strerror}") from None
     if not head.strip():
         raise UserError(f"{path}: expected a file to import; this one is empty")
+    if head.startswith(b"\x1f\x8b"):
+        try:
+            head = zlib.decompressobj(wbits=31).decompress(head, _LOOK_BYTES)
+        except zlib.error:
+            return "otlp"  # whose reader says what is wrong
     return "memtracebench" if _SMARTCOMMENT.search(head) else "otlp"
