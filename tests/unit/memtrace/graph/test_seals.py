@@ -114,6 +114,22 @@ def test_a_trace_being_recorded_is_sound_all_along(tmp_path: Path) -> None:
     assert_sound(path)
 
 
+def test_a_log_cut_at_a_commit_is_a_sound_shorter_recording(tmp_path: Path) -> None:
+    path, cut = tmp_path / "trace.db", tmp_path / "cut.db"
+    with memtrace.record(path) as run:
+        lengths = []
+        for turn in range(3):
+            with memtrace.step("store", inputs={"x": f"said {turn}"}):
+                pass
+            run.flush()
+            lengths.append(Path(f"{path}-wal").stat().st_size)
+        shutil.copy(path, cut)
+        Path(f"{cut}-wal").write_bytes(Path(f"{path}-wal").read_bytes()[: lengths[1]])
+    assert lengths[1] < lengths[2]
+    assert_sound(cut)
+    assert (memtrace.check(cut).counts or {})["operations"] == 2
+
+
 def test_a_resumed_trace_is_sound(trace: Path) -> None:
     write(trace)
     assert_sound(trace)

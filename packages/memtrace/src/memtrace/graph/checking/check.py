@@ -217,7 +217,8 @@ class _Check:
             problem = seal_problem(connection)
             self._problems += [problem] if problem else []
         finally:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # what cannot be read may have ended it
+                connection.execute("ROLLBACK")
 
     def _gather(self, kind: str, noun: str, says: str, found: Iterator[str]) -> None:
         problem = gather(kind, noun, says, found)
