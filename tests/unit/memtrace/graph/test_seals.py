@@ -74,6 +74,8 @@ def assert_sound(path: Path) -> None:
         ("UPDATE meta SET value = '\"SEALS\"' WHERE key = 'purpose'", "metadata"),
         ("DELETE FROM meta WHERE key = 'purpose'", "metadata"),
         ("UPDATE seals SET total = total + 1 WHERE name = 'inputs'", "input edges"),
+        ("UPDATE seals SET rows = 'six' WHERE name = 'inputs'", "input edges"),
+        ("UPDATE seals SET total = x'00ff' WHERE name = 'inputs'", "input edges"),
         ("DELETE FROM seals WHERE name = 'inputs'", "input edges"),
     ],
 )

@@ -29,8 +29,6 @@ def _said(broken: seals.Broken) -> str:
     shown = {**SHOWN, "meta": "metadata"}[table]
     if found == written:
         return f"{shown}: at least one of {written:,} rows changed"
-    return (
-        f"{shown}: {found:,} rows are left of {written:,}"
-        if found < written
-        else (f"{shown}: {found:,} rows where {written:,} were written")
-    )
+    if found < written:
+        return f"{shown}: {found:,} rows are left of {written:,}"
+    return f"{shown}: {found:,} rows where {written:,} were written"
