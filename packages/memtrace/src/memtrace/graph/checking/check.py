@@ -15,6 +15,7 @@ from pathlib import Path
 
 from memtrace.graph.checking.findings import CheckReport, Problem, Tick, gather
 from memtrace.graph.checking.pages import Pages
+from memtrace.graph.checking.records import KIND, NOUN, SAYS, damaged_records
 from memtrace.graph.checking.rules import RULES, VALUES, add_functions, offenders, show
 from memtrace.graph.checking.sealing import seal_problem
 from memtrace.graph.checking.structure import structure_problems
@@ -203,6 +204,8 @@ class _Check:
             with self._guarded("the values"):
                 damaged = self._damaged_values(connection)
                 self._gather("value damaged", "value", "do not match their digest", damaged)
+            with self._guarded("the records of the import"):
+                self._gather(KIND, NOUN, SAYS, damaged_records(connection))
         if not is_recording:
             with self._guarded("unfinished operations"):
                 self._look_at_unfinished(connection)

@@ -19,6 +19,7 @@ from lmcommon.errors import UserError
 from memtrace.graph.checking import salvage
 from memtrace.graph.checking.findings import Problem, Tick, counted, gather
 from memtrace.graph.checking.pages import Pages
+from memtrace.graph.checking.records import keep_records
 from memtrace.graph.checking.rules import RULES, VALUES, add_functions, offenders
 from memtrace.graph.checking.sealing import seal_problem
 from memtrace.graph.checking.verdicts import SHOWN, no_tick
@@ -84,6 +85,8 @@ def repair(path: str | Path, out: str | Path, *, tick: Tick | None = None) -> Re
         try:
             _fill(connection, source, tick or no_tick)
             lost = _mend(connection, half)
+            records = keep_records(connection, source, is_whole=not lost)
+            lost += (records,) if records else ()
             saved = {
                 shown: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
                 for table, shown in SHOWN.items()

@@ -348,12 +348,23 @@ class Trace:
 
         `state_at(operation.seq)` is what an operation found, `state_at(operation.end_seq)` what
         it left behind. In the order in which the versions were made.
+
+        Raises:
+            TypeError: For anything but a number.
         """
+        if not isinstance(seq, int):
+            raise TypeError(f"expected a sequence number such as operation.seq; got {seq!r}")
         held = self._parts.found(self._query(rows.LIVE_AT, (seq,)))
         return {version.item: version for version in held if version.item is not None}
 
     def history(self, item: str) -> list[Variable]:
-        """All versions of a memory item in order, deletions included, copies not."""
+        """All versions of a memory item in order, deletions included, copies not.
+
+        Raises:
+            TypeError: For anything but the id of an item.
+        """
+        if not isinstance(item, str):
+            raise TypeError(f"expected the id of a memory item, such as handle.item; got {item!r}")
         return list(self._parts.variables("WHERE v.item = ? AND v.source IS NULL", (item,)))
 
     # Questions ------------------------------------------------------------------------------

@@ -101,8 +101,8 @@ class Store:
         exists = path.exists() and path.stat().st_size > 0
         if exists and not resume:
             raise UserError(
-                f"{path}: a trace is here already; choose another path, delete it, or go on "
-                "with it by resume=True"
+                f"{path}: a file is here already; choose another path, delete it, or, if it is a "
+                "trace, go on with it by resume=True"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         self.lock = lock or WriteLock(path)
@@ -131,7 +131,7 @@ class Store:
         """What the file says about the run, decoded."""
         with schema.readable(self.path):
             rows = self._connection.execute("SELECT key, value FROM meta").fetchall()
-        return {key: json.loads(value) for key, value in rows}
+            return {key: json.loads(value) for key, value in rows}
 
     def last_number(self) -> int:
         """The highest sequence number on disk; 0 for an empty trace."""
