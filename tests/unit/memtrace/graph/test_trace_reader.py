@@ -307,3 +307,23 @@ def test_networkx_keeps_every_role_of_a_variable_and_any_metadata(tmp_path: Path
         graph = trace.to_networkx()
     assert graph.edges[turn.id, op.id] == {"role": "a", "position": 0, "also": [("b", 1)]}
     assert graph.graph.items() >= metadata.items()
+
+
+def test_a_handle_is_no_item_and_no_moment(tmp_path: Path) -> None:
+    with memtrace.record(tmp_path / "trace.db"):
+        turn = memtrace.variable("hello", kind="message")
+    with memtrace.open(tmp_path / "trace.db") as trace:
+        with pytest.raises(TypeError, match=r"handle\.item"):
+            trace.history(turn)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"operation\.seq"):
+            trace.state_at(turn)  # type: ignore[arg-type]
+
+
+def test_a_broken_meta_value_is_told_when_a_trace_is_resumed(tmp_path: Path) -> None:
+    path = tmp_path / "trace.db"
+    memtrace.record(path, metadata={"note": 1}).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE meta SET value = '{' WHERE key = 'note'")
+    connection.close()
+    with pytest.raises(UserError, match="damaged"):
+        memtrace.record(path, resume=True)
