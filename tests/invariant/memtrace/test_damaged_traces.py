@@ -244,7 +244,7 @@ def other_content(
         return "sound but changed, without seals; said so"
     operations, variables, values, metadata, _ = found
     is_shorter = (
-        metadata == original[3]
+        metadata.items() <= original[3].items()
         and variables.items() <= original[1].items()
         and all(original[2][key] == value for key, value in values.items())
         and all(
