@@ -30,6 +30,7 @@ def look(config, run: Run):
     if config.mode == "refuse":
         raise UserError(f"{config.trace}: expected a trace")
     if config.mode == "interrupt":
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs
         os.kill(os.getpid(), signal.SIGINT)
     if config.mode == "break":
         raise RuntimeError("a bug")

@@ -48,7 +48,6 @@ def keep_records(connection: sqlite3.Connection, source: Path, *, is_whole: bool
     """
     damaged = sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)
     damaged.text_factory = lambda data: data.decode("utf-8", "replace")
-    damaged.text_factory = lambda data: data.decode("utf-8", "replace")
     try:
         found = list(damaged_records(damaged))
         if damaged.execute(_LISTED).fetchone() is None:

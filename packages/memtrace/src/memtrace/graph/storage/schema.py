@@ -19,12 +19,17 @@ from lmcommon.errors import UserError
 from memtrace.graph.storage import seals
 
 __all__ = [
-    "APPLICATION_ID", "PACKING", "SCHEMA_VERSION", "check", "create", "is_blank", "readable",
+    "APPLICATION_ID", "PACKING", "RECORDS", "SCHEMA_VERSION", "check", "create", "is_blank",
+    "readable",
 ]  # fmt: skip
 
 APPLICATION_ID = 0x4D545243
 """`MTRC` in the header of the SQLite file."""
 SCHEMA_VERSION = 2
+RECORDS = (
+    "CREATE TABLE records (number INTEGER PRIMARY KEY, section TEXT NOT NULL, data BLOB NOT NULL)"
+)
+"""In a trace made from another tool's file: what our columns do not hold of it, in batches."""
 
 PACKING = (
     """CREATE TABLE packs (

@@ -14,15 +14,14 @@ from array import array
 from collections.abc import Iterator
 from typing import Any
 
+from memtrace.graph.storage import schema
+
 __all__ = ["Records", "add_numbers", "has_records", "read_numbers", "read_records"]
 
 _NUMBERS = "#numbers"
 """The section with the variable number of each node. No field of a file is called so."""
 _BATCH = 1_000
 _BATCH_CHARACTERS = 500_000
-_TABLE = (
-    "CREATE TABLE records (number INTEGER PRIMARY KEY, section TEXT NOT NULL, data BLOB NOT NULL)"
-)
 
 
 class Records:
@@ -35,7 +34,7 @@ class Records:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._waiting: dict[str, _Batch] = {}
-        connection.execute(_TABLE)
+        connection.execute(schema.RECORDS)
 
     def add(self, section: str, record: Any, *more: str | None) -> None:
         """Keep a record of a section, and what else belongs to it."""
