@@ -61,8 +61,8 @@ def killed_run(path: Path, after_s: float, code: str = CHILD) -> tuple[int, int,
     first = child.stdout.readline()
     time.sleep(after_s)
     os.kill(child.pid, signal.SIGKILL)
-    told = (first + child.stdout.read()).splitlines()
-    lines = [line for line in told if line.count(" ") == 1]  # the last may be cut off
+    told = (first + child.stdout.read()).splitlines(keepends=True)
+    lines = [line for line in told if line.endswith("\n")]  # the last may be cut off anywhere
     child.wait()
     child.stdout.close()
     done, moment = lines[-1].split()
