@@ -7,18 +7,22 @@ fails makes an unscored episode, never a wrong one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
 from lmcommon.data.types import Conversation, Question
 from lmcommon.judge.base import AnswerItem, AnswerJudge
 from lmcommon.judge.types import Verdict
-from memtrace.evaluate.stages import schedule
+from lmcommon.llm.types import ChatResponse
+from memtrace.evaluate.stages import Stage, schedule
 from memtrace.evaluate.types import Episode
-from memtrace.graph.recording.tracing import step, variable
+from memtrace.execution.places import within
+from memtrace.execution.stage import Stage as Operation
+from memtrace.graph.recording.tracing import variable
 from memtrace.memory.base import MemorySystem
-from memtrace.memory.types import Answer, Query
+from memtrace.memory.types import Answer, MemoryFailure, Query
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "run_stages"]
 
 
 def evaluate(
@@ -41,16 +45,58 @@ def evaluate(
         for question in (conversation.questions if questions is None else questions)
         if question.id not in done
     ]
-    for stage in schedule(conversation, chosen):
+    stages = schedule(conversation, chosen)
+    return run_stages(system, stages, judge, conversation.id, batch_size=batch_size)
+
+
+def run_stages(
+    system: MemorySystem, stages: Iterable[Stage], judge: AnswerJudge, conversation: str, *,
+    batch_size: int = 32,
+) -> Iterator[Episode]:  # fmt: skip
+    """Take stages in, one after the other, and ask their questions.
+
+    A system that breaks down leaves the rest of its questions unscored.
+
+    Args:
+        system: A memory.
+        stages: Sessions and questions, in order.
+        judge: Compares answers with gold answers.
+        conversation: Id of the conversation, for the episodes.
+        batch_size: Questions answered together.
+    """
+    broken: MemoryFailure | None = None
+    for stage in stages:
         for session in stage.sessions:
-            system.add(session)
+            if broken is None:
+                try:
+                    system.add(session)
+                except MemoryFailure as error:
+                    broken = error
         for first in range(0, len(stage.questions), batch_size):
             batch = stage.questions[first : first + batch_size]
-            answers = system.answer([Query(q.text, id=q.id, time=q.time) for q in batch])
+            answers, broken = _answers(system, batch, broken)
             verdicts = _judged(judge, batch, answers)
             for question, answer, verdict in zip(batch, answers, verdicts, strict=True):
-                _record_verdict(judge, question, answer, verdict)
+                with within(_query(question).key, scope=system.scope):
+                    _record_verdict(judge, question, answer, verdict)
                 yield _episode(system, conversation, question, answer, verdict)
+
+
+def _query(question: Question) -> Query:
+    return Query(question.text, id=question.id, time=question.time)
+
+
+def _answers(
+    system: MemorySystem, questions: Sequence[Question], broken: MemoryFailure | None
+) -> tuple[list[Answer], MemoryFailure | None]:
+    """The answers, and why the system cannot go on, if it cannot."""
+    if broken is None:
+        try:
+            return system.answer([_query(question) for question in questions]), None
+        except MemoryFailure as error:
+            broken = error
+    response = ChatResponse.failed("internal", str(broken))
+    return [Answer(text="", response=response) for _ in questions], broken
 
 
 def _judged(
@@ -80,10 +126,12 @@ def _record_verdict(
         return
     inputs = {
         "question": answer.question_handle, "answer": answer.handle,
-        "gold": variable(question.answer, kind="gold", name=question.id),
+        "gold": variable(
+            question.answer, kind="gold", name=question.id, metadata=_about(question)
+        ),
     }  # fmt: skip
     parameters = {"judge": dict(judge.identity)}
-    with step("judge", kind="judge", inputs=inputs, parameters=parameters) as op:
+    with Operation("judge", kind="judge", inputs=inputs, parameters=parameters) as op:
         if verdict.failure is not None:
             op.failed("unscored", verdict.failure)
             return
@@ -91,13 +139,21 @@ def _record_verdict(
         op.output("verdict", value, kind="verdict")
 
 
+def _about(question: Question) -> dict[str, Any]:
+    """What a replay needs of a question besides its text and gold answer."""
+    return {
+        "category": question.category, "evidence": list(question.evidence),
+        "evidence_unit": question.evidence_unit,
+    }  # fmt: skip
+
+
 def _episode(
-    system: MemorySystem, conversation: Conversation, question: Question, answer: Answer,
+    system: MemorySystem, conversation: str, question: Question, answer: Answer,
     verdict: Verdict,
 ) -> Episode:  # fmt: skip
     usage, failure = answer.response.usage, answer.response.failure
     return Episode(
-        system=system.name, conversation=conversation.id, question=question.id, text=question.text,
+        system=system.name, conversation=conversation, question=question.id, text=question.text,
         category=question.category, gold=question.answer, evidence=question.evidence,
         prediction=answer.text, verdict=verdict, answer=answer.variable,
         failure_kind=None if failure is None else failure.kind,

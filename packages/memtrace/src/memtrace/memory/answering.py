@@ -15,10 +15,12 @@ from typing import Any
 
 from lmcommon.errors import UserError
 from lmcommon.llm.base import ChatModel
-from lmcommon.llm.types import ChatRequest, ChatResponse, Message, Role, Sampling
+from lmcommon.llm.types import ChatRequest, Message, Role, Sampling
 from lmcommon.prompt import Prompt, load_prompt
+from memtrace.execution.calls import Completed, complete
+from memtrace.execution.places import Place, next_place, within
+from memtrace.execution.stage import Stage
 from memtrace.graph.recording.handle import Handle
-from memtrace.graph.recording.tracing import step
 from memtrace.memory.types import Answer, Hit
 
 __all__ = ["Answerer", "Asked", "default_prompt"]
@@ -38,6 +40,8 @@ class Asked:
 
     question: Handle[str]
     context: Handle[str]
+    key: str
+    """`Query.key`: what places call it."""
     hits: tuple[Hit, ...] = ()
 
 
@@ -64,41 +68,36 @@ class Answerer:
         """Answer a batch, in order."""
         rendered = [self._render(one) for one in asked]
         requests = [
-            ChatRequest(messages=messages, sampling=self.sampling) for messages, _ in rendered
+            ChatRequest(messages=messages, sampling=self.sampling) for messages, _, _ in rendered
         ]
-        responses = self.model.generate(requests)
+        completed = complete(self.model, requests, [place for _, _, place in rendered])
         return [
-            self._record(one, messages, prompt, response)
-            for one, (messages, prompt), response in zip(asked, rendered, responses, strict=True)
+            self._record(one, prompt, place, done)
+            for one, (_, prompt, place), done in zip(asked, rendered, completed, strict=True)
         ]
 
-    def _render(self, asked: Asked) -> tuple[tuple[Message, ...], Handle[str]]:
+    def _render(self, asked: Asked) -> tuple[tuple[Message, ...], Handle[str], Place | None]:
         inputs = {"context": asked.context, "question": asked.question}
-        with step("render_prompt", kind="context", inputs=inputs, prompt=self.prompt) as op:
+        with (
+            within(asked.key),
+            Stage("render_prompt", kind="context", inputs=inputs, prompt=self.prompt) as op,
+        ):
             last = self._last.fill(context=asked.context.value, question=asked.question.value)
             messages = (*self._head, Message("user", last))
             literal = "\n".join(f"### {m.role}\n{m.content}" for m in messages)
-            return messages, op.output("prompt", literal, kind="prompt")
+            return messages, op.output("prompt", literal, kind="prompt"), next_place("answer")
 
     def _record(
-        self, asked: Asked, messages: Sequence[Message], prompt: Handle[str], response: ChatResponse
+        self, asked: Asked, prompt: Handle[str], place: Place | None, completed: Completed
     ) -> Answer:
-        with step(
-            "answer", kind="answer", inputs={"prompt": prompt}, parameters=dict(self.parameters)
-        ) as op:
-            op.request([{"role": m.role, "content": m.content} for m in messages])
-            op.usage(
-                model=response.model or self.model.name, usage=asdict(response.usage),
-                latency_ms=response.latency_ms,
-            )  # fmt: skip
-            if response.failure is not None:
-                op.failed(response.failure.kind, response.failure.message)
-                text, made = "", None
-            else:
-                text = response.text.strip()
-                made = op.output("answer", text, kind="answer")
+        with Stage(
+            "answer", kind="answer", inputs={"prompt": prompt}, points=("reply",),
+            parameters=dict(self.parameters), place=place,
+        ) as op:  # fmt: skip
+            text = completed.response.text.strip() if completed.response.ok else ""
+            made = op.answered(completed, role="answer", kind="answer", text=text)
         return Answer(
-            text=text, response=response, hits=asked.hits, handle=made,
+            text=text, response=completed.response, hits=asked.hits, handle=made,
             question_handle=asked.question,
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from lmcommon.data.types import Session
 from lmcommon.prompt import Prompt
+from memtrace.execution.places import Scope
 from memtrace.memory.types import Answer, Hit, Query
 
 __all__ = ["MemorySystem"]
@@ -17,7 +18,8 @@ class MemorySystem(Protocol):
     """Remembers sessions and answers questions about them.
 
     Everything it does inside `memtrace.record(...)` is traced: messages, writes, searches, the
-    context, the literal prompt and the answer. Outside a recording it works the same, untraced.
+    context, the literal prompt and the answer; every operation is a `Stage` with a place below
+    `add <session>` or `ask <question>`, so that a replay finds it again. Outside a recording it works the same, untraced.
     One object holds the memory of one conversation.
     """
 
@@ -32,6 +34,16 @@ class MemorySystem(Protocol):
         ...
 
     @property
+    def versions(self) -> Mapping[str, str]:
+        """Names and versions of the packages whose code runs inside, for reports and replays."""
+        ...
+
+    @property
+    def scope(self) -> Scope:
+        """The memory's name in a trace, and the places of its operations."""
+        ...
+
+    @property
     def prompts(self) -> Mapping[str, Prompt]:
         """Every prompt it uses, by name. Each is a variable of the trace."""
         ...
@@ -42,7 +54,11 @@ class MemorySystem(Protocol):
         ...
 
     def add(self, session: Session) -> None:
-        """Remember a session, or the next part of one."""
+        """Remember a session, or the next part of one (a single message, say).
+
+        Raises:
+            MemoryFailure: The system broke down; it cannot be used any more.
+        """
         ...
 
     def search(self, query: Query) -> list[Hit]:
@@ -59,4 +75,8 @@ class MemorySystem(Protocol):
 
     def restore(self, state: object) -> None:
         """Go back to a state that `snapshot` returned."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds (files, a worker process). Idempotent."""
         ...

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lmcommon.errors import UserError
 from memtrace.memory.rendering import Line, page
 from memtrace.memory.tokens import approximate_tokens
 
@@ -26,6 +27,21 @@ class Chunk:
     def turns(self) -> tuple[str, ...]:
         """Ids of the turns in it."""
         return tuple(line.turn for line in self.lines)
+
+    def to_list(self) -> list[dict[str, str]]:
+        """Its lines as JSON."""
+        return [line.to_dict() for line in self.lines]
+
+    @classmethod
+    def from_list(cls, lines: Sequence[Mapping[str, str]]) -> Chunk:
+        """The chunk of these lines.
+
+        Raises:
+            UserError: For none at all.
+        """
+        if not lines:
+            raise UserError("chunk: expected at least one line {turn, date, text}; got none")
+        return cls(tuple(map(Line.from_dict, lines)))
 
 
 def chunk_lines(

@@ -7,15 +7,18 @@ conversation gets a memory of its own, while model and embedder are loaded once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lmcommon.errors import UserError
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import Sampling
+from lmcommon.prompt import Prompt
 from memtrace.memory.base import MemorySystem
+from memtrace.memory.specs import announced
 
 if TYPE_CHECKING:
     from memtrace.memory.index import Index
@@ -36,6 +39,8 @@ class MemoryConfig:
 
     max_answer_tokens: int = 24
     temperature: float = 0.0
+    prompts: dict[str, str] = field(default_factory=dict)
+    """Other wordings of the system's prompts, by name (`prompts.qa=...`); `@file` reads a file."""
 
     def __post_init__(self) -> None:
         _at_least(1, self, "max_answer_tokens")
@@ -50,6 +55,35 @@ class MemoryConfig:
         return Sampling(
             temperature=self.temperature, max_tokens=self.max_answer_tokens, stop=("\n",)
         )
+
+    def prompt(self, default: Prompt) -> Prompt:
+        """The configured wording of a prompt, or the default one.
+
+        Raises:
+            UserError: The wording lacks a placeholder of the default, or has another.
+        """
+        text = self.prompts.get(default.name)
+        if text is None:
+            return default
+        if text.startswith("@"):
+            path = Path(text[1:]).expanduser()
+            if not path.is_file():
+                raise UserError(f"memory.prompts.{default.name}: expected a file; got {path}")
+            text = path.read_text(encoding="utf-8").strip("\n")
+        return Prompt(default.name, text, default.fields)
+
+    def check_prompts(self, system: MemorySystem) -> MemorySystem:
+        """The system, if it knows every prompt that was given another wording.
+
+        Raises:
+            UserError: For a name the system does not have; says which it has.
+        """
+        if unknown := sorted(self.prompts.keys() - system.prompts.keys()):
+            raise UserError(
+                f"memory.prompts: {system.name} has the prompts {', '.join(system.prompts)}; "
+                f"got {unknown}"
+            )
+        return system
 
     def build(self, model: ChatModel) -> MemoryFactory:
         """A factory of memories that answer with `model`."""
@@ -69,11 +103,16 @@ class LongContextConfig(MemoryConfig):
 
     def build(self, model: ChatModel) -> MemoryFactory:
         """A factory of `LongContext`."""
+        from memtrace.memory.answering import default_prompt
         from memtrace.memory.long_context import LongContext
 
-        return lambda scope: LongContext(
-            model, budget_tokens=self.budget_tokens, scope=scope, sampling=self.sampling
-        )
+        def make(scope: str) -> MemorySystem:
+            return LongContext(
+                model, budget_tokens=self.budget_tokens, scope=scope, sampling=self.sampling,
+                prompt=self.prompt(default_prompt()),
+            )  # fmt: skip
+
+        return announced(self, make)
 
 
 @dataclass(kw_only=True)
@@ -115,6 +154,7 @@ class RagConfig(MemoryConfig):
 
     def build(self, model: ChatModel) -> MemoryFactory:
         """A factory of `Rag`; all its memories share one embedder."""
+        from memtrace.memory.answering import default_prompt
         from memtrace.memory.index import Bm25Index, DenseIndex
         from memtrace.memory.rag import Rag
 
@@ -124,12 +164,15 @@ class RagConfig(MemoryConfig):
             dense: list[Index] = [] if embedder is None else [DenseIndex(embedder)]
             return dense if self.retriever == "dense" else [*dense, Bm25Index()]
 
-        return lambda scope: Rag(
-            model, indexes(), top_k=self.top_k, chunk_turns=self.chunk_turns,
-            overlap_turns=self.overlap_turns, chunk_tokens=self.chunk_tokens,
-            context_tokens=self.context_tokens, scope=scope, sampling=self.sampling,
-            name=f"rag_{self.retriever}",
-        )  # fmt: skip
+        def make(scope: str) -> MemorySystem:
+            return Rag(
+                model, indexes(), top_k=self.top_k, chunk_turns=self.chunk_turns,
+                overlap_turns=self.overlap_turns, chunk_tokens=self.chunk_tokens,
+                context_tokens=self.context_tokens, scope=scope, sampling=self.sampling,
+                name=f"rag_{self.retriever}", prompt=self.prompt(default_prompt()),
+            )  # fmt: skip
+
+        return announced(self, make)
 
 
 def _at_least(least: int, config: object, key: str) -> None:

@@ -15,10 +15,11 @@ from lmcommon.data.types import Session
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import Sampling
 from lmcommon.prompt import Prompt
+from memtrace.execution.places import Scope, within
+from memtrace.execution.stage import Stage
 from memtrace.graph.recording.handle import Handle
-from memtrace.graph.recording.tracing import step
 from memtrace.memory.answering import Answerer, Asked, default_prompt
-from memtrace.memory.messages import record_messages, record_query
+from memtrace.memory.messages import adding, asking, record_query
 from memtrace.memory.rendering import Line, page
 from memtrace.memory.tokens import approximate_tokens
 from memtrace.memory.types import Answer, Hit, Query
@@ -32,12 +33,13 @@ class LongContext:
     Args:
         model: Answers.
         budget_tokens: Size of the window, in approximate tokens (see `memory.tokens`).
-        scope: Prefix of the memory item's id, to tell the memories of one trace apart.
+        scope: Name of this memory, to tell the memories of one trace apart; the memory item's id
+            starts with it.
         prompt: Question-answering prompt; None: the package's own.
         sampling: How to decode answers.
     """
 
-    version = "1"
+    version = "2"
 
     def __init__(
         self, model: ChatModel, *, budget_tokens: int = 2048, scope: str = "",
@@ -48,9 +50,15 @@ class LongContext:
         self.name = name
         self.budget_tokens = budget_tokens
         self._answerer = Answerer(model, prompt or default_prompt(), sampling or Sampling())
+        self.scope = Scope(scope or name)
         self._item = f"{scope}/window" if scope else "window"
         self._lines: tuple[Line, ...] = ()
         self._window: Handle[str] | None = None
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Its own."""
+        return {self.name: self.version}
 
     @property
     def prompts(self) -> Mapping[str, Prompt]:
@@ -64,34 +72,48 @@ class LongContext:
 
     def add(self, session: Session) -> None:
         """Append the turns, then trim."""
-        recorded = record_messages(session)
-        if not recorded:
+        if not session.turns:
             return
-        inputs: dict[str, Any] = {"messages": [message for _, message in recorded]}
-        if self._window is not None:
-            inputs["window"] = self._window
-        with step("append", kind="update", inputs=inputs) as op:
-            self._lines += tuple(line for line, _ in recorded)
-            self._window = op.output(
-                "window", page(self._lines), kind="memory_item", item=self._item
-            )
-        self._trim()
+        with adding(self.scope, session) as recorded:
+            self._append(recorded)
+            self._trim()
 
     def search(self, query: Query) -> list[Hit]:
         """The window, whatever the query."""
-        return list(self._ask(query).hits)
+        with asking(self.scope, [query]):
+            return list(self._ask(query).hits)
 
     def answer(self, queries: Sequence[Query]) -> list[Answer]:
         """Answer from the window."""
-        return self._answerer.answer([self._ask(query) for query in queries])
+        if not queries:
+            return []
+        with asking(self.scope, queries):
+            return self._answerer.answer([self._ask(query) for query in queries])
 
     def snapshot(self) -> object:
         """Lines and window."""
-        return self._lines, self._window
+        return self._lines, self._window, self.scope.snapshot()
 
     def restore(self, state: Any) -> None:
         """Take an older state."""
-        self._lines, self._window = state
+        self._lines, self._window, counts = state
+        self.scope.restore(counts)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _append(self, recorded: Sequence[tuple[Line, Handle[str]]]) -> None:
+        inputs: dict[str, Any] = {"messages": [message for _, message in recorded]}
+        if self._window is not None:
+            inputs["window"] = self._window
+        with Stage("append", kind="update", inputs=inputs, points=("lines",)) as op:
+            self._write(op, (*self._lines, *(line for line, _ in recorded)))
+
+    def _write(self, op: Stage, lines: Sequence[Line]) -> None:
+        """Make the window of these lines, or of what a replay puts in their place."""
+        kept = op.settle("lines", [line.to_dict() for line in lines])
+        self._lines = tuple(map(Line.from_dict, kept))
+        self._window = op.output("window", page(self._lines), kind="memory_item", item=self._item)
 
     def _trim(self) -> None:
         def is_within(first: int) -> bool:
@@ -101,27 +123,29 @@ class LongContext:
         if not dropped:
             return
         parameters = {"budget_tokens": self.budget_tokens, "dropped_turns": dropped}
-        with step(
-            "trim", kind="trim", inputs={"window": self._window}, parameters=parameters
-        ) as op:
-            names = [line.turn for line in self._lines[:dropped]]
-            self._lines = self._lines[dropped:]
-            self._window = op.output(
-                "window", page(self._lines), kind="memory_item", item=self._item
-            )
+        with Stage(
+            "trim", kind="trim", inputs={"window": self._window}, parameters=parameters,
+            points=("lines",),
+        ) as op:  # fmt: skip
+            before = self._lines
+            self._write(op, self._lines[dropped:])
+            kept = {line.turn for line in self._lines}
+            names = [line.turn for line in before if line.turn not in kept]
             op.output("dropped", names, kind="trimmed")
 
     def _ask(self, query: Query) -> Asked:
-        question = record_query(query)
-        inputs: dict[str, Any] = {"question": question}
-        if self._window is not None:
-            inputs["window"] = self._window
-        with step("read_window", kind="retrieval", inputs=inputs) as op:
-            context = op.output(
-                "context", self._window if self._window is not None else "", kind="context"
-            )
+        with within(query.key, time=query.time):
+            question = record_query(query)
+            inputs: dict[str, Any] = {"question": question}
+            if self._window is not None:
+                inputs["window"] = self._window
+            with Stage("read_window", kind="retrieval", inputs=inputs, points=("context",)) as op:
+                window = "" if self._window is None else self._window.value
+                text = op.settle("context", window)
+                same = self._window is not None and text == window
+                context = op.output("context", self._window if same else text, kind="context")
         hit = Hit(
             item=self._item, text=context.value, score=1.0, variable=context.id,
             turns=tuple(line.turn for line in self._lines),
         )  # fmt: skip
-        return Asked(question, context, (hit,) if self._window is not None else ())
+        return Asked(question, context, query.key, (hit,) if self._window is not None else ())

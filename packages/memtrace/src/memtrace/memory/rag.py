@@ -10,19 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 from lmcommon.data.types import Session
+from lmcommon.errors import UserError
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import Sampling
 from lmcommon.prompt import Prompt
+from memtrace.execution.places import Scope, within
+from memtrace.execution.stage import Stage
 from memtrace.graph.recording.handle import Handle
-from memtrace.graph.recording.step import Step
-from memtrace.graph.recording.tracing import step
 from memtrace.memory.answering import Answerer, Asked, default_prompt
 from memtrace.memory.chunking import Chunk, chunk_lines
 from memtrace.memory.index import Index, Ranking, fuse
-from memtrace.memory.messages import record_messages, record_query
+from memtrace.memory.messages import adding, asking, record_query
 from memtrace.memory.rendering import page
 from memtrace.memory.tokens import approximate_tokens
 from memtrace.memory.types import Answer, Hit, Query
@@ -51,12 +53,13 @@ class Rag:
         chunk_tokens: Approximate tokens of a chunk, at most (a single turn is never cut).
         context_tokens: Approximate tokens of the context, at most; what does not fit is cut,
             the worst hits first.
-        scope: Prefix of item ids, to tell the memories of one trace apart.
+        scope: Name of this memory, to tell the memories of one trace apart; item ids start with
+            it.
         prompt: Question-answering prompt; None: the package's own.
         sampling: How to decode answers.
     """
 
-    version = "1"
+    version = "2"
 
     def __init__(
         self, model: ChatModel, indexes: Sequence[Index], *, top_k: int = 5, chunk_turns: int = 3,
@@ -75,9 +78,15 @@ class Rag:
         }  # fmt: skip
         self._indexes = tuple(indexes)
         self._answerer = Answerer(model, prompt or default_prompt(), sampling or Sampling())
+        self.scope = Scope(scope or self.name)
         self._prefix = f"{scope}/" if scope else ""
         self._items: tuple[_Item, ...] = ()
         self._store: Handle[Any] | None = None
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Its own, and that of the library behind BM25."""
+        return {self.name: self.version, "bm25s": version("bm25s")}
 
     @property
     def prompts(self) -> Mapping[str, Prompt]:
@@ -95,53 +104,73 @@ class Rag:
 
     def add(self, session: Session) -> None:
         """Chunk the turns and index the chunks."""
-        recorded = record_messages(session)
-        if not recorded:
+        if not session.turns:
             return
-        lines = [line for line, _ in recorded]
-        messages = [message for _, message in recorded]
-        with step(
-            "chunk", kind="chunking", inputs={"messages": messages}, parameters=self._chunking
-        ) as op:
-            chunks = list(chunk_lines(lines, **self._chunking))
-            handles = op.outputs("chunks", [chunk.text for chunk in chunks], kind="chunk")
-        self._write(chunks, handles)
+        with adding(self.scope, session) as recorded:
+            lines = [line for line, _ in recorded]
+            messages = [message for _, message in recorded]
+            with Stage(
+                "chunk", kind="chunking", inputs={"messages": messages}, points=("chunks",),
+                parameters=self._chunking,
+            ) as op:  # fmt: skip
+                cut = [chunk.to_list() for chunk in chunk_lines(lines, **self._chunking)]
+                chunks = [Chunk.from_list(rows) for rows in op.settle("chunks", cut)]
+                handles = op.outputs("chunks", [chunk.text for chunk in chunks], kind="chunk")
+            self._write(chunks, handles)
 
     def search(self, query: Query) -> list[Hit]:
         """The hits for a query, best first."""
-        return [hit for hit, _ in self._retrieve(record_query(query))]
+        with asking(self.scope, [query]), within(query.key, time=query.time):
+            return [hit for hit, _ in self._retrieve(record_query(query))]
 
     def answer(self, queries: Sequence[Query]) -> list[Answer]:
         """Retrieve, build a context and answer, for each query."""
-        return self._answerer.answer([self._ask(query) for query in queries])
+        if not queries:
+            return []
+        with asking(self.scope, queries):
+            return self._answerer.answer([self._ask(query) for query in queries])
 
     def snapshot(self) -> object:
         """Items, store and index states; nothing is copied."""
-        return self._items, self._store, tuple(index.snapshot() for index in self._indexes)
+        indexed = tuple(index.snapshot() for index in self._indexes)
+        return self._items, self._store, indexed, self.scope.snapshot()
 
     def restore(self, state: Any) -> None:
         """Take an older state."""
-        self._items, self._store, indexed = state
+        self._items, self._store, indexed, counts = state
         for index, older in zip(self._indexes, indexed, strict=True):
             index.restore(older)
+        self.scope.restore(counts)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def _write(self, chunks: Sequence[Chunk], handles: Sequence[Handle[str]]) -> None:
         inputs: dict[str, Any] = {"chunks": list(handles)}
         if self._store is not None:
             inputs["store"] = self._store
-        with step("index", kind="index", inputs=inputs) as op:
+        with Stage("index", kind="index", inputs=inputs, points=("items",)) as op:
+            rows = [{"item": self._name(chunk), "lines": chunk.to_list()} for chunk in chunks]
+            named = [
+                (row.get("item"), Chunk.from_list(row["lines"])) for row in op.settle("items", rows)
+            ]
             for index in self._indexes:
-                index.add([chunk.text for chunk in chunks])
-            for chunk in chunks:
-                name = f"{self._prefix}{chunk.turns[0]}..{chunk.turns[-1]}"
+                index.add([chunk.text for _, chunk in named])
+            for name, chunk in named:
+                name = name or self._name(chunk)
                 item = op.output("items", chunk.text, kind="memory_item", item=name)
                 self._items += (_Item(name, chunk, item),)
             self._store = op.output("store", {"items": len(self._items)}, kind="store")
 
+    def _name(self, chunk: Chunk) -> str:
+        return f"{self._prefix}{chunk.turns[0]}..{chunk.turns[-1]}"
+
     def _ask(self, query: Query) -> Asked:
-        question = record_query(query)
-        retrieved = self._retrieve(question)
-        return Asked(question, self._build_context(retrieved), tuple(hit for hit, _ in retrieved))
+        with within(query.key, time=query.time):
+            question = record_query(query)
+            retrieved = self._retrieve(question)
+            context = self._build_context(retrieved)
+        return Asked(question, context, query.key, tuple(hit for hit, _ in retrieved))
 
     def _retrieve(self, question: Handle[str]) -> list[tuple[Hit, Handle[str]]]:
         is_fused = len(self._indexes) > 1
@@ -158,9 +187,13 @@ class Rag:
         copies: dict[int, Handle[str]] = {}
         for ranking, handles in rankings:
             copies |= {place: h for (place, _), h in zip(ranking, handles, strict=True)}
-        with step("fuse", kind="retrieval", inputs=inputs, parameters={"top_k": self.top_k}) as op:
-            best = fuse([ranking for ranking, _ in rankings], self.top_k)
-            return self._hits(best, _ranked(op, best, copies))
+        with Stage(
+            "fuse", kind="retrieval", inputs=inputs, points=("hits",),
+            parameters={"top_k": self.top_k},
+        ) as op:  # fmt: skip
+            best = self._settled(op, fuse([ranking for ranking, _ in rankings], self.top_k))
+            stored = {place: copies.get(place, self._items[place].handle) for place, _ in best}
+            return self._hits(best, _ranked(op, best, stored))
 
     def _search(
         self, index: Index, question: Handle[str], top_k: int
@@ -169,10 +202,29 @@ class Rag:
         if self._store is not None:
             inputs["store"] = self._store
         parameters = {"index": index.name, "top_k": top_k}
-        with step("retrieve", kind="retrieval", inputs=inputs, parameters=parameters) as op:
-            ranking = index.search(question.value, top_k)
+        with Stage(
+            "retrieve", kind="retrieval", inputs=inputs, points=("hits",), parameters=parameters
+        ) as op:
+            ranking = self._settled(op, index.search(question.value, top_k))
             stored = {place: self._items[place].handle for place, _ in ranking}
             return ranking, _ranked(op, ranking, stored)
+
+    def _settled(self, op: Stage, ranking: Ranking) -> Ranking:
+        """A ranking, or what a replay puts in its place: stored items by id, best first."""
+        rows: list[dict[str, Any]] = [
+            {"item": self._items[place].id, "score": score, "text": self._items[place].chunk.text}
+            for place, score in ranking
+        ]
+        settled = op.settle("hits", rows)
+        if settled is rows:
+            return ranking
+        places = {item.id: place for place, item in enumerate(self._items)}
+        if unknown := [row for row in settled if row.get("item") not in places]:
+            raise UserError(
+                f"hits at {op.place}: expected rows {{item, score}} of items in the store "
+                f"({', '.join(list(places)[:5])}, ...); got {unknown[0]!r}"
+            )
+        return [(places[row["item"]], float(row.get("score", 0.0))) for row in settled]
 
     def _hits(
         self, ranking: Ranking, handles: Sequence[Handle[str]]
@@ -192,7 +244,10 @@ class Rag:
         places = {item.id: place for place, item in enumerate(self._items)}
         parameters = {"context_tokens": self.context_tokens, "order": "time"}
         inputs = {"hits": [handle for _, handle in retrieved]}
-        with step("build_context", kind="context", inputs=inputs, parameters=parameters) as op:
+        with Stage(
+            "build_context", kind="context", inputs=inputs, points=("context",),
+            parameters=parameters,
+        ) as op:  # fmt: skip
             kept: list[int] = []
             cut: list[str] = []
             for hit, _ in retrieved:
@@ -203,7 +258,8 @@ class Rag:
                     cut.append(hit.item)
             if cut:
                 op.output("cut", cut, kind="trimmed")
-            made: Handle[str] = op.output("context", self._page(kept), kind="context")
+            text = op.settle("context", self._page(kept))
+            made: Handle[str] = op.output("context", text, kind="context")
         return made
 
     def _page(self, places: Sequence[int]) -> str:
@@ -211,7 +267,7 @@ class Rag:
         return page(list(lines.values()))
 
 
-def _ranked(op: Step, ranking: Ranking, found: Mapping[int, Handle[str]]) -> list[Handle[str]]:
+def _ranked(op: Stage, ranking: Ranking, found: Mapping[int, Handle[str]]) -> list[Handle[str]]:
     """Record a ranked list: copies of what was found, with rank and score."""
     notes = [{"rank": rank, "score": round(score, 6)} for rank, (_, score) in enumerate(ranking, 1)]
     return op.outputs("hits", [found[place] for place, _ in ranking], kind="hit", metadata=notes)

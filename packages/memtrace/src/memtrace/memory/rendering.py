@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +24,15 @@ class Line:
     def dated(self) -> str:
         """The line with its date in front: what a message variable holds."""
         return f"[{self.date}] {self.text}" if self.date else self.text
+
+    def to_dict(self) -> dict[str, str]:
+        """As JSON."""
+        return {"turn": self.turn, "date": self.date, "text": self.text}
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, str]) -> Line:
+        """The line of a row; a replay may give one that was never said."""
+        return cls(row.get("turn", ""), row.get("date", ""), row["text"])
 
 
 def lines_of(session: Session) -> list[Line]:

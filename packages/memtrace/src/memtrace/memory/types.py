@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from lmcommon.errors import LmCommonError
 from lmcommon.llm.types import ChatResponse
 from memtrace.graph.recording.handle import Handle
 
-__all__ = ["Answer", "Hit", "Query"]
+__all__ = ["Answer", "Hit", "MemoryFailure", "Query"]
+
+
+class MemoryFailure(LmCommonError):
+    """A memory system broke down (its process died, its store is gone).
+
+    Its conversation goes on without it: what is still to be asked is unscored.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +27,11 @@ class Query:
     id: str = ""
     time: datetime | None = None
     """When it is asked, if that is known."""
+
+    @property
+    def key(self) -> str:
+        """How places name what goes on for it."""
+        return f"ask {self.id or self.text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

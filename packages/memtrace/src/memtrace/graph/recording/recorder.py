@@ -63,6 +63,8 @@ class Recorder:
         """Whether other processes may record here too."""
         self.interrupted = 0
         """Operations found unfinished when the file was reopened; now marked as interrupted."""
+        self.decider: object | None = None
+        """What decides model calls and interventions here; `memtrace.execution` owns it."""
         self._lock = threading.RLock()  # the garbage collector may close a generator inside it
         self._batch, self._weight = Batch(), 0
         self._steps: dict[int, Step] = {}

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, is_dataclass
 from itertools import count
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from lmcommon.prompt import Prompt
 from memtrace.graph.ids import check_names, operation_id
@@ -94,7 +94,7 @@ class Step:
 
     # Life -----------------------------------------------------------------------------------
 
-    def __enter__(self) -> Step:
+    def __enter__(self) -> Self:
         if self._token is not None:
             raise RuntimeError(f"step {self._name!r} was entered before; make a new one")
         if self._parent is not None:
@@ -394,7 +394,7 @@ def _message(error: BaseException) -> str:
 class _Off(Step):
     """A step that records nothing and keeps nothing, so that all code may share one."""
 
-    def __enter__(self) -> Step:
+    def __enter__(self) -> Self:
         return self
 
     def usage(

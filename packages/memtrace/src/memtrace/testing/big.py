@@ -1,44 +1,21 @@
-"""Fakes for tests and dry runs of memory systems: shipped, because users need them too."""
+"""Traces of any size that look like a memory system at work."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
 from itertools import accumulate, count
 from pathlib import Path
 from typing import Any
 
-from lmcommon.llm.scripted import ScriptedModel
-from lmcommon.llm.types import ChatRequest
 from memtrace.graph.recording.handle import Handle
 from memtrace.graph.recording.step import Step
 from memtrace.graph.recording.tracing import record, step, variable
 
-__all__ = ["big_trace", "perfect_reader"]
+__all__ = ["big_trace"]
 
 _SESSIONS_A_USER = 40
 _ITEMS_SEEN = 3
 _ITEMS_IN_CONTEXT = 5
-
-
-def perfect_reader(gold: Mapping[str, str], *, otherwise: str = "I do not know.") -> ScriptedModel:
-    """A model that reads flawlessly and knows nothing: it answers from its context or not at all.
-
-    Args:
-        gold: Question text to right answer. The answer is given if, and only if, it stands in the
-            last message in front of the question.
-        otherwise: The reply when it does not, or when the question is unknown.
-    """
-
-    def reply(request: ChatRequest) -> str:
-        text = request.messages[-1].content
-        for question, answer in gold.items():
-            before, found, _ = text.rpartition(question)
-            if found and answer.casefold() in before.casefold():
-                return answer
-        return otherwise
-
-    return ScriptedModel(reply, name="perfect_reader")
 
 
 def big_trace(path: str | Path, operations: int, seed: int = 0) -> str:

@@ -1,0 +1,300 @@
+"""What decides, while a recording runs, whether a model is asked and what operations pass on.
+
+An ordinary recording asks the model and lets every value pass. A replay answers from the replies
+of an earlier run, asks the model only for what is new, and changes values where an intervention
+says so. `Execution` is both, depending on what it is given.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+from lmcommon.llm.budget import estimate_chat
+from lmcommon.llm.cache_store import request_key
+from lmcommon.llm.types import ChatRequest, ChatResponse, Usage
+from memtrace.execution.interventions import AtPoint, Resample, SwapModel
+from memtrace.execution.places import Place
+from memtrace.graph.recording import scope as recording
+
+if TYPE_CHECKING:
+    from lmcommon.llm.base import ChatModel
+    from memtrace.execution.replies import RecordedReplies
+    from memtrace.graph.recording.recorder import Recorder
+
+__all__ = ["Completed", "Decider", "Execution", "Ledger", "Origin", "current_execution", "execute"]
+
+Origin = Literal["called", "recorded", "intervened", "guessed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """One model call, however it was answered."""
+
+    request: ChatRequest
+    """As it was asked, its draw set."""
+    response: ChatResponse
+    key: str
+    origin: Origin
+
+
+class Decider(Protocol):
+    """What operations ask while they run: `Execution`, or in a worker its stand-in."""
+
+    def complete(
+        self, model: ChatModel, requests: Sequence[ChatRequest], places: Sequence[Place | None]
+    ) -> list[Completed]:
+        """Answer a batch, in order."""
+        ...
+
+    def intervenes(self, place: Place, role: str) -> bool:
+        """Whether anything is to be changed at this point."""
+        ...
+
+    def settle(self, place: Place, role: str, value: Any) -> Any:
+        """What is passed on at this point instead of `value`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What the calls of an execution came to. Example: `Ledger(called=2, recorded=80)`."""
+
+    called: int = 0
+    """Requests that went to a model."""
+    recorded: int = 0
+    """Requests that an earlier run had answered."""
+    intervened: int = 0
+    """Replies that an intervention gave without asking."""
+    guessed: int = 0
+    """Requests a dry run did not send; the reply of the same place stood in."""
+    usage: Usage = Usage()
+    """Of the requests that went to a model; in a dry run the estimate for those it did not send."""
+
+
+class Execution:
+    """Decides for one recording. Safe to use from threads.
+
+    Args:
+        replies: Of an earlier run; None: every request goes to the model.
+        interventions: Resolved to places, in the order they apply.
+        models: Stand in for the model a system asks.
+        retries_failures: Ask again where the earlier run recorded a failed call.
+        is_dry: Ask no model: the reply recorded at the same place stands in for a new one.
+    """
+
+    def __init__(
+        self, *, replies: RecordedReplies | None = None, interventions: Iterable[AtPoint] = (),
+        models: Sequence[SwapModel] = (), retries_failures: bool = False, is_dry: bool = False,
+    ) -> None:  # fmt: skip
+        self._replies = replies
+        self._models = tuple(models)
+        self._retries_failures, self._is_dry = retries_failures, is_dry
+        self._points: dict[tuple[Place, str], list[AtPoint]] = {}
+        for intervention in interventions:
+            point = cast("Place", intervention.at), intervention.role
+            self._points.setdefault(point, []).append(intervention)
+        self._applied: set[tuple[Place, str]] = set()
+        self._lock = threading.Lock()
+        self._draws: Counter[tuple[str, str]] = Counter()
+        self._counts: Counter[str] = Counter()
+        self._usage = Usage()
+        self.asked: list[Place] = []
+        """Where a model was asked (or, in a dry run, would have been), in order."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the calls came to so far."""
+        with self._lock:
+            return Ledger(
+                called=self._counts["called"], recorded=self._counts["recorded"],
+                intervened=self._counts["intervened"], guessed=self._counts["guessed"],
+                usage=self._usage,
+            )  # fmt: skip
+
+    @property
+    def points(self) -> frozenset[tuple[Place, str]]:
+        """Where something is to be changed."""
+        return frozenset(self._points)
+
+    @property
+    def unapplied(self) -> tuple[tuple[Place, str], ...]:
+        """Points of interventions that the run has not come to."""
+        with self._lock:
+            return tuple(point for point in self._points if point not in self._applied)
+
+    def intervenes(self, place: Place, role: str) -> bool:
+        """Whether anything is to be changed at this point."""
+        return (place, role) in self._points
+
+    def settle(self, place: Place, role: str, value: Any) -> Any:
+        """What is passed on at this point instead of `value`."""
+        found = self._points.get((place, role))
+        if found is None:
+            return value
+        with self._lock:
+            self._applied.add((place, role))
+        for intervention in found:
+            value = intervention.apply(value)
+        return value
+
+    def complete(
+        self, model: ChatModel, requests: Sequence[ChatRequest], places: Sequence[Place | None]
+    ) -> list[Completed]:
+        """Answer a batch: by intervention, by an earlier run, the rest by the model."""
+        done: dict[int, Completed] = {}
+        asked: dict[int, tuple[ChatModel, ChatRequest, str]] = {}
+        for number, (request, place) in enumerate(zip(requests, places, strict=True)):
+            chosen = self._model(model, place)
+            request, key = self._drawn(request, chosen, place)
+            answered = self._known(request, key, place, chosen)
+            if answered is None:
+                asked[number] = chosen, request, key
+            else:
+                done[number] = answered
+        for chosen in {id(one): one for one, _, _ in asked.values()}.values():
+            numbers = [number for number, (one, _, _) in asked.items() if one is chosen]
+            responses = chosen.generate([asked[number][1] for number in numbers])
+            for number, response in zip(numbers, responses, strict=True):
+                _, request, key = asked[number]
+                self._count("called", response.usage, places[number])
+                done[number] = self._changed(
+                    Completed(request, response, key, "called"), places[number]
+                )
+        return [done[number] for number in range(len(requests))]
+
+    def _model(self, model: ChatModel, place: Place | None) -> ChatModel:
+        if place is not None:
+            name = place.path.rpartition("/")[2].rpartition("#")[0]
+            for swap in self._models:
+                if swap.scope in (None, place.scope) and swap.operation in (None, name):
+                    model = swap.model
+        return model
+
+    def _drawn(
+        self, request: ChatRequest, model: ChatModel, place: Place | None
+    ) -> tuple[ChatRequest, str]:
+        """The request with its draw: the same request in one scope is another draw each time."""
+        if place is None:
+            return request, request_key(request, model.identity)
+        if request.sampling.temperature > 0:
+            plain = place.scope, request_key(request, model.identity)
+            with self._lock:
+                drawn = self._draws[plain]
+                self._draws[plain] += 1
+            request = replace(request, draw=request.draw + drawn)
+        for intervention in self._points.get((place, "reply"), ()):
+            if isinstance(intervention, Resample):
+                request = replace(request, draw=request.draw + intervention.draw * _FAR)
+        return request, request_key(request, model.identity)
+
+    def _known(
+        self, request: ChatRequest, key: str, place: Place | None, model: ChatModel
+    ) -> Completed | None:
+        if place is None:
+            return None
+        found = self._points.get((place, "reply"), ())
+        if found and not found[0].needs_value:
+            text = str(self.settle(place, "reply", None))
+            self._count("intervened", Usage(), place)
+            return Completed(request, _reply(request, text, "intervention"), key, "intervened")
+        if self._replies is None:
+            return None
+        response = self._replies.find(place.scope, key)
+        if response is not None and (response.ok or not self._retries_failures):
+            self._count("recorded", Usage(), place)
+            return self._changed(Completed(request, response, key, "recorded"), place)
+        if not self._is_dry:
+            return None
+        estimate = estimate_chat(request)
+        tokens = self._replies.completion_tokens(place)
+        if tokens is not None:
+            estimate = replace(estimate, completion_tokens=tokens)
+        self._count("guessed", estimate, place)
+        response = self._replies.at(place) or _reply(request, "", model.name)
+        return self._changed(Completed(request, response, key, "guessed"), place)
+
+    def _changed(self, completed: Completed, place: Place | None) -> Completed:
+        """A reply after the interventions that work on it."""
+        if place is None or not self.intervenes(place, "reply") or not completed.response.ok:
+            return completed
+        before = completed.response.text
+        text = str(self.settle(place, "reply", before))
+        if text == before:
+            return completed
+        response = replace(
+            completed.response, text=text, parsed=_reply(completed.request, text, "").parsed
+        )
+        return replace(completed, response=response)
+
+    def _count(self, origin: Origin, usage: Usage, place: Place | None) -> None:
+        with self._lock:
+            self._counts[origin] += 1
+            self._usage += usage
+            if origin in ("called", "guessed") and place is not None:
+                self.asked.append(place)
+
+
+_FAR = 1_000_000
+"""Draws of a resampling lie beyond all draws that a run makes by itself."""
+
+
+def _reply(request: ChatRequest, text: str, model: str) -> ChatResponse:
+    """A reply that no model gave."""
+    parsed: Any = None
+    if request.schema is not None:
+        from lmcommon.errors import ParseError
+        from lmcommon.llm.structured import parse_reply
+
+        try:
+            parsed = parse_reply(text, request.schema)
+        except ParseError as error:
+            return ChatResponse.failed("invalid_output", str(error), model=model, text=text)
+    return ChatResponse(text=text, model=model, parsed=parsed)
+
+
+def current_execution() -> Decider | None:
+    """What decides in the recording that runs here; None outside a recording."""
+    here = recording.current_scope()
+    if here is None:
+        return None
+    recorder = here[0]
+    if recorder.decider is None:
+        recorder.decider = Execution()
+    return cast("Decider", recorder.decider)
+
+
+@contextmanager
+def execute(recorder: Recorder, decider: Decider) -> Iterator[Decider]:
+    """Let `decider` decide in a recording, inside the block."""
+    before, recorder.decider = recorder.decider, decider
+    try:
+        yield decider
+    finally:
+        recorder.decider = before
+
+
+def note_of(completed: Completed, role: str) -> Mapping[str, Any]:
+    """What an operation keeps of its call, beside request and reply."""
+    response = completed.response
+    note: dict[str, Any] = {"key": completed.key, "role": role}
+    if response.finish_reason != "stop":
+        note["finish"] = response.finish_reason
+    if completed.request.draw:
+        note["draw"] = completed.request.draw
+    if response.parsed is not None:
+        note["parsed"] = True
+    if completed.origin != "called":
+        note["origin"] = completed.origin
+    if response.failure is not None:
+        failure = response.failure
+        note["failure"] = {
+            "kind": failure.kind, "message": failure.message, "attempts": failure.attempts,
+        }  # fmt: skip
+        if response.text:
+            note["raw"] = response.text
+    return note

@@ -1,0 +1,21 @@
+"""Fakes for tests and dry runs of memory systems: shipped, because users need them too."""
+
+from typing import TYPE_CHECKING
+
+from lmcommon.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from memtrace.testing.big import big_trace
+    from memtrace.testing.reader import perfect_reader
+    from memtrace.testing.rules import Rule, RuleModel, answer_rule
+
+__all__ = ["Rule", "RuleModel", "answer_rule", "big_trace", "perfect_reader"]
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "big_trace": "memtrace.testing.big",
+        "perfect_reader": "memtrace.testing.reader",
+        **dict.fromkeys(("Rule", "RuleModel", "answer_rule"), "memtrace.testing.rules"),
+    },
+)
