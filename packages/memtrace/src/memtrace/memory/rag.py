@@ -150,7 +150,9 @@ class Rag:
         if self._store is not None:
             inputs["store"] = self._store
         with Stage("index", kind="index", inputs=inputs, points=("items",)) as op:
-            rows = [{"item": self._name(chunk), "lines": chunk.to_list()} for chunk in chunks]
+            rows: list[dict[str, Any]] = [
+                {"item": self._name(chunk), "lines": chunk.to_list()} for chunk in chunks
+            ]
             named = [
                 (row.get("item"), Chunk.from_list(row["lines"])) for row in op.settle("items", rows)
             ]

@@ -18,9 +18,11 @@ __all__ = ["Rule", "RuleModel", "answer_rule", "content_words"]
 
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _EMPTY = frozenset(
-    "a an and are as at be by did do does for from had has have he her his i in is it its me my of "
-    "on or our she so that the their they this to was we were what when where which who why will "
-    "with you your how many much".split()
+    _WORD.findall(
+        "a an and are as at be by did do does for from had has have he her his how i in is it its "
+        "many me much my of on or our she so that the their they this to was we were what when "
+        "where which who why will with you your"
+    )
 )
 
 

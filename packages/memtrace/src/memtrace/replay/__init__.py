@@ -1,0 +1,1 @@
+"""Replay: run a recorded run again, with one thing changed."""
