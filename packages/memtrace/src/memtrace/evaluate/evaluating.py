@@ -20,7 +20,7 @@ from memtrace.execution.places import within
 from memtrace.execution.stage import Stage as Operation
 from memtrace.graph.recording.tracing import variable
 from memtrace.memory.base import MemorySystem
-from memtrace.memory.types import Answer, MemoryFailure, Query
+from memtrace.memory.types import Answer, BrokenMemoryError, Query
 
 __all__ = ["evaluate", "run_stages"]
 
@@ -64,13 +64,13 @@ def run_stages(
         conversation: Id of the conversation, for the episodes.
         batch_size: Questions answered together.
     """
-    broken: MemoryFailure | None = None
+    broken: BrokenMemoryError | None = None
     for stage in stages:
         for session in stage.sessions:
             if broken is None:
                 try:
                     system.add(session)
-                except MemoryFailure as error:
+                except BrokenMemoryError as error:
                     broken = error
         for first in range(0, len(stage.questions), batch_size):
             batch = stage.questions[first : first + batch_size]
@@ -87,13 +87,13 @@ def _query(question: Question) -> Query:
 
 
 def _answers(
-    system: MemorySystem, questions: Sequence[Question], broken: MemoryFailure | None
-) -> tuple[list[Answer], MemoryFailure | None]:
+    system: MemorySystem, questions: Sequence[Question], broken: BrokenMemoryError | None
+) -> tuple[list[Answer], BrokenMemoryError | None]:
     """The answers, and why the system cannot go on, if it cannot."""
     if broken is None:
         try:
             return system.answer([_query(question) for question in questions]), None
-        except MemoryFailure as error:
+        except BrokenMemoryError as error:
             broken = error
     response = ChatResponse.failed("internal", str(broken))
     return [Answer(text="", response=response) for _ in questions], broken

@@ -19,7 +19,8 @@ class MemorySystem(Protocol):
 
     Everything it does inside `memtrace.record(...)` is traced: messages, writes, searches, the
     context, the literal prompt and the answer; every operation is a `Stage` with a place below
-    `add <session>` or `ask <question>`, so that a replay finds it again. Outside a recording it works the same, untraced.
+    `add <session>` or `ask <question>`, so that a replay finds it again. Outside a recording it
+    works the same, untraced.
     One object holds the memory of one conversation.
     """
 
@@ -57,7 +58,7 @@ class MemorySystem(Protocol):
         """Remember a session, or the next part of one (a single message, say).
 
         Raises:
-            MemoryFailure: The system broke down; it cannot be used any more.
+            BrokenMemoryError: The system broke down; it cannot be used any more.
         """
         ...
 

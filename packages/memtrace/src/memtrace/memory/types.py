@@ -9,10 +9,10 @@ from lmcommon.errors import LmCommonError
 from lmcommon.llm.types import ChatResponse
 from memtrace.graph.recording.handle import Handle
 
-__all__ = ["Answer", "Hit", "MemoryFailure", "Query"]
+__all__ = ["Answer", "BrokenMemoryError", "Hit", "Query"]
 
 
-class MemoryFailure(LmCommonError):
+class BrokenMemoryError(LmCommonError):
     """A memory system broke down (its process died, its store is gone).
 
     Its conversation goes on without it: what is still to be asked is unscored.
