@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from lmcommon.llm.budget import estimate_chat
@@ -72,7 +72,7 @@ class Ledger:
     """Replies that an intervention gave without asking."""
     guessed: int = 0
     """Requests a dry run did not send; the reply of the same place stood in."""
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     """Of the requests that went to a model; in a dry run the estimate for those it did not send."""
 
 
@@ -103,8 +103,8 @@ class Execution:
         self._draws: Counter[tuple[str, str]] = Counter()
         self._counts: Counter[str] = Counter()
         self._usage = Usage()
-        self.asked: list[Place] = []
-        """Where a model was asked (or, in a dry run, would have been), in order."""
+        self.trail: list[tuple[Place, Origin]] = []
+        """Every call in order: where it was made, and how it was answered."""
 
     @property
     def ledger(self) -> Ledger:
@@ -235,8 +235,8 @@ class Execution:
         with self._lock:
             self._counts[origin] += 1
             self._usage += usage
-            if origin in ("called", "guessed") and place is not None:
-                self.asked.append(place)
+            if place is not None:
+                self.trail.append((place, origin))
 
 
 _FAR = 1_000_000

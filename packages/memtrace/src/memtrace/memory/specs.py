@@ -15,6 +15,7 @@ from lmcommon.errors import UserError
 from memtrace.graph.recording import scope as recording
 
 if TYPE_CHECKING:
+    from lmcommon.llm.base import ChatModel
     from memtrace.memory.base import MemorySystem
     from memtrace.memory.config import MemoryConfig
 
@@ -27,9 +28,9 @@ _CLASS = "class"
 
 
 def announced(
-    config: MemoryConfig, make: Callable[[str], MemorySystem]
+    config: MemoryConfig, model: ChatModel, make: Callable[[str], MemorySystem]
 ) -> Callable[[str], MemorySystem]:
-    """The factory, telling the recording (if any) what it built."""
+    """The factory, telling the recording (if any) what it built, and for which model."""
 
     def build(scope: str) -> MemorySystem:
         system = config.check_prompts(make(scope))
@@ -38,6 +39,7 @@ def announced(
             here[0].annotate(f"{PREFIX}{system.scope.name}", {
                 "name": system.name, "config": described(config),
                 "parameters": dict(system.parameters), "versions": dict(system.versions),
+                "model": {"name": model.name, "identity": dict(model.identity)},
             })  # fmt: skip
         return system
 
@@ -78,6 +80,10 @@ def config_from(row: Any) -> Any:
 
 def _classes() -> Mapping[str, type[Any]]:
     from lmcommon.embed.config import EMBED_SCHEMAS
+    from lmcommon.llm.config import LLM_SCHEMAS, BudgetConfig, CacheConfig
     from memtrace.memory.config import MEMORY_SCHEMAS
 
-    return {one.__name__: one for one in (*MEMORY_SCHEMAS.values(), *EMBED_SCHEMAS.values())}
+    groups = (MEMORY_SCHEMAS.values(), EMBED_SCHEMAS.values(), LLM_SCHEMAS.values())
+    return {one.__name__: one for group in groups for one in group} | {
+        one.__name__: one for one in (BudgetConfig, CacheConfig)
+    }
