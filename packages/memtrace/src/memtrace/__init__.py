@@ -51,8 +51,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Annotation", "Attribution", "CheckReport", "Diff", "EdgeWarning", "ExportReport", "Graph",
     "Handle", "ImportReport", "Operation", "OperationError", "Problem", "Recorder", "RepairReport",
-    "Replay", "Replayer", "SearchHit", "Slice", "Step", "Trace", "Variable", "Why", "WhyNot", "attribute", "bind",
-    "check", "current", "diff", "explain", "export_memtracebench", "export_otlp",
+    "Replay", "Replayer", "SearchHit", "Slice", "Step", "Trace", "Variable", "Why", "WhyNot",
+    "attribute", "bind", "check", "current", "diff", "explain", "export_memtracebench",
+    "export_otlp",
     "import_memtracebench", "import_otlp", "join", "merge", "open", "operation", "read_annotations",
     "record", "repair", "replay", "step", "variable",
 ]  # fmt: skip

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Completed", "Drop", "Execution", "Insert", "Intervention", "Ledger", "Oracle", "Place",
     "RecordedReplies", "Reorder", "Replace", "Resample", "Scope", "SetParameter", "Stage",
-    "SwapModel", "SwapPrompt", "TracedModel", "complete", "current_execution", "execute", "next_id", "next_place",
-    "now", "scope_here", "within",
+    "SwapModel", "SwapPrompt", "TracedModel", "complete", "current_execution", "execute",
+    "next_id", "next_place", "now", "scope_here", "within",
 ]  # fmt: skip
 
 _HOMES = {

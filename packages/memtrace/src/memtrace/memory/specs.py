@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from memtrace.memory.base import MemorySystem
     from memtrace.memory.config import MemoryConfig
 
-__all__ = ["PREFIX", "announced", "config_from", "described"]
+__all__ = ["LLM", "PREFIX", "announced", "config_from", "described"]
 
 PREFIX = "system "
 """What the metadata keys of systems start with; the scope follows."""
+
+LLM = "llm"
+"""The metadata key of the model's configuration."""
 
 _CLASS = "class"
 

@@ -64,14 +64,47 @@ class AbsentModel:
         """Nothing is held."""
 
 
+class _Borrowed:
+    """A model of somebody else's, which is not ours to close."""
+
+    def __init__(self, inner: ChatModel) -> None:
+        self._inner = inner
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return self._inner.identity
+
+    def check(self) -> None:
+        self._inner.check()
+
+    def generate(self, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
+        return self._inner.generate(requests)
+
+    async def agenerate(self, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
+        return await self._inner.agenerate(requests)
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[ScoreResponse]:
+        return self._inner.score(requests)
+
+    def close(self) -> None:
+        pass
+
+
 def guarded(model: ChatModel, budget: Budget | None, cache: Path | None) -> ChatModel:
     """A model that keeps a budget, and shares its replies with other replays.
+
+    Closing it lets go of the cache, and leaves the model open.
 
     Args:
         model: The real one.
         budget: Hard limits; a call that does not fit is not sent.
         cache: File of replies; several replays and processes may use it at once.
     """
+    model = _Borrowed(model)
     if budget is not None:
         model = MeteredModel(model, Meter(budget))
     return model if cache is None else CachedModel(model, cache)

@@ -170,11 +170,11 @@ class Replay:
                 f"about {usage.prompt_tokens} + {usage.completion_tokens} tokens; "
                 f"{self.price.recorded} replies are known"
             )
-        else:
-            yield (
-                f"asked the model {_times(self.calls)}, reused {self.ledger.recorded} replies; "
-                f"{self.seconds:.1f} s"
-            )
+            return
+        yield (
+            f"asked the model {_times(self.calls)}, reused {self.ledger.recorded} replies; "
+            f"{self.seconds:.1f} s"
+        )
         changed = f"{len(self.changes)} of {len(self.episodes)} answers changed"
         yield f"{changed}, {len(self.flips)} flipped"
         for change in self.changes:

@@ -10,8 +10,10 @@ that comes to the same memory) stops costing there.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -81,7 +83,7 @@ def replay(
 
 
 class Replayer:
-    """Replays of one trace: what they share is read and built once. One thread at a time.
+    """Replays of one trace: what they share is read and built once.
 
     Args:
         trace: A trace or its file.
@@ -106,6 +108,8 @@ class Replayer:
             None if cache is False else beside if cache in (None, True) else Path(str(cache))
         )
         self._factories: dict[str, Factory] = {}
+        self._lock = threading.Lock()
+        self._guarded: list[ChatModel] = []
         try:
             self.programs = read_programs(self.trace)
             self._replies = RecordedReplies(self.trace)
@@ -115,7 +119,9 @@ class Replayer:
             raise
 
     def close(self) -> None:
-        """Close the trace, if it was opened here."""
+        """Close the trace, if it was opened here, and the cache."""
+        for model in self._guarded:
+            model.close()
         if self._owns:
             self.trace.close()
 
@@ -156,16 +162,40 @@ class Replayer:
         )  # fmt: skip
         folder = TemporaryDirectory(prefix="memtrace-replay-") if out is None else None
         path = Path(folder.name) / "trace.db" if folder is not None else Path(str(out))
+        warnings: list[str] = []
+        try:
+            cache = None if from_scratch else self._cache
+            built = {
+                scope: self._factory(program, program_wide, budget, cache, warnings)
+                for scope, program in programs.items()
+            }
+            episodes = self._execute(
+                path, execution, programs, built, interventions, warnings, on_episode
+            )
+            changes = tuple(self._changes(path, programs))
+        except BaseException:
+            if folder is not None:
+                folder.cleanup()
+            raise
+        return Replay(
+            path=path, parent=self.trace.path, interventions=tuple(interventions),
+            episodes=tuple(episodes), ledger=execution.ledger, unapplied=execution.unapplied,
+            changes=changes, folder=folder, warnings=tuple(dict.fromkeys(warnings)),
+            missing=tuple(place for place, origin in execution.trail if origin == "refused"),
+            price=_price(execution) if dry_run else None, seconds=time.perf_counter() - started,
+        )  # fmt: skip
+
+    def _execute(
+        self, path: Path, execution: Execution, programs: Mapping[str, MemoryProgram],
+        built: Mapping[str, Factory], interventions: Sequence[Intervention],
+        warnings: list[str], on_episode: Callable[[Episode], None] | None,
+    ) -> list[Episode]:  # fmt: skip
+        """Run the programs under a recording."""
         metadata = {
             "parent": {"path": str(self.trace.path.resolve()), "run": self.trace.metadata["run"]},
             "interventions": [one.to_dict() for one in interventions],
         }
         episodes: list[Episode] = []
-        warnings: list[str] = []
-        built = {
-            scope: self._factory(program, program_wide, budget, warnings)
-            for scope, program in programs.items()
-        }
         shared = any(getattr(make, "needs_processes", False) for make in built.values())
         with (
             record(path, metadata={"replay": metadata}, processes=shared) as recorder,
@@ -176,13 +206,22 @@ class Replayer:
                     episodes.append(episode)
                     if on_episode is not None:
                         on_episode(episode)
-            return Replay(
-            path=path, parent=self.trace.path, interventions=tuple(interventions),
-            episodes=tuple(episodes), ledger=execution.ledger, unapplied=execution.unapplied,
-            changes=tuple(self._changes(path, programs)), missing=missing,
-            warnings=tuple(dict.fromkeys(warnings)), folder=folder,
-            price=_price(execution) if dry_run else None, seconds=time.perf_counter() - started,
-        )  # fmt: skip
+        return episodes
+
+    def run_many(
+        self, runs: Sequence[Sequence[Intervention]], *, workers: int = 4, **options: Any
+    ) -> Iterator[Replay]:  # fmt: skip
+        """Several replays at once, each with its own interventions; results in the order given.
+
+        They share the replies of the recording and the cache of new ones. Close each result.
+
+        Args:
+            runs: The interventions of each.
+            workers: Threads; models and worker processes do the waiting.
+            **options: As in `run`, for all of them.
+        """
+        with ThreadPoolExecutor(max_workers=workers) as pool:
+            yield from pool.map(lambda one: self.run(one, **options), runs)
 
     # Inside ---------------------------------------------------------------------------------
 
@@ -208,7 +247,7 @@ class Replayer:
 
     def _factory(
         self, program: MemoryProgram, changes: Sequence[InProgram], budget: Budget | None,
-        warnings: list[str],
+        cache: Path | None, warnings: list[str],
     ) -> Factory:  # fmt: skip
         mine = [one for one in changes if one.scope in (None, program.scope)]
         swaps = [one for one in mine if isinstance(one, SwapPrompt | SetParameter)]
@@ -229,18 +268,28 @@ class Replayer:
         for swap in swaps:
             config = _with(config, swap)
         recorded = AbsentModel(row["model"]["name"], row["model"]["identity"])
-        model: ChatModel = recorded
+        if self._model is not None and dict(self._model.identity) != dict(recorded.identity):
+            warnings.append(
+                f"the model is {self._model.name}, the recording was made with {recorded.name}: "
+                "its replies are not reused"
+            )
+        key = json.dumps([described(config), str(cache)], sort_keys=True)
+        if budget is not None:  # counted for each replay apart
+            return self._built(config, recorded, budget, cache)
+        with self._lock:
+            if key not in self._factories:
+                self._factories[key] = self._built(config, recorded, None, cache)
+            return self._factories[key]
+
+    def _built(
+        self, config: Any, recorded: ChatModel, budget: Budget | None, cache: Path | None
+    ) -> Factory:
+        model = recorded
         if self._model is not None:
-            model = guarded(self._model, budget, self._cache)
-            if dict(self._model.identity) != dict(recorded.identity):
-                warnings.append(
-                    f"the model is {self._model.name}, the recording was made with "
-                    f"{recorded.name}: its replies are not reused"
-                )
-        key = json.dumps([described(config), id(self._model), repr(budget)], sort_keys=True)
-        if key not in self._factories or budget is not None:  # each replay has its own budget
-            self._factories[key] = config.build(model)
-        return self._factories[key]
+            model = guarded(self._model, budget, cache)
+            self._guarded.append(model)
+        factory: Factory = config.build(model)
+        return factory
 
     def _drive(
         self, program: MemoryProgram, make: Factory, warnings: list[str]
