@@ -10,6 +10,7 @@ import pytest
 import memtrace
 from lmcommon.data import generate_conversation
 from lmcommon.data.types import Conversation
+from lmcommon.embed.config import HashEmbedConfig
 from lmcommon.errors import UserError
 from lmcommon.judge import NormalizedAnswerJudge
 from lmcommon.llm.base import ChatModel
@@ -22,6 +23,7 @@ from memtrace.testing import RuleModel, random_intervention
 CONFIGS: dict[str, Callable[[], MemoryConfig]] = {
     "long_context": lambda: LongContextConfig(budget_tokens=300),
     "rag_bm25": lambda: RagConfig(retriever="bm25", top_k=2),
+    "rag_hybrid": lambda: RagConfig(retriever="hybrid", embed=HashEmbedConfig(), top_k=2),
 }
 SLICE = 12
 """Random interventions a system in the usual suite; `test_slow` has hundreds."""

@@ -50,7 +50,8 @@ def announced(
 
 
 def described(config: Any) -> Any:
-    """A configuration as JSON, its classes by name."""
+    """A configuration as JSON, its classes by name; of a stand-in, what it stands for."""
+    config = getattr(config, "original", config)
     if is_dataclass(config) and not isinstance(config, type):
         values = {field.name: described(getattr(config, field.name)) for field in fields(config)}
         return {_CLASS: type(config).__name__, **values}

@@ -46,6 +46,7 @@ from memtrace.replaying.models import AbsentModel, guarded
 from memtrace.replaying.outcome import AnswerChange, Price, Replay, read_answers
 from memtrace.replaying.program import Added, Asked, MemoryProgram, read_programs
 from memtrace.replaying.resolving import resolve
+from memtrace.replaying.sharing import SharedEmbedders
 
 __all__ = ["Replayer", "replay"]
 
@@ -92,7 +93,7 @@ class Replayer:
             recorded one, else nothing is judged.
         systems: Factories by scope, for memories that were not built from a configuration.
         cache: Where new replies are kept for other replays: a file; None: beside the trace
-            (`trace.db.replies`); False: nowhere.
+            (`trace.db.replies`); False: nowhere. Vectors lie beside it (`.vectors`).
     """
 
     def __init__(
@@ -106,6 +107,9 @@ class Replayer:
         beside = self.trace.path.with_name(f"{self.trace.path.name}.replies")
         self._cache = (
             None if cache is False else beside if cache in (None, True) else Path(str(cache))
+        )
+        self._embedders = SharedEmbedders(
+            None if self._cache is None else self._cache.with_suffix(".vectors")
         )
         self._factories: dict[str, Factory] = {}
         self._lock = threading.Lock()
@@ -122,6 +126,7 @@ class Replayer:
         """Close the trace, if it was opened here, and the cache."""
         for model in self._guarded:
             model.close()
+        self._embedders.close()
         if self._owns:
             self.trace.close()
 
@@ -288,7 +293,7 @@ class Replayer:
         if self._model is not None:
             model = guarded(self._model, budget, cache)
             self._guarded.append(model)
-        factory: Factory = config.build(model)
+        factory: Factory = self._embedders.sharing(config).build(model)
         return factory
 
     def _drive(
