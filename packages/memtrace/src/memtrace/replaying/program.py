@@ -6,8 +6,8 @@ were added, batches of questions that were asked. That is all a replay needs; th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -55,6 +55,28 @@ class MemoryProgram:
     def conversation(self) -> str:
         """The conversation's id, by the convention that a scope is `<system>/<conversation>`."""
         return self.scope.partition("/")[2] or self.scope
+
+    def question(self, name: str) -> Question | None:
+        """The question of this id (or text, where it has none)."""
+        for event in self.events:
+            for one in event.questions if isinstance(event, Asked) else ():
+                if name in (one.id, one.text):
+                    return one
+        return None
+
+    def only(self, questions: Collection[str]) -> MemoryProgram:
+        """The program up to the last of these questions, without the others."""
+        events: list[Added | Asked] = []
+        last = 0
+        for event in self.events:
+            if isinstance(event, Added):
+                events.append(event)
+                continue
+            kept = tuple(question for question in event.questions if question.id in questions)
+            if kept:
+                events.append(replace(event, questions=kept))
+                last = len(events)
+        return replace(self, events=events[:last])
 
 
 def read_programs(trace: Trace) -> dict[str, MemoryProgram]:
