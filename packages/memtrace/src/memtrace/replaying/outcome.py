@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from lmcommon.llm.types import Usage
@@ -74,7 +75,7 @@ class RecordedAnswer:
 
 @dataclass(kw_only=True)
 class Replay:
-    """A replay that was made. Use as a context manager, or `close()` it, to drop a temporary trace.
+    """A replay that was made. A temporary trace goes with `close()`, or with this object.
 
     `str(replay)` tells the main things in few lines.
     """
@@ -95,7 +96,11 @@ class Replay:
     price: Price | None = None
     """Of a dry run."""
     seconds: float = 0.0
-    folder: TemporaryDirectory[str] | None = field(default=None, repr=False)
+    folder: InitVar[Path | None] = None
+    """A temporary folder that goes with this object."""
+
+    def __post_init__(self, folder: Path | None) -> None:
+        self._drop = weakref.finalize(self, _remove, folder)
 
     @property
     def is_complete(self) -> bool:
@@ -129,8 +134,7 @@ class Replay:
         """Close the trace, and delete it if it was temporary."""
         if "trace" in self.__dict__:
             self.trace.close()
-        if self.folder is not None:
-            self.folder.cleanup()
+        self._drop()
 
     def __enter__(self) -> Replay:
         return self
@@ -188,6 +192,11 @@ class Replay:
             first = self.missing[0].path
             yield f"{len(self.missing)} calls could not be made, the first at {first}"
         yield from self.warnings
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _times(count: int) -> str:

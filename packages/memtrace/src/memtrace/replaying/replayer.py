@@ -9,12 +9,13 @@ that comes to the same memory) stops costing there.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any
 
 from lmcommon.errors import UserError
@@ -179,8 +180,8 @@ class Replayer:
             models=[one for one in program_wide if isinstance(one, SwapModel)],
             retries_failures=retries_failures, is_dry=dry_run,
         )  # fmt: skip
-        folder = TemporaryDirectory(prefix="memtrace-replay-") if out is None else None
-        path = Path(folder.name) / "trace.db" if folder is not None else Path(str(out))
+        folder = Path(mkdtemp(prefix="memtrace-replay-")) if out is None else None
+        path = folder / "trace.db" if folder is not None else Path(str(out))
         warnings: list[str] = []
         try:
             model = self._builder.model(budget, from_scratch=from_scratch)
@@ -196,7 +197,7 @@ class Replayer:
             changes = tuple(self._changes(path, programs))
         except BaseException:
             if folder is not None:
-                folder.cleanup()
+                shutil.rmtree(folder, ignore_errors=True)
             raise
         return Replay(
             path=path, parent=self.trace.path, interventions=tuple(interventions),
