@@ -82,7 +82,7 @@ class Results:
         """Take over what the run has written of its costs."""
         self.costs = run.read("costs")
         for row in self.costs:
-            if row["attempt"] == suffix_of(run):
+            if (row["attempt"] or "#1").partition(".")[0] == f"#{run.attempt}":
                 spent = self.seconds.get(row["system"], 0.0)
                 self.seconds[row["system"]] = spent + row["seconds"]
 
