@@ -24,7 +24,7 @@ from memtrace.run.pipeline import (
     record_episodes,
     refuse_if_spent,
 )
-from memtrace.run.pool import BACKENDS, Setup, record_in_pool, take_in, workshop
+from memtrace.run.pool import Cluster, Setup, record_in_pool, take_in, workshop
 from memtrace.run.reporting import worked_example, write_reports
 from memtrace.run.tables import cost_line, cost_of, headline
 from memtrace.show.terminal import explain
@@ -34,7 +34,7 @@ __all__ = ["GROUPS", "TraceConfig", "main", "trace"]
 GROUPS = {
     "llm": LLM_SCHEMAS, "data": DATA_SCHEMAS, "memory": MEMORY_SCHEMAS, "embed": EMBED_SCHEMAS,
 }  # fmt: skip
-_JUDGES = ("normalized", "llm")
+_JUDGES, _BACKENDS = ("normalized", "llm"), ("local", "ray")
 
 
 @dataclass(kw_only=True)
@@ -50,7 +50,7 @@ class TraceConfig:
     memory: Any = None
     """The memory system."""
     systems: dict[str, Any] = field(default_factory=dict)
-    """Several of them instead, each under a name: +memory@systems.words=rag_bm25 (one for each)."""
+    """Several of them instead, by name; see experiment/memtrace/side_by_side."""
     judge: str = "normalized"
     """normalized compares answers by program; llm asks a model."""
     judge_llm: Any = None
@@ -65,15 +65,17 @@ class TraceConfig:
     """With backend=ray: a folder that all machines see. null: see --help."""
     ray_address: str | None = None
     """With backend=ray: of the cluster; null takes the one of this machine, or starts one."""
+    ray_gpus: float = 0.0
+    """With backend=ray: GPUs of each worker, for a model in its process."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for key, options in (("judge", _JUDGES), ("backend", BACKENDS)):
+        for key, options in (("judge", _JUDGES), ("backend", _BACKENDS)):
             if getattr(self, key) not in options:
                 raise UserError(
                     f"{key}: expected one of {', '.join(options)}; got {getattr(self, key)!r}"
                 )
-        for key, least in (("batch_size", 1), ("workers", 0)):
+        for key, least in (("batch_size", 1), ("workers", 0), ("ray_gpus", 0)):
             if getattr(self, key) < least:
                 raise UserError(f"{key}: expected at least {least}; got {getattr(self, key)!r}")
         if "/" in "".join(self.systems):
@@ -85,6 +87,17 @@ class TraceConfig:
         return Setup(
             llm=self.llm, systems=self.systems or {self.memory.label: self.memory},
             judge=self.judge, judge_llm=self.judge_llm, batch_size=self.batch_size, seed=self.seed,
+        )  # fmt: skip
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The Ray cluster to run on; None: this machine."""
+        if self.backend == "local":
+            return None
+        folder = None if self.shared_folder is None else Path(self.shared_folder).expanduser()
+        return Cluster(
+            workers=max(1, self.workers), address=self.ray_address, shared_folder=folder,
+            gpus=self.ray_gpus,
         )  # fmt: skip
 
 
@@ -127,9 +140,7 @@ def _record(
     model = cfg.llm.build()  # its weights are loaded where it is used
     model.close()
     return model.name, record_in_pool(
-        run, conversations, cfg.setup, workers=max(1, cfg.workers), backend=cfg.backend,
-        shared_folder=None if cfg.shared_folder is None else Path(cfg.shared_folder).expanduser(),
-        address=cfg.ray_address,
+        run, conversations, cfg.setup, workers=cfg.workers, cluster=cfg.cluster
     )  # fmt: skip
 
 

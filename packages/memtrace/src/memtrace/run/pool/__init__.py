@@ -4,8 +4,9 @@ In: a `Setup` (model, systems, judge) and what is open. Out: the same run folder
 leaves: `trace.db`, `episodes.jsonl`, `costs.jsonl`, in the same order whatever the timing.
 """
 
-from memtrace.run.pool.running import BACKENDS, record_in_pool, take_in
+from memtrace.run.pool.cluster import Cluster
+from memtrace.run.pool.running import record_in_pool, take_in
 from memtrace.run.pool.types import Setup
 from memtrace.run.pool.workshop import workshop
 
-__all__ = ["BACKENDS", "Setup", "record_in_pool", "take_in", "workshop"]
+__all__ = ["Cluster", "Setup", "record_in_pool", "take_in", "workshop"]

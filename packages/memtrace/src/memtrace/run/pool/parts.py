@@ -86,7 +86,9 @@ def gather(run: Run, order: Sequence[Key], unscored: Iterable[Episode] = ()) -> 
 
 def _parts(run: Run) -> list[Path]:
     folder = parts_folder(run)
-    return sorted(folder.iterdir()) if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    return sorted(part for part in folder.iterdir() if not part.name.startswith("."))
 
 
 def _is_readable(trace: Path) -> bool:
@@ -118,7 +120,10 @@ def _move(run: Run) -> None:
         (run.folder / "attributions.jsonl").unlink(missing_ok=True)
     for path in sorted(gathered.iterdir(), reverse=True):
         os.replace(path, run.folder / path.name)
-    shutil.rmtree(parts_folder(run), ignore_errors=True)
+    folder = parts_folder(run)
+    shutil.rmtree(folder.resolve(), ignore_errors=True)
+    if folder.is_symlink():  # to a folder that several machines see
+        folder.unlink()
     gathered.rmdir()
 
 

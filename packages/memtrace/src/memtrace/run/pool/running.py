@@ -7,7 +7,6 @@ killed, and whenever, an episode that was written is neither lost nor asked for 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import memtrace
 from lmcommon.data.types import Conversation
@@ -15,18 +14,17 @@ from lmcommon.judge.types import Verdict
 from lmcommon.runlog import Run
 from memtrace.evaluate import Episode
 from memtrace.run.pipeline import Results, answered, latest, suffix_of
+from memtrace.run.pool.cluster import Cluster, run_on_ray
 from memtrace.run.pool.local import run_local
 from memtrace.run.pool.parts import Key, gather, parts_folder
 from memtrace.run.pool.types import Asked, Died, Event, Setup, Task
 
-__all__ = ["BACKENDS", "record_in_pool", "take_in"]
-
-BACKENDS = ("local", "ray")
+__all__ = ["record_in_pool", "take_in"]
 
 
 def record_in_pool(
     run: Run, conversations: Sequence[Conversation], setup: Setup, *, workers: int,
-    backend: str = "local", shared_folder: Path | None = None, address: str | None = None,
+    cluster: Cluster | None = None,
 ) -> Results:  # fmt: skip
     """Let every system answer every question, whole conversations at a time in several processes.
 
@@ -34,11 +32,8 @@ def record_in_pool(
         run: Where to.
         conversations: With their questions.
         setup: Model, systems, judge.
-        workers: How many processes.
-        backend: One of `BACKENDS`.
-        shared_folder: With ray: a folder all machines see, where parts are recorded. None: each
-            part comes back when its conversation is done.
-        address: With ray: of the cluster. None: the one this machine belongs to, else a new one.
+        workers: How many processes of this machine.
+        cluster: Where to run instead.
 
     Raises:
         UserError: Something the user can fix; everything recorded is kept.
@@ -49,12 +44,8 @@ def record_in_pool(
     folder = parts_folder(run)
     wanted = sum(len(_missing(task)) for task in tasks)
     unscored: list[Episode] = []
-    if backend == "ray":
-        from memtrace.run.pool.cluster import run_on_ray
-
-        events = run_on_ray(
-            setup, tasks, folder, workers=workers, shared_folder=shared_folder, address=address
-        )
+    if cluster is not None:
+        events = run_on_ray(setup, tasks, folder, cluster)
     else:
         events = run_local(setup, tasks, folder, workers=workers)
     try:
