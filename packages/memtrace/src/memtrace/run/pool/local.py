@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
@@ -30,6 +32,8 @@ __all__ = ["run_local"]
 
 _LEAVE_S = 30.0
 """How long a process may take to close its model."""
+_GRACE_S = 3.0
+"""How long it may take to leave when the run is over before its time."""
 
 
 @dataclass
@@ -120,9 +124,12 @@ class _Host:
     def dismiss(self) -> None:
         """End all that are left."""
         for worker in self.crew.values():
+            worker.line.close()  # it notices when it next has something to say
+        until = time.monotonic() + _GRACE_S
+        for worker in self.crew.values():
+            worker.process.join(max(0.0, until - time.monotonic()))
             worker.process.kill()
             worker.process.join()
-            worker.line.close()
         self.crew.clear()
 
     def _lost(self, worker: _Worker) -> Iterator[Event]:
@@ -153,6 +160,10 @@ def _how(code: int | None) -> str:
     return f"exit code {code}"
 
 
+class _Dismissed(Exception):  # noqa: N818  (no error: the run is over)
+    """Nobody listens any more."""
+
+
 class _Line:
     """A worker's side of the pipe. Threads of the model may ask the meter meanwhile."""
 
@@ -160,13 +171,19 @@ class _Line:
         self._line, self._lock = line, threading.Lock()
 
     def tell(self, *message: Any) -> None:
-        with self._lock:
-            self._line.send(message)
+        try:
+            with self._lock:
+                self._line.send(message)
+        except OSError as error:
+            raise _Dismissed from error
 
     def ask(self, *message: Any) -> Any:
-        with self._lock:
-            self._line.send(message)
-            return self._line.recv()
+        try:
+            with self._lock:
+                self._line.send(message)
+                return self._line.recv()
+        except (EOFError, OSError) as error:
+            raise _Dismissed from error
 
     def meters(self, budgets: Mapping[str, Budget]) -> dict[str, Meter]:
         """A meter for each budget, whose books the host keeps."""
@@ -184,12 +201,19 @@ def _work(connection_: Connection, setup: Setup, folder: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us ends us
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     line = _Line(connection_)
+    with suppress(_Dismissed):
+        _serve(line, setup, folder)
+
+
+def _serve(line: _Line, setup: Setup, folder: Path) -> None:
     try:
         with workshop(setup, line.meters(setup.budgets)) as shop:
             while (task := line.ask("next")) is not None:
                 for _ in shop.run(task, folder / task.part):
                     line.tell("asked")
                 line.tell("finished")
+    except _Dismissed:
+        raise
     except UserError as error:
         line.tell("refused", str(error))
     except Exception:  # the border of the process: told to whoever started it

@@ -53,6 +53,7 @@ def gather(run: Run, order: Sequence[Key], unscored: Iterable[Episode] = ()) -> 
     parts = [part for part in _parts(run) if _is_readable(part / "trace.db")]
     missing = list(unscored)
     if not (parts or missing):
+        _clear(run)  # a part that nothing was written to may be left
         return
     aside = run.folder / ".gathering"
     shutil.rmtree(aside, ignore_errors=True)
@@ -120,11 +121,15 @@ def _move(run: Run) -> None:
         (run.folder / "attributions.jsonl").unlink(missing_ok=True)
     for path in sorted(gathered.iterdir(), reverse=True):
         os.replace(path, run.folder / path.name)
+    _clear(run)
+    gathered.rmdir()
+
+
+def _clear(run: Run) -> None:
     folder = parts_folder(run)
     shutil.rmtree(folder.resolve(), ignore_errors=True)
     if folder.is_symlink():  # to a folder that several machines see
         folder.unlink()
-    gathered.rmdir()
 
 
 def _write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
