@@ -76,10 +76,11 @@ def gather(run: Run, order: Sequence[Key], unscored: Iterable[Episode] = ()) -> 
         rows = sorted(episodes.values(), key=lambda e: places.get(e.key, len(places)))
         _write(aside / "episodes.jsonl", (episode.to_dict() for episode in rows))
         _write(aside / "costs.jsonl", costs)
-    except OSError as error:
+    except (OSError, UserError) as error:
+        shutil.rmtree(aside, ignore_errors=True)
         raise UserError(
-            f"{run.folder}: joining the parts failed: {error.strerror or error}; all of them are "
-            f"kept; free the disk and go on with resume={run.folder}"
+            f"{run.folder}: joining the parts failed: {error}; all of them are kept; free the disk "
+            f"and go on with resume={run.folder}"
         ) from error
     aside.rename(run.folder / ".gathered")
     _move(run)
