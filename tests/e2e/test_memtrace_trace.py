@@ -173,7 +173,12 @@ def test_the_cost_is_told_with_what_a_cache_saved(tmp_path: Path) -> None:
         assert cost["wall_s"] > 0
         (line,) = [line for line in out.splitlines() if line.startswith("cost: ")]
         assert f"cost: {16 - cached} calls, {cached} cached" in line
-        assert json.loads(Path(last_line(out)["run"], "summary.json").read_text(encoding="utf-8"))["cost"] == cost
+        assert (
+            json.loads(Path(last_line(out)["run"], "summary.json").read_text(encoding="utf-8"))[
+                "cost"
+            ]
+            == cost
+        )
 
 
 def test_several_systems_in_one_run_go_by_their_names(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_appending_to_what_was_appended_keeps_its_ids(parts: list[Path], tmp_pat
     assert list(before) == list(before.values())
 
 
-def test_metadata_that_agrees_stays_where_it_was(tmp_path: Path) -> None:
+def test_metadata_stays_where_it_was_and_the_later_trace_wins(tmp_path: Path) -> None:
     for name in ("a", "b"):
         with memtrace.record(tmp_path / f"{name}.db", metadata={"seed": 3, "who": name}) as run:
             run.annotate(f"system {name}", {"k": 1})
@@ -181,8 +181,8 @@ def test_metadata_that_agrees_stays_where_it_was(tmp_path: Path) -> None:
     with memtrace.open(tmp_path / "all.db") as trace:
         assert trace.metadata["seed"] == 3
         assert trace.metadata["system a"] == trace.metadata["system b"] == {"k": 1}
-        assert [part["who"] for part in trace.metadata["merged"]] == ["a", "b"]
-        assert "who" not in trace.metadata
+        assert trace.metadata["who"] == "b"
+        assert [part.get("who") for part in trace.metadata["merged"]] == ["a", None]
 
 
 def test_an_append_that_fails_leaves_nothing(parts: list[Path], tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ class PackagedConfig(MemoryConfig):
         """A factory of memories, wherever they run."""
         embedder = self.embed.build()
         if self.isolation == "never" or (self.isolation == "auto" and self.is_here()):
-            return announced(self, self.build_here(model, embedder))
+            return announced(self, model, self.build_here(model, embedder))
         from memtrace.memory.isolated import isolated_factory
 
-        return announced(self, isolated_factory(self, model, embedder))
+        return announced(self, model, isolated_factory(self, model, embedder))

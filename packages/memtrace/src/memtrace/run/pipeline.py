@@ -22,6 +22,7 @@ from lmcommon.runlog import Run
 from memtrace.attribution import Attribution, TraceReader, attribute
 from memtrace.evaluate import Episode, evaluate
 from memtrace.memory.config import MemoryFactory
+from memtrace.memory.specs import LLM, described
 from memtrace.show.cases import case_view
 from memtrace.show.html import Row
 
@@ -117,9 +118,19 @@ def check_conversations(rows: Sequence[object], option: str) -> list[Conversatio
 
 def record_episodes(
     run: Run, conversations: Sequence[Conversation], systems: Mapping[str, MemoryFactory],
-    judge: AnswerJudge, *, batch_size: int, tally: Tally | None = None,
+    judge: AnswerJudge, *, batch_size: int, tally: Tally | None = None, llm: object = None,
 ) -> Results:  # fmt: skip
-    """Let every system answer every question, recorded in `trace.db` and `episodes.jsonl`."""
+    """Let every system answer every question, recorded in `trace.db` and `episodes.jsonl`.
+
+    Args:
+        run: Where to write.
+        conversations: Histories and questions.
+        systems: Factories of memories, by name.
+        judge: Compares answers.
+        batch_size: Questions answered together.
+        tally: Counts what the models are asked for.
+        llm: The configuration of the model, for replays.
+    """
     results = Results(answered(run))
     results.kept = len(results.episodes)
     done = {episode.key for episode in results.episodes}
@@ -131,7 +142,7 @@ def record_episodes(
         for conversation in conversations
         if (pair := (name, conversation.id)) in {key[:2] for key in wanted - done}
     ]
-    fresh = record_work(run, work, judge, batch_size=batch_size, tally=tally)
+    fresh = record_work(run, work, judge, batch_size=batch_size, tally=tally, llm=llm)
     for episode in run.progress(fresh, "questions", total=len(wanted - done)):
         results.episodes.append(episode)
     results.add_costs(run)
@@ -140,7 +151,7 @@ def record_episodes(
 
 def record_work(
     run: Run, work: Sequence[Work], judge: AnswerJudge, *, batch_size: int,
-    tally: Tally | None = None,
+    tally: Tally | None = None, llm: object = None,
 ) -> Iterator[Episode]:  # fmt: skip
     """Ask what is open, and write each episode once its operations are on disk.
 
@@ -152,9 +163,12 @@ def record_work(
         judge: Compares answers with gold answers.
         batch_size: Questions answered together.
         tally: Counts what the models are asked for.
+        llm: The configuration of the model, for replays.
     """
     with memtrace.record(
-        run.folder / "trace.db", resume=run.is_resumed, metadata={"seed": run.seed}
+        run.folder / "trace.db",
+        resume=run.is_resumed,
+        metadata={"seed": run.seed, LLM: described(llm)},
     ) as recorder:
         for one in work:
             cost = _Cost(run, one, tally)

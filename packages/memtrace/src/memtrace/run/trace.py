@@ -135,7 +135,7 @@ def _record(
             take_in(run, conversations, cfg.setup)
             return shop.model.name, record_episodes(
                 run, conversations, shop.systems, shop.judge, batch_size=cfg.batch_size,
-                tally=shop.tally,
+                tally=shop.tally, llm=cfg.llm,
             )  # fmt: skip
     model = cfg.llm.build()  # its weights are loaded where it is used
     model.close()

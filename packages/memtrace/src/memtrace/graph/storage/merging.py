@@ -78,7 +78,8 @@ def merge(
 def append(out: str | Path, paths: Sequence[str | Path]) -> list[Mapping[str, str]]:
     """Write one trace after the other into one new file.
 
-    Metadata on which all agree that have it is kept as it is, the rest under `merged`.
+    Of metadata the later trace wins, as when a recording is resumed; what differs from it, and
+    what each trace said of itself, is kept under `merged`.
 
     Args:
         out: The file to write; it must not exist. It appears when it is complete.
@@ -109,8 +110,13 @@ def append(out: str | Path, paths: Sequence[str | Path]) -> list[Mapping[str, st
                 })  # fmt: skip
                 own = part.metadata
                 metadata += [*own.pop("merged", ()), own]
-        kept = _agreed(metadata)
-        rest = [{key: row[key] for key in sorted(row.keys() - kept.keys())} for row in metadata]
+        kept = {
+            key: row[key] for row in metadata for key in sorted(row.keys() - RESERVED_KEYS)
+        }  # fmt: skip
+        rest = [
+            {key: value for key, value in row.items() if key not in kept or value != kept[key]}
+            for row in metadata
+        ]
         store.write(_head(rest, kept))
     return renamed
 
@@ -251,17 +257,6 @@ def _head(metadata: Sequence[Mapping[str, Any]], kept: Mapping[str, Any]) -> Bat
     head.meta.update(Session({}, first=1, redacts=False).rows())
     head.meta["merged"] = json.dumps(metadata)
     return head
-
-
-def _agreed(metadata: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The keys of users that mean one thing in all parts that have them."""
-    values: dict[str, list[Any]] = {}
-    for part in metadata:
-        for key in part.keys() - RESERVED_KEYS:
-            values.setdefault(key, []).append(part[key])
-    return {
-        key: found[0] for key, found in sorted(values.items()) if all(v == found[0] for v in found)
-    }
 
 
 def _deal(parts: Sequence[_Part]) -> None:

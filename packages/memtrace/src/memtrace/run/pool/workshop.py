@@ -18,6 +18,7 @@ from lmcommon.llm.budget import Meter
 from lmcommon.llm.config import BudgetConfig
 from lmcommon.llm.tally import Tally, TallyModel
 from lmcommon.runlog import Run
+from memtrace.execution.calls import TracedModel
 from memtrace.memory.config import MemoryFactory
 from memtrace.run.pipeline import Work, record_work
 from memtrace.run.pool.types import Setup, Task
@@ -42,7 +43,12 @@ class Workshop:
         )
         part = Run(folder, seed=self.setup.seed)
         for _ in record_work(
-            part, [work], self.judge, batch_size=self.setup.batch_size, tally=self.tally
+            part,
+            [work],
+            self.judge,
+            batch_size=self.setup.batch_size,
+            tally=self.tally,
+            llm=self.setup.llm,
         ):
             yield
 
@@ -91,7 +97,11 @@ def _judge(
     if setup.judge == "normalized":
         yield NormalizedAnswerJudge()
     elif setup.judge_llm is None:
-        yield LlmAnswerJudge(model)
+        yield LlmAnswerJudge(_traced(model))
     else:
         with _opened(setup.judge_llm, meter, tally) as own:
-            yield LlmAnswerJudge(own)
+            yield LlmAnswerJudge(_traced(own))
+
+
+def _traced(model: ChatModel) -> ChatModel:
+    return TracedModel(model, name="judge_call", kind="judge")
