@@ -99,7 +99,8 @@ def demo(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def test(session: nox.Session) -> None:
     """The CPU suite: unit, contract, invariant, integration, end to end."""
-    pytest(session, "-m", "not slow and not vllm and not gpu and not ray", "-n", "2", "--dist", "worksteal")
+    marks = "not slow and not vllm and not gpu and not ray"
+    pytest(session, "-m", marks, "-n", "2", "--dist", "worksteal")
 
 
 @nox.session(venv_backend="none")
