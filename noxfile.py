@@ -99,13 +99,14 @@ def demo(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def test(session: nox.Session) -> None:
     """The CPU suite: unit, contract, invariant, integration, end to end."""
-    pytest(session, "-m", "not slow and not vllm and not gpu", "-n", "2", "--dist", "worksteal")
+    marks = "not slow and not vllm and not gpu and not ray"
+    pytest(session, "-m", marks, "-n", "2", "--dist", "worksteal")
 
 
 @nox.session(venv_backend="none")
 def test_slow(session: nox.Session) -> None:
     """What takes longer: the bundled language model, learning runs, kills at random moments."""
-    pytest(session, "-m", "slow and not vllm and not gpu")
+    pytest(session, "-m", "slow and not vllm and not gpu and not ray")
 
 
 @nox.session
@@ -120,6 +121,15 @@ def vllm(session: nox.Session) -> None:
     # Whole folders would import memtrace and rtt, which are not installed here.
     suites = ["tests/contract/test_chat_model.py", "tests/integration/test_vllm_agrees.py"]
     session.run("python", "-m", "pytest", "-m", "vllm", *suites, *session.posargs, env=OFFLINE)
+
+
+@nox.session
+def ray(session: nox.Session) -> None:
+    """Conversations over a Ray cluster of this machine, in a light environment of its own."""
+    members = ["-e", "packages/common", "-e", "packages/memtrace[ray]"]
+    session.install(*quiet(), *members, *group("test"))
+    suite = "tests/integration/memtrace/test_pool_ray.py"
+    session.run("python", "-m", "pytest", "-m", "ray", suite, *session.posargs, env=OFFLINE)
 
 
 @nox.session

@@ -38,6 +38,7 @@ from lmcommon.llm import (
     chat,
 )
 from lmcommon.llm.structured import parse_reply
+from lmcommon.llm.tally import Tally, TallyModel
 from lmcommon.testing.stub_server import StubServer
 from lmcommon.testing.tiny_lm import make_tiny_lm
 
@@ -76,6 +77,11 @@ def open_scripted(folder: Path) -> Iterator[ChatModel]:
 @contextmanager
 def open_metered(folder: Path) -> Iterator[ChatModel]:
     yield MeteredModel(scripted(), Meter())
+
+
+@contextmanager
+def open_tallied(folder: Path) -> Iterator[ChatModel]:
+    yield TallyModel(scripted(), Tally())
 
 
 @contextmanager
@@ -143,6 +149,7 @@ VLLM_MARKS = (pytest.mark.vllm, pytest.mark.filterwarnings("ignore"))
 IMPLEMENTATIONS = {
     "scripted": Implementation(open_scripted),
     "metered": Implementation(open_metered),
+    "tallied": Implementation(open_tallied),
     "cached": Implementation(open_cached),
     "openai-vllm": Implementation(lambda folder: open_openai(folder, scoring="vllm")),
     "openai-echo": Implementation(

@@ -68,6 +68,9 @@ def test_a_run_leaves_its_records_and_says_its_figures_last(tmp_path: Path) -> N
         (("~llm",), "llm: expected an option"),
         (("memory.temperature=nan",), "memory.temperature"),
         (("judge=coin",), "judge"),
+        (("workers=-1",), "workers"),
+        (("backend=cloud",), "backend"),
+        (("+memory.prompts.nonsense=x",), "memory.prompts"),
         (
             (
                 "judge=llm", "llm@judge_llm=openai", "judge_llm.model=m",
@@ -128,6 +131,65 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     with memtrace.open(folder / "trace.db") as recorded:
         told = [recorded.value(row["answer"]) for row in after]
     assert told == [row["prediction"] for row in after]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_killed_run_with_workers_loses_no_episode_and_leaves_no_worker(tmp_path: Path) -> None:
+    with StubServer(latency_s=0.2) as server:
+        process = start(
+            tmp_path, "llm=openai", f"llm.model={server.model}", f"llm.base_url={server.base_url}",
+            "llm.concurrency=1", "batch_size=1", "memory=rag_bm25", "data.size=tiny",
+            "data.number=3", "workers=2",
+        )  # fmt: skip
+        rows = wait_for_rows(tmp_path, 3)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=30)
+        folder = rows.parents[2]
+        time.sleep(1.0)
+        asked = len(server.received)
+        kept = sum(path.read_text().count("\n") for path in folder.rglob("episodes.jsonl"))
+        time.sleep(1.0)
+        assert len(server.received) == asked, "workers leave with the process that started them"
+        code, out, err = trace(tmp_path, f"resume={folder}", "workers=3")
+        asked_again = len(server.received) - asked
+    assert code == 0, err
+    figures = last_line(out)
+    assert figures["kept_from_before"] == kept >= 3
+    assert figures["questions"] == 24
+    assert asked_again == 24 - kept, "nothing that was answered is asked again"
+    after = [json.loads(line) for line in (folder / "episodes.jsonl").read_text().splitlines()]
+    assert [row["question"] for row in after] == sorted(row["question"] for row in after)
+    with memtrace.open(folder / "trace.db") as recorded:
+        assert [recorded.value(row["answer"]) for row in after] == [r["prediction"] for r in after]
+
+
+def test_the_cost_is_told_with_what_a_cache_saved(tmp_path: Path) -> None:
+    options = (*QUICK, f"llm.cache.path={tmp_path}/replies.db", "data.number=2", "workers=2")
+    for cached in (0, 16):
+        code, out, err = trace(tmp_path, *options)
+        assert code == 0, err
+        cost = last_line(out)["cost"]
+        assert (cost["requests"], cost["cached"], cost["calls"]) == (16, cached, 16 - cached)
+        assert cost["wall_s"] > 0
+        (line,) = [line for line in out.splitlines() if line.startswith("cost: ")]
+        assert f"cost: {16 - cached} calls, {cached} cached" in line
+        assert (
+            json.loads(Path(last_line(out)["run"], "summary.json").read_text(encoding="utf-8"))[
+                "cost"
+            ]
+            == cost
+        )
+
+
+def test_several_systems_in_one_run_go_by_their_names(tmp_path: Path) -> None:
+    code, out, err = trace(
+        tmp_path, "llm=scripted", "experiment=memtrace/side_by_side", "data.size=tiny", "workers=2"
+    )
+    assert code == 0, err
+    figures = last_line(out)
+    assert figures["system"] == ["words", "window"]
+    rows = Path(figures["run"], "episodes.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(row)["system"] for row in rows] == ["words"] * 8 + ["window"] * 8
 
 
 def test_a_spent_budget_stops_the_run_and_a_larger_one_goes_on(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_option_composes(option: str) -> None:
         ]
     else:
         tried = [
-            (verb.name, [f"{group}={name}"])
+            (verb.name, [f"{group}={name}", *(f"{word}=some.file" for word in verb.positional)])
             for verb in verbs().values()
             if name in verb.groups.get(group, {})
         ]

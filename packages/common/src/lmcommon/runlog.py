@@ -55,6 +55,11 @@ class Run:
         self._console: Console | None = None
 
     @property
+    def attempt(self) -> int:
+        """How often this run was started, from 1."""
+        return max(1, int(self._manifest.get("attempts", 1)))
+
+    @property
     def has_records(self) -> bool:
         """Whether anything worth keeping was recorded."""
         bookkeeping = {"config.yaml", "manifest.json", ".hydra"}
@@ -72,14 +77,24 @@ class Run:
         return self._console
 
     def append(self, name: str, row: Mapping[str, Any]) -> None:
-        """Add one row to `<name>.jsonl` and flush it. NaN is written as null."""
+        """Add one row to `<name>.jsonl` and flush it. NaN is written as null.
+
+        Raises:
+            UserError: The disk does not take it.
+        """
         line = json.dumps(finite(dict(row)), ensure_ascii=False, allow_nan=False)
         if any("\ud800" <= character <= "\udfff" for character in line):
             line = json.dumps(finite(dict(row)))  # half a surrogate pair cannot be UTF-8
         path = self.folder / f"{name}.jsonl"
-        torn = self._is_torn(path)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(("\n" if torn else "") + line + "\n")
+        try:
+            torn = self._is_torn(path)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(("\n" if torn else "") + line + "\n")
+        except OSError as error:
+            raise UserError(
+                f"{path}: writing failed: {error.strerror or error}; what was written before is "
+                f"intact; free the disk and go on with resume={self.folder}"
+            ) from error
 
     def metrics(self, row: Mapping[str, Any]) -> None:
         """Add one row to `metrics.jsonl`."""

@@ -13,6 +13,7 @@ import pytest
 
 import memtrace
 from lmcommon.errors import UserError
+from memtrace.graph.storage.merging import append
 
 
 def recorded(path: Path, name: str) -> None:
@@ -147,3 +148,44 @@ def test_a_trace_with_lost_rows_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"a\.db: the trace is damaged"):
         memtrace.merge(tmp_path / "all.db", [tmp_path / "a.db"])
     assert not (tmp_path / "all.db").exists()
+
+
+def test_appended_traces_do_not_depend_on_when_they_were_recorded(tmp_path: Path) -> None:
+    for name in ("b", "a"):  # the second part was recorded first
+        recorded(tmp_path / f"{name}.db", name)
+    first, second = append(tmp_path / "all.db", [tmp_path / "a.db", tmp_path / "b.db"])
+    assert list(first) == list(first.values()), "the first keeps its ids"
+    assert set(first.values()).isdisjoint(second.values())
+    for name, ids in (("a", first), ("b", second)):
+        assert content(tmp_path / "all.db", name) == content(tmp_path / f"{name}.db", name)
+        with (
+            memtrace.open(tmp_path / f"{name}.db") as part,
+            memtrace.open(tmp_path / "all.db") as whole,
+        ):
+            assert {v.id for v in part.variables()} == set(ids)
+            for old, new in ids.items():
+                assert part.value(old) == whole.value(new)
+
+
+def test_appending_to_what_was_appended_keeps_its_ids(parts: list[Path], tmp_path: Path) -> None:
+    append(tmp_path / "one.db", parts[:1])
+    before, _ = append(tmp_path / "two.db", [tmp_path / "one.db", parts[1]])
+    assert list(before) == list(before.values())
+
+
+def test_metadata_stays_where_it_was_and_the_later_trace_wins(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        with memtrace.record(tmp_path / f"{name}.db", metadata={"seed": 3, "who": name}) as run:
+            run.annotate(f"system {name}", {"k": 1})
+    append(tmp_path / "all.db", [tmp_path / "a.db", tmp_path / "b.db"])
+    with memtrace.open(tmp_path / "all.db") as trace:
+        assert trace.metadata["seed"] == 3
+        assert trace.metadata["system a"] == trace.metadata["system b"] == {"k": 1}
+        assert trace.metadata["who"] == "b"
+        assert [part.get("who") for part in trace.metadata["merged"]] == ["a", None]
+
+
+def test_an_append_that_fails_leaves_nothing(parts: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(UserError):
+        append(tmp_path / "all.db", [*parts, tmp_path / "none.db"])
+    assert {path.name for path in tmp_path.glob("*all*")} == set()

@@ -25,7 +25,10 @@ __all__ = ["Verb", "entrypoint"]
 
 Config = TypeVar("Config")
 
-_PACE = ("timeout_s", "attempts", "concurrency", "requests_per_minute", "tokens_per_minute")
+_PACE = (
+    "timeout_s", "attempts", "concurrency", "requests_per_minute", "tokens_per_minute", "workers",
+    "backend", "shared_folder", "ray_address", "ray_gpus",
+)  # fmt: skip
 
 EXIT_OK, EXIT_BUG, EXIT_USER, EXIT_INTERRUPTED = 0, 1, 2, 130
 

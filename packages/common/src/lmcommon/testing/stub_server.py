@@ -97,29 +97,50 @@ class StubServer:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._server: _Server | None = None
+        self._port, self._is_up = 0, False
         self._thread: threading.Thread | None = None
 
     @property
     def base_url(self) -> str:
         """Where it listens, up to `/v1`."""
         assert self._server is not None, "the server runs inside its `with` block only"
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        return f"http://127.0.0.1:{self._port}/v1"
 
     def __enter__(self) -> StubServer:
-        self._server = _Server(self)
+        self._listen(0)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._closing.set()
+        self.take_down()
+
+    def take_down(self) -> None:
+        """Refuse connections from now on, as a server that is gone does."""
+        self._is_up = False
+        if self._thread is not None:
+            assert self._server is not None
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join()
+            self._thread = None
+
+    def bring_up(self) -> None:
+        """Listen again, at the same address."""
+        self._listen(self._port)
+
+    def _listen(self, port: int) -> None:
+        self._server = _Server(self, port)
+        self._port = self._server.server_address[1]
+        self._is_up = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
         self._thread.start()
-        return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        assert self._server is not None
-        assert self._thread is not None
-        self._closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    @property
+    def is_up(self) -> bool:
+        """Whether it answers."""
+        return self._is_up
 
     def begin(self, received: Received) -> Fault | None:
         """Note a request; returns the fault to commit."""
@@ -164,8 +185,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, stub: StubServer) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, stub: StubServer, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.stub = stub
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -192,6 +213,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         stub = self.server.stub
         size = int(self.headers.get("Content-Length") or 0)
+        if not stub.is_up:  # a connection from before it went down
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
         body = json.loads(self.rfile.read(size) or b"{}")
         received = Received(
             path=self.path,

@@ -50,6 +50,12 @@ class MemoryConfig:
             )
 
     @property
+    def label(self) -> str:
+        """What runs call this system: the name of its option."""
+        names = (name for name, schema in MEMORY_SCHEMAS.items() if schema is type(self))
+        return next(names, type(self).__name__)
+
+    @property
     def sampling(self) -> Sampling:
         """How answers are decoded: one line, greedy unless a temperature is set."""
         return Sampling(
@@ -151,6 +157,11 @@ class RagConfig(MemoryConfig):
                 f"memory.embed: expected an embedder for retriever {self.retriever!r}; "
                 "choose one with embed=bundled, or use memory=rag_bm25"
             )
+
+    @property
+    def label(self) -> str:
+        """What runs call this system: rag_dense, rag_bm25 or rag_hybrid."""
+        return f"rag_{self.retriever}"
 
     def build(self, model: ChatModel) -> MemoryFactory:
         """A factory of `Rag`; all its memories share one embedder."""

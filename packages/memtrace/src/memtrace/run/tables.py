@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lmcommon.llm.tally import Spent
 from memtrace.attribution.taxonomy import ErrorType
 from memtrace.run.pipeline import Results
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["as_markdown", "as_table", "headline", "overview"]
+__all__ = ["as_markdown", "as_table", "cost_line", "cost_of", "headline", "overview"]
 
 
 def overview(results: Results, systems: Iterable[str]) -> list[dict[str, str]]:
@@ -41,6 +42,24 @@ def headline(results: Results) -> dict[str, Any]:
         "cost_usd": round(sum(episode.cost_usd for episode in episodes), 6),
         "seconds": {name: round(spent, 1) for name, spent in results.seconds.items()},
     }
+
+
+def cost_of(results: Results, wall_s: float) -> dict[str, Any]:
+    """What the run cost, all attempts and processes together; `wall_s` is of this attempt."""
+    rows = results.costs
+    sums = {key: sum(row[key] for row in rows) for key in Spent().to_dict()}
+    sums["cost_usd"] = round(sums["cost_usd"], 6)
+    return {**sums, "seconds": round(sum(row["seconds"] for row in rows), 1), "wall_s": wall_s}
+
+
+def cost_line(cost: Mapping[str, Any]) -> str:
+    """The same for people."""
+    tokens = cost["prompt_tokens"] + cost["completion_tokens"]
+    return (
+        f"cost: {cost['calls']} calls, {cost['cached']} cached, {tokens} tokens "
+        f"({cost['prompt_tokens']} in, {cost['completion_tokens']} out), "
+        f"{cost['cost_usd']:.4f} USD, {cost['seconds']:.1f} s of work in {cost['wall_s']:.1f} s"
+    )
 
 
 def as_table(rows: list[dict[str, str]], title: str) -> Table:

@@ -2,7 +2,8 @@
 
 In: a function that cuts the queue (`take`). Out: batches in a store, in the order they were cut,
 at least every `FLUSH_EVERY_S` seconds. A failure to write is kept and told to whoever records
-next: recording on without a disk would lose what comes.
+next: recording on without a disk would lose what comes. The batch that failed is kept too, nothing
+is written past it, and the end of the recording tries it once more.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Writer:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._failure: Exception | None = None
+        self._stuck: Batch | None = None
+        """What could not be written. Later batches may refer to it, so they wait behind it."""
         self._start()
 
     def flush(self) -> None:
@@ -89,7 +92,11 @@ class Writer:
     def stop(self) -> None:
         """Write what is left and end the thread."""
         self._end()
-        self._write()
+        with self._order:
+            if self._stuck is not None:
+                stuck, self._stuck = self._stuck, None
+                self._put(stuck)
+            self._write_in_order()
 
     def _start(self) -> None:
         self._stopping.clear()
@@ -112,10 +119,13 @@ class Writer:
             self._write_in_order()
 
     def _write_in_order(self) -> None:
-        batch = self._take()
+        if self._stuck is None:
+            self._put(self._take())
+
+    def _put(self, batch: Batch) -> None:
         if not len(batch):
             return
         try:
             self._store.write(batch)
         except Exception as error:  # the border of the thread: told to the next caller
-            self._failure = error
+            self._failure, self._stuck = error, batch

@@ -1,29 +1,33 @@
 """Several traces, recorded apart (on several machines, say), as one.
 
-Numbers are dealt anew in the order of time, while each trace keeps its own order, so that every
-edge still runs from a lower number to a higher one. Clocks of machines differ: the order between
-traces is as good as they agree. No edge leads from one trace to another.
+Numbers are dealt anew, while each trace keeps its own order, so that every edge still runs from a
+lower number to a higher one. `merge` deals them in the order of time: clocks of machines differ,
+so the order between traces is as good as they agree. `append` deals them trace after trace: the
+result depends on what was recorded and not on when, and as few files are open as there can be.
+No edge leads from one trace to another.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from heapq import merge as merge_sorted
 from pathlib import Path
+from typing import Any
 
 from lmcommon.errors import UserError
 from memtrace.graph.ids import variable_id
 from memtrace.graph.reading.database import Database
 from memtrace.graph.reading.parts import batches
 from memtrace.graph.reading.trace import Trace
-from memtrace.graph.recording.session import Session
+from memtrace.graph.recording.session import RESERVED_KEYS, Session
 from memtrace.graph.storage.store import Batch, InputRow, OperationRow, Store, VariableRow
 from memtrace.graph.storage.values import encode
 
-__all__ = ["merge"]
+__all__ = ["append", "merge"]
 
 _TIMES = (
     "SELECT number, created_ns FROM variables"
@@ -60,30 +64,82 @@ def merge(
         raise ValueError(f"expected {len(paths)} prefixes; got {list(prefixes)!r}")
     if isinstance(paths, str) or not paths:
         raise ValueError(f"expected a list of traces; got {paths!r}")
-    target = Path(out)
+    with _complete(Path(out)) as half, ExitStack() as stack:
+        parts = [
+            stack.enter_context(_opened(path, prefix))
+            for path, prefix in zip(paths, prefixes or [""] * len(paths), strict=True)
+        ]
+        with ExitStack() as views:  # a trace may be recorded meanwhile
+            for part in parts:
+                views.enter_context(part.snapshot())
+            return _write(half, parts)
+
+
+def append(out: str | Path, paths: Sequence[str | Path]) -> list[Mapping[str, str]]:
+    """Write one trace after the other into one new file.
+
+    Of metadata the later trace wins, as when a recording is resumed; what differs from it, and
+    what each trace said of itself, is kept under `merged`.
+
+    Args:
+        out: The file to write; it must not exist. It appears when it is complete.
+        paths: The traces, in order.
+
+    Returns:
+        For each trace, the new ids of its variables by the old ones.
+
+    Raises:
+        UserError: If `out` exists, or one of the traces cannot be read.
+    """
+    renamed: list[Mapping[str, str]] = []
+    metadata: list[dict[str, Any]] = []
+    with _complete(Path(out)) as half, _writing(half) as store:
+        versions = _Versions()
+        dealt = 0
+        for path in paths:
+            with _opened(path, "") as part, part.snapshot():
+                for _, _, number in part.times(0):
+                    dealt += 1
+                    part.numbers[number] = dealt
+                for variables in batches(map(versions.anew, part.variables())):
+                    store.write(Batch(variables=variables))
+                _write_operations(store, part)
+                renamed.append({
+                    variable_id(number): variable_id(part.numbers[number])
+                    for number in part.variable_numbers()
+                })  # fmt: skip
+                own = part.metadata
+                metadata += [*own.pop("merged", ()), own]
+        kept = {
+            key: row[key] for row in metadata for key in sorted(row.keys() - RESERVED_KEYS)
+        }  # fmt: skip
+        rest = [
+            {key: value for key, value in row.items() if key not in kept or value != kept[key]}
+            for row in metadata
+        ]
+        store.write(_head(rest, kept))
+    return renamed
+
+
+@contextmanager
+def _complete(target: Path) -> Iterator[Path]:
+    """Where to write a file that appears at `target` only when all went well."""
     if target.exists():
         raise UserError(f"{target}: something is here already; choose another path or delete it")
     half = target.with_name(f".{target.name}.merging")
     half.unlink(missing_ok=True)
-    with ExitStack() as stack:
-        parts = [
-            _Part(
-                stack.enter_context(Trace(path)),
-                stack.enter_context(closing(Database(Path(path)))),
-                prefix,
-            )
-            for path, prefix in zip(paths, prefixes or [""] * len(paths), strict=True)
-        ]
-        try:
-            with ExitStack() as views:  # a trace may be recorded meanwhile
-                for part in parts:
-                    views.enter_context(part.snapshot())
-                counts = _write(half, parts)
-        except BaseException:
-            half.unlink(missing_ok=True)
-            raise
+    try:
+        yield half
+    except BaseException:
+        half.unlink(missing_ok=True)
+        raise
     os.replace(half, target)
-    return counts
+
+
+@contextmanager
+def _opened(path: str | Path, prefix: str) -> Iterator[_Part]:
+    with Trace(path) as trace, closing(Database(Path(path))) as database:
+        yield _Part(trace, database, prefix)
 
 
 class _Numbers(dict[int, int]):
@@ -118,6 +174,11 @@ class _Part:
             latest = max(latest, moment or 0)
             yield latest, place, number
 
+    def variable_numbers(self) -> Iterator[int]:
+        """The old numbers of its variables."""
+        for (number,) in self._database.query("SELECT number FROM variables"):
+            yield number
+
     def variables(self) -> Iterator[VariableRow]:
         """Its variables, under their new numbers."""
         new = self.numbers
@@ -150,25 +211,52 @@ class _Part:
 def _write(path: Path, parts: Sequence[_Part]) -> dict[str, int]:
     _deal(parts)
     counts = {"operations": 0, "variables": 0}
-    store = Store(path, resume=False)
-    try:
-        head = Batch()
-        head.meta.update(Session({}, first=1, redacts=False).rows())
-        head.meta["merged"] = json.dumps([part.metadata for part in parts])
-        store.write(head)
+    versions = _Versions()
+    with _writing(path) as store:
+        store.write(_head([part.metadata for part in parts], {}))
         rows = merge_sorted(*(part.variables() for part in parts), key=lambda row: row.number)
-        for variables in batches(_counted_anew(rows)):
+        for variables in batches(map(versions.anew, rows)):
             counts["variables"] += len(variables)
             store.write(Batch(variables=variables))
         for part in parts:
-            for operations in batches(part.operations()):
-                counts["operations"] += len(operations)
-                store.write(Batch(operations=operations))
-            for inputs in batches(part.inputs()):
-                store.write(Batch(inputs=inputs))
+            counts["operations"] += _write_operations(store, part)
+    return counts
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Store]:
+    """A new trace file.
+
+    Raises:
+        UserError: If the disk does not take it.
+    """
+    store = Store(path, resume=False)
+    try:
+        yield store
+    except sqlite3.OperationalError as error:
+        raise UserError(f"{path}: writing failed; SQLite says: {error}; free the disk") from error
     finally:
         store.close()
-    return counts
+
+
+def _write_operations(store: Store, part: _Part) -> int:
+    """Copy the operations of a part with their edges; returns how many there are."""
+    count = 0
+    for operations in batches(part.operations()):
+        count += len(operations)
+        store.write(Batch(operations=operations))
+    for inputs in batches(part.inputs()):
+        store.write(Batch(inputs=inputs))
+    return count
+
+
+def _head(metadata: Sequence[Mapping[str, Any]], kept: Mapping[str, Any]) -> Batch:
+    """What the new trace says about itself."""
+    head = Batch()
+    head.meta.update({key: json.dumps(value) for key, value in kept.items()})
+    head.meta.update(Session({}, first=1, redacts=False).rows())
+    head.meta["merged"] = json.dumps(metadata)
+    return head
 
 
 def _deal(parts: Sequence[_Part]) -> None:
@@ -178,19 +266,22 @@ def _deal(parts: Sequence[_Part]) -> None:
         parts[place].numbers[number] = new
 
 
-def _counted_anew(rows: Iterable[VariableRow]) -> Iterator[VariableRow]:
+class _Versions:
     """Item versions in the merged order; a copy keeps the version of its source."""
-    counts: dict[str, int] = {}
-    versions: dict[int, int] = {}
-    for row in rows:
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._versions: dict[int, int] = {}
+
+    def anew(self, row: VariableRow) -> VariableRow:
+        """The variable, its version counted anew. Sources come before their copies."""
         if row.item is None:
-            yield row
-            continue
-        version = versions.get(row.source) if row.source is not None else None
+            return row
+        version = self._versions.get(row.source) if row.source is not None else None
         if version is None:
-            version = counts[row.item] = counts.get(row.item, 0) + 1
-        versions[row.number] = version
-        yield row._replace(version=version)
+            version = self._counts[row.item] = self._counts.get(row.item, 0) + 1
+        self._versions[row.number] = version
+        return row._replace(version=version)
 
 
 def _among(numbers: dict[int, int], number: int | None) -> int | None:

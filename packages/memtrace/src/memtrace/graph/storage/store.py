@@ -119,10 +119,14 @@ class Store:
             self._connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             if not exists:
                 schema.create(self._connection)
-        except BaseException:
+        except BaseException as error:
             if hasattr(self, "_connection"):
                 self._connection.close()
             self.lock.release()
+            if isinstance(error, sqlite3.OperationalError):
+                raise UserError(
+                    f"{path}: the trace cannot be written; SQLite says: {error}; is the disk full?"
+                ) from error
             raise
         self._deposit = Deposit(self._connection)
         self._blobs = BlobReader(self._connection, path)
@@ -181,12 +185,12 @@ class Store:
             if batch.meta:
                 insert(self._connection, "meta", tuple(batch.meta.items()), replace=True)
                 seals.seal(self._connection, ["meta"])
+            self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:  # a full disk may have ended it
                 self._connection.execute("ROLLBACK")
             self._deposit.forget()
             raise
-        self._connection.execute("COMMIT")
 
     def disconnect(self) -> None:
         """Let go of the file but not of the lock: SQLite connections must not cross a fork."""
