@@ -92,9 +92,7 @@ class Toy:
 
     name, version = "toy", "1"
 
-    def __init__(
-        self, config: ToyConfig, model: ChatModel, embedder: Embedder, scope: str
-    ) -> None:
+    def __init__(self, config: ToyConfig, model: ChatModel, embedder: Embedder, scope: str) -> None:
         self.scope = Scope(scope)
         self._config, self._model, self._embedder = config, model, embedder
         self._facts = config.prompt(FACTS)
@@ -212,7 +210,9 @@ class Toy:
         inputs = {"question": question, "store": [item.handle for item in self._items.values()]}
         with Stage("retrieve", kind="retrieval", inputs=inputs, points=("hits",)) as op:
             names = self._nearest(question.value)
-            rows = [{"item": n, "text": self._items[n].text, "score": s} for n, s in names]
+            rows: list[dict[str, Any]] = [
+                {"item": n, "text": self._items[n].text, "score": s} for n, s in names
+            ]
             settled = op.settle("hits", rows)
             notes = [{"rank": rank, "score": row["score"]} for rank, row in enumerate(settled, 1)]
             found = [self._items[row["item"]] for row in settled]
@@ -234,7 +234,8 @@ class Toy:
 
 
 def _subject(fact: str) -> str:
-    return (re.findall(r"\w+", fact.lower()) or [""])[0]
+    found = re.search(r"\w+", fact.lower())
+    return found[0] if found else ""
 
 
 def _fail(fault: str, call: str) -> None:

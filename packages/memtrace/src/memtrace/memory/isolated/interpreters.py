@@ -60,7 +60,7 @@ def find_interpreter(minimum: tuple[int, int], python: str | None = None) -> Int
         if found is None or found.version[:2] < minimum:
             got = problem if found is None else f"Python {found.label}"
             raise UserError(
-                f"memory.python: expected a Python of at least {_label(minimum)} that has venv "
+                f"python: expected a Python of at least {_label(minimum)} that has venv "
                 f"and ensurepip; {python!r} gives: {got}"
             )
         return found
@@ -96,7 +96,7 @@ def _asked(path: str) -> tuple[Interpreter | None, str]:
     except (OSError, subprocess.SubprocessError) as error:
         return None, str(error)
     except ValueError:
-        return None, f"exit code {done.returncode}: {done.stderr.strip()[-200:]}"
+        return None, f"exit code {done.returncode}: {' '.join(done.stderr.split())[:200]}"
     if not is_able:
         return None, f"Python {_label(version)} without venv or ensurepip"
     return Interpreter(os.path.realpath(base), tuple(version)), ""

@@ -125,7 +125,14 @@ def _make(
     pins = folder / "pins.txt"
     pins.write_text("\n".join((*row.pins, *extra)) + "\n", encoding="utf-8")
     say(f"{row.name}: {row.distribution} {row.pinned} and {len(row.pins) - 1} packages it needs")
-    pip = [str(_python(folder)), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    pip = [
+        str(_python(folder)),
+        "-m",
+        "pip",
+        "install",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]
     _run([*pip, "-r", str(pins)], row)
     facts = {
         "name": row.name, "requirements": [*row.pins, *extra], "python": interpreter.label,

@@ -193,7 +193,9 @@ class WorkerProcess:
             try:
                 yield
             except TimeoutError:
-                self._dies(doing, f"said nothing for {self._timeout_s:g} s (timeout_s) and was killed")
+                self._dies(
+                    doing, f"said nothing for {self._timeout_s:g} s (timeout_s) and was killed"
+                )
             except Garbage as error:
                 self._dies(doing, f"broke the protocol ({error}) and was killed")
             except EOFError:

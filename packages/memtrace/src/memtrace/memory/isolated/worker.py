@@ -5,7 +5,8 @@ ours are written as `wire` says, errors as `failures` says:
 
     worker: {"hello": {protocol, memtrace, python, pid}}                        once, at first
     parent: {"do": "build", memory, config, scope, model, embedder, ...}        then any number of
-    parent: {"do": "add" | "search" | "answer" | "snapshot" | "restore" | "close", memory, arguments}
+    parent: {"do": "add" | "search" | "answer" | "snapshot" | "restore" | "close",
+             memory, arguments}
     parent: {"do": "leave", run}                                     a recording is being closed
       worker: {"ask": "complete" | "generate" | "score" | "settle" | "embed" | "dim" | "redact"}
       parent: {"reply": value} or {"error": error}                   any number of times, meanwhile
