@@ -35,10 +35,14 @@ class Environment:
     """The oldest Python it runs on; memtrace itself needs 3.11."""
     one_per_process: bool = False
     """Whether a process can hold one memory only (the system keeps state in globals)."""
+    own_pins: tuple[str, ...] | None = None
+    """For environments that the wheel knows nothing of; None: the pins are in the shipped file."""
 
     @property
     def pins(self) -> tuple[str, ...]:
         """Every distribution of the environment with its version."""
+        if self.own_pins is not None:
+            return self.own_pins
         text = files("memtrace.memory.isolated").joinpath(f"pins/{self.name}.txt")
         return tuple(text.read_text(encoding="utf-8").split())
 
@@ -51,7 +55,7 @@ class Environment:
     def pinned(self) -> str:
         """The version that is installed."""
         start = f"{self.distribution}=="
-        return next(pin.removeprefix(start) for pin in self.pins if pin.startswith(start))
+        return next((pin.removeprefix(start) for pin in self.pins if pin.startswith(start)), "?")
 
     def holds(self, found: str) -> bool:
         """Whether a version counts as this system."""

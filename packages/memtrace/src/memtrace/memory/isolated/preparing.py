@@ -111,8 +111,7 @@ def remove(row: Environment) -> list[Path]:
     for folder in mine:
         with _locked(folder):
             (folder / _STAMP).unlink(missing_ok=True)  # nobody starts in it while it goes
-            shutil.rmtree(folder, ignore_errors=True)
-        _lock_of(folder).unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)  # the lock stays: somebody may wait for it
     return mine
 
 
