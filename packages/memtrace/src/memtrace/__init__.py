@@ -44,16 +44,18 @@ if TYPE_CHECKING:
     from memtrace.interchange.smartcomment.exporting import export_memtracebench
     from memtrace.interchange.smartcomment.files import import_memtracebench
     from memtrace.interchange.types import ExportReport, ImportReport
+    from memtrace.replaying import Replay, Replayer, replay
     from memtrace.show import explain
     from memtrace.types import Operation, OperationError, SearchHit, Slice, Variable
 
 __all__ = [
     "Annotation", "Attribution", "CheckReport", "Diff", "EdgeWarning", "ExportReport", "Graph",
     "Handle", "ImportReport", "Operation", "OperationError", "Problem", "Recorder", "RepairReport",
-    "SearchHit", "Slice", "Step", "Trace", "Variable", "Why", "WhyNot", "attribute", "bind",
-    "check", "current", "diff", "explain", "export_memtracebench", "export_otlp",
+    "Replay", "Replayer", "SearchHit", "Slice", "Step", "Trace", "Variable", "Why", "WhyNot",
+    "attribute", "bind", "check", "current", "diff", "explain", "export_memtracebench",
+    "export_otlp",
     "import_memtracebench", "import_otlp", "join", "merge", "open", "operation", "read_annotations",
-    "record", "repair", "step", "variable",
+    "record", "repair", "replay", "step", "variable",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -64,6 +66,7 @@ __getattr__, __dir__ = lazy_exports(
         "check": "memtrace.graph.checking.check",
         "repair": "memtrace.graph.checking.repair",
         "Attribution": "memtrace.attribution",
+        **dict.fromkeys(("Replay", "Replayer", "replay"), "memtrace.replaying"),
         **dict.fromkeys(("Diff", "diff"), "memtrace.graph.explaining.diff"),
         "EdgeWarning": "memtrace.graph.explaining.edges",
         "Graph": "memtrace.graph.reading.graph",

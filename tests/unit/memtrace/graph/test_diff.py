@@ -67,7 +67,7 @@ def test_another_parameter_is_the_first_divergence(tmp_path: Path) -> None:
 
 def test_a_session_that_was_left_out_shifts_nothing(tmp_path: Path) -> None:
     found = memtrace.diff(_rag(tmp_path / "a.db"), _rag(tmp_path / "b.db", skip=1))
-    assert found.names == {"missing": ("chunk", "index", "add"), "added": ()}
+    assert found.names == {"missing": ("add", "chunk", "index"), "added": ()}
     missing = {source.name for source in found.sources}
     assert missing == {turn.id for turn in ROW.sessions[1].turns}
     assert all(source.b is None for source in found.sources)

@@ -13,6 +13,7 @@ from lmcommon.errors import UserError
 __all__ = [
     "EMBED_SCHEMAS",
     "BundledEmbedConfig",
+    "HashEmbedConfig",
     "OpenAIEmbedConfig",
     "SentenceTransformerConfig",
 ]
@@ -88,11 +89,28 @@ class OpenAIEmbedConfig:
         )
 
 
+@dataclass(kw_only=True)
+class HashEmbedConfig:
+    """Words hashed into buckets: instant, deterministic, blind to meaning. For dry runs."""
+
+    dim: int = 64
+
+    def __post_init__(self) -> None:
+        _at_least_one("embed.dim", self.dim)
+
+    def build(self) -> Embedder:
+        """The embedder."""
+        from lmcommon.testing.hash_embedder import HashEmbedder
+
+        return HashEmbedder(self.dim)
+
+
 EMBED_SCHEMAS: Mapping[str, type[Any]] = MappingProxyType(
     {
         "bundled": BundledEmbedConfig,
         "sentence_transformer": SentenceTransformerConfig,
         "openai": OpenAIEmbedConfig,
+        "hash": HashEmbedConfig,
     }
 )
 """Option of the group `embed` to its schema."""

@@ -50,7 +50,7 @@ def evaluate(
 
 
 def run_stages(
-    system: MemorySystem, stages: Iterable[Stage], judge: AnswerJudge, conversation: str, *,
+    system: MemorySystem, stages: Iterable[Stage], judge: AnswerJudge | None, conversation: str, *,
     batch_size: int = 32,
 ) -> Iterator[Episode]:  # fmt: skip
     """Take stages in, one after the other, and ask their questions.
@@ -60,7 +60,7 @@ def run_stages(
     Args:
         system: A memory.
         stages: Sessions and questions, in order.
-        judge: Compares answers with gold answers.
+        judge: Compares answers with gold answers; None: they stay unscored.
         conversation: Id of the conversation, for the episodes.
         batch_size: Questions answered together.
     """
@@ -75,10 +75,12 @@ def run_stages(
         for first in range(0, len(stage.questions), batch_size):
             batch = stage.questions[first : first + batch_size]
             answers, broken = _answers(system, batch, broken)
-            verdicts = _judged(judge, batch, answers)
+            with within("judging", scope=system.scope):
+                verdicts = _judged(judge, batch, answers)
             for question, answer, verdict in zip(batch, answers, verdicts, strict=True):
-                with within(_query(question).key, scope=system.scope):
-                    _record_verdict(judge, question, answer, verdict)
+                if judge is not None:
+                    with within(_query(question).key, scope=system.scope):
+                        _record_verdict(judge, question, answer, verdict)
                 yield _episode(system, conversation, question, answer, verdict)
 
 
@@ -100,7 +102,7 @@ def _answers(
 
 
 def _judged(
-    judge: AnswerJudge, questions: Sequence[Question], answers: Sequence[Answer]
+    judge: AnswerJudge | None, questions: Sequence[Question], answers: Sequence[Answer]
 ) -> list[Verdict]:
     """Judge the answers there are; a failed call is unscored without asking the judge."""
     items = {
@@ -108,6 +110,8 @@ def _judged(
         for place, (question, answer) in enumerate(zip(questions, answers, strict=True))
         if answer.response.ok
     }
+    if judge is None:
+        return [Verdict.unscored("nobody judged")] * len(questions)
     judged = dict(zip(items, judge.judge(list(items.values())), strict=True))
     verdicts = []
     for place, answer in enumerate(answers):

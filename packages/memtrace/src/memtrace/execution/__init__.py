@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from memtrace.execution.calls import Completed, complete
+    from memtrace.execution.calls import Completed, TracedModel, complete
     from memtrace.execution.execution import Execution, Ledger, current_execution, execute
     from memtrace.execution.interventions import (
         Drop,
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Completed", "Drop", "Execution", "Insert", "Intervention", "Ledger", "Oracle", "Place",
     "RecordedReplies", "Reorder", "Replace", "Resample", "Scope", "SetParameter", "Stage",
-    "SwapModel", "SwapPrompt", "complete", "current_execution", "execute", "next_id", "next_place",
-    "now", "scope_here", "within",
+    "SwapModel", "SwapPrompt", "TracedModel", "complete", "current_execution", "execute",
+    "next_id", "next_place", "now", "scope_here", "within",
 ]  # fmt: skip
 
 _HOMES = {
-    "calls": ("Completed", "complete"),
+    "calls": ("Completed", "TracedModel", "complete"),
     "execution": ("Execution", "Ledger", "current_execution", "execute"),
     "interventions": (
         "Drop", "Insert", "Intervention", "Oracle", "Reorder", "Replace", "Resample",

@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from lmcommon.llm.budget import estimate_chat
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Completed", "Decider", "Execution", "Ledger", "Origin", "current_execution", "execute"]
 
-Origin = Literal["called", "recorded", "intervened", "guessed"]
+Origin = Literal["called", "recorded", "intervened", "guessed", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,11 @@ class Ledger:
     """Requests that an earlier run had answered."""
     intervened: int = 0
     """Replies that an intervention gave without asking."""
+    refused: int = 0
+    """Requests that no model answered: none was given, or the budget was spent."""
     guessed: int = 0
     """Requests a dry run did not send; the reply of the same place stood in."""
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     """Of the requests that went to a model; in a dry run the estimate for those it did not send."""
 
 
@@ -103,8 +105,8 @@ class Execution:
         self._draws: Counter[tuple[str, str]] = Counter()
         self._counts: Counter[str] = Counter()
         self._usage = Usage()
-        self.asked: list[Place] = []
-        """Where a model was asked (or, in a dry run, would have been), in order."""
+        self.trail: list[tuple[Place, Origin]] = []
+        """Every call in order: where it was made, and how it was answered."""
 
     @property
     def ledger(self) -> Ledger:
@@ -112,8 +114,8 @@ class Execution:
         with self._lock:
             return Ledger(
                 called=self._counts["called"], recorded=self._counts["recorded"],
-                intervened=self._counts["intervened"], guessed=self._counts["guessed"],
-                usage=self._usage,
+                intervened=self._counts["intervened"], refused=self._counts["refused"],
+                guessed=self._counts["guessed"], usage=self._usage,
             )  # fmt: skip
 
     @property
@@ -161,9 +163,12 @@ class Execution:
             responses = chosen.generate([asked[number][1] for number in numbers])
             for number, response in zip(numbers, responses, strict=True):
                 _, request, key = asked[number]
-                self._count("called", response.usage, places[number])
+                failure = response.failure
+                is_sent = failure is None or failure.kind not in ("replay_miss", "budget")
+                origin: Origin = "called" if is_sent else "refused"
+                self._count(origin, response.usage, places[number])
                 done[number] = self._changed(
-                    Completed(request, response, key, "called"), places[number]
+                    Completed(request, response, key, origin), places[number]
                 )
         return [done[number] for number in range(len(requests))]
 
@@ -235,8 +240,8 @@ class Execution:
         with self._lock:
             self._counts[origin] += 1
             self._usage += usage
-            if origin in ("called", "guessed") and place is not None:
-                self.asked.append(place)
+            if place is not None:
+                self.trail.append((place, origin))
 
 
 _FAR = 1_000_000

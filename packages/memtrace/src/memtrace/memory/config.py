@@ -112,7 +112,7 @@ class LongContextConfig(MemoryConfig):
                 prompt=self.prompt(default_prompt()),
             )  # fmt: skip
 
-        return announced(self, make)
+        return announced(self, model, make)
 
 
 @dataclass(kw_only=True)
@@ -172,7 +172,7 @@ class RagConfig(MemoryConfig):
                 name=f"rag_{self.retriever}", prompt=self.prompt(default_prompt()),
             )  # fmt: skip
 
-        return announced(self, make)
+        return announced(self, model, make)
 
 
 def _at_least(least: int, config: object, key: str) -> None:

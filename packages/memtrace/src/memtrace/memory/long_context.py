@@ -80,7 +80,7 @@ class LongContext:
 
     def search(self, query: Query) -> list[Hit]:
         """The window, whatever the query."""
-        with asking(self.scope, [query]):
+        with asking(self.scope, [query], action="search"):
             return list(self._ask(query).hits)
 
     def answer(self, queries: Sequence[Query]) -> list[Answer]:

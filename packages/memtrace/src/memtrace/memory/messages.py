@@ -14,7 +14,7 @@ from lmcommon.data.types import Session, Turn
 from memtrace.execution.places import Scope, within
 from memtrace.execution.stage import Stage
 from memtrace.graph.recording.handle import Handle
-from memtrace.graph.recording.tracing import variable
+from memtrace.graph.recording.tracing import current, variable
 from memtrace.memory.rendering import Line, lines_of
 from memtrace.memory.types import Query
 
@@ -36,15 +36,23 @@ def adding(scope: Scope, session: Session) -> Iterator[list[tuple[Line, Handle[s
     }  # fmt: skip
     with (
         within(f"add {session.id}", scope=scope, time=session.time),
-        Stage("add", kind="ingest", parameters=parameters),
+        Stage("add", kind="ingest", parameters=parameters) as op,
     ):
-        yield record_messages(session)
+        recorded = record_messages(session)
+        op.input("messages", [message for _, message in recorded])
+        yield recorded
 
 
 @contextmanager
-def asking(scope: Scope, queries: Sequence[Query]) -> Iterator[None]:
-    """The operation `ask`, around everything that answering a batch of questions causes."""
-    parameters = {"questions": [query.id or query.text for query in queries]}
+def asking(scope: Scope, queries: Sequence[Query], *, action: str = "answer") -> Iterator[None]:
+    """The operation `ask`, around everything that a batch of questions causes.
+
+    Args:
+        scope: Of the memory.
+        queries: What is asked.
+        action: `answer`, or `search` where nothing is answered.
+    """
+    parameters = {"questions": [query.id or query.text for query in queries], "action": action}
     with within("", scope=scope), Stage("ask", kind="ask", parameters=parameters):
         yield
 
@@ -60,7 +68,11 @@ def record_messages(session: Session) -> list[tuple[Line, Handle[str]]]:
 def record_query(query: Query) -> Handle[str]:
     """The question variable, named by the question's id."""
     metadata = {"time": query.time.isoformat()} if query.time else None
-    return variable(query.text, kind="question", name=query.id or None, metadata=metadata)
+    made = variable(query.text, kind="question", name=query.id or None, metadata=metadata)
+    around = current()
+    if isinstance(around, Stage) and around.place is not None and around.place.path[:4] == "ask#":
+        around.input("questions", made)
+    return made
 
 
 def _about(session: Session, turn: Turn) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class PackagedConfig(MemoryConfig):
         """A factory of memories, wherever they run."""
         embedder = self.embed.build()
         if not self.is_isolated:
-            return announced(self, self.build_here(model, embedder))
+            return announced(self, model, self.build_here(model, embedder))
         from memtrace.memory.isolated import isolated_factory
 
-        return announced(self, isolated_factory(self, model, embedder))
+        return announced(self, model, isolated_factory(self, model, embedder))

@@ -120,7 +120,7 @@ class Rag:
 
     def search(self, query: Query) -> list[Hit]:
         """The hits for a query, best first."""
-        with asking(self.scope, [query]), within(query.key, time=query.time):
+        with asking(self.scope, [query], action="search"), within(query.key, time=query.time):
             return [hit for hit, _ in self._retrieve(record_query(query))]
 
     def answer(self, queries: Sequence[Query]) -> list[Answer]:

@@ -15,21 +15,25 @@ from lmcommon.errors import UserError
 from memtrace.graph.recording import scope as recording
 
 if TYPE_CHECKING:
+    from lmcommon.llm.base import ChatModel
     from memtrace.memory.base import MemorySystem
     from memtrace.memory.config import MemoryConfig
 
-__all__ = ["PREFIX", "announced", "config_from", "described"]
+__all__ = ["LLM", "PREFIX", "announced", "config_from", "described"]
 
 PREFIX = "system "
 """What the metadata keys of systems start with; the scope follows."""
+
+LLM = "llm"
+"""The metadata key of the model's configuration."""
 
 _CLASS = "class"
 
 
 def announced(
-    config: MemoryConfig, make: Callable[[str], MemorySystem]
+    config: MemoryConfig, model: ChatModel, make: Callable[[str], MemorySystem]
 ) -> Callable[[str], MemorySystem]:
-    """The factory, telling the recording (if any) what it built."""
+    """The factory, telling the recording (if any) what it built, and for which model."""
 
     def build(scope: str) -> MemorySystem:
         system = config.check_prompts(make(scope))
@@ -38,14 +42,18 @@ def announced(
             here[0].annotate(f"{PREFIX}{system.scope.name}", {
                 "name": system.name, "config": described(config),
                 "parameters": dict(system.parameters), "versions": dict(system.versions),
+                "model": {"name": model.name, "identity": dict(model.identity)},
             })  # fmt: skip
         return system
 
+    # Whether its memories run in other processes: the recording must then take several.
+    vars(build)["needs_processes"] = getattr(make, "needs_processes", False)
     return build
 
 
 def described(config: Any) -> Any:
-    """A configuration as JSON, its classes by name."""
+    """A configuration as JSON, its classes by name; of a stand-in, what it stands for."""
+    config = getattr(config, "original", config)
     if is_dataclass(config) and not isinstance(config, type):
         values = {field.name: described(getattr(config, field.name)) for field in fields(config)}
         return {_CLASS: type(config).__name__, **values}
@@ -78,6 +86,10 @@ def config_from(row: Any) -> Any:
 
 def _classes() -> Mapping[str, type[Any]]:
     from lmcommon.embed.config import EMBED_SCHEMAS
+    from lmcommon.llm.config import LLM_SCHEMAS, BudgetConfig, CacheConfig
     from memtrace.memory.config import MEMORY_SCHEMAS
 
-    return {one.__name__: one for one in (*MEMORY_SCHEMAS.values(), *EMBED_SCHEMAS.values())}
+    groups = (MEMORY_SCHEMAS.values(), EMBED_SCHEMAS.values(), LLM_SCHEMAS.values())
+    return {one.__name__: one for group in groups for one in group} | {
+        one.__name__: one for one in (BudgetConfig, CacheConfig)
+    }

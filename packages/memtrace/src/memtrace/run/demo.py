@@ -70,7 +70,12 @@ def demo(cfg: DemoConfig, run: Run) -> dict[str, Any]:
     try:
         systems = {name: config.build(model) for name, config in cfg.systems.items()}
         results = record_episodes(
-            run, conversations, systems, NormalizedAnswerJudge(), batch_size=cfg.batch_size
+            run,
+            conversations,
+            systems,
+            NormalizedAnswerJudge(),
+            batch_size=cfg.batch_size,
+            llm=cfg.llm,
         )
     finally:
         model.close()

@@ -20,6 +20,7 @@ from memtrace.attribution import Attribution, TraceReader, attribute
 from memtrace.evaluate import Episode, evaluate
 from memtrace.memory.base import MemorySystem
 from memtrace.memory.config import MemoryFactory
+from memtrace.memory.specs import LLM, described
 from memtrace.show.cases import case_view
 from memtrace.show.html import Row
 
@@ -81,15 +82,26 @@ def check_conversations(rows: Sequence[object], option: str) -> list[Conversatio
 
 def record_episodes(
     run: Run, conversations: Sequence[Conversation], systems: Mapping[str, MemoryFactory],
-    judge: AnswerJudge, *, batch_size: int,
+    judge: AnswerJudge, *, batch_size: int, llm: object = None,
 ) -> Results:  # fmt: skip
-    """Let every system answer every question, recorded in `trace.db` and `episodes.jsonl`."""
+    """Let every system answer every question, recorded in `trace.db` and `episodes.jsonl`.
+
+    Args:
+        run: Where to write.
+        conversations: Histories and questions.
+        systems: Factories of memories, by name.
+        judge: Compares answers.
+        batch_size: Questions answered together.
+        llm: The configuration of the model, for replays.
+    """
     results = Results(_answered(run))
     results.kept = len(results.episodes)
     done = {episode.key for episode in results.episodes}
     wanted = {(name, c.id, q.id) for name in systems for c in conversations for q in c.questions}
     with memtrace.record(
-        run.folder / "trace.db", resume=run.is_resumed, metadata={"seed": run.seed}
+        run.folder / "trace.db",
+        resume=run.is_resumed,
+        metadata={"seed": run.seed, LLM: described(llm)},
     ) as recorder:
         attempt = int(recorder.id.rpartition("/")[2])
         suffix = f"#{attempt + 1}" if attempt else ""

@@ -15,6 +15,7 @@ from lmcommon.errors import UserError
 from lmcommon.judge.base import AnswerJudge
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.config import LLM_SCHEMAS
+from memtrace.execution.calls import TracedModel
 from memtrace.memory.config import MEMORY_SCHEMAS
 from memtrace.run.pipeline import (
     attribute_failures,
@@ -66,15 +67,18 @@ class TraceConfig:
         """The answer judge, ready to be asked; closes the model that was loaded for it."""
         from lmcommon.judge import LlmAnswerJudge, NormalizedAnswerJudge
 
+        def traced(asked: ChatModel) -> ChatModel:
+            return TracedModel(asked, name="judge_call", kind="judge")
+
         if self.judge == "normalized":
             yield NormalizedAnswerJudge()
         elif self.judge_llm is None:
-            yield LlmAnswerJudge(model)
+            yield LlmAnswerJudge(traced(model))
         else:
             own = self.judge_llm.build()
             try:
                 own.check()
-                yield LlmAnswerJudge(own)
+                yield LlmAnswerJudge(traced(own))
             finally:
                 own.close()
 
@@ -91,7 +95,7 @@ def trace(cfg: TraceConfig, run: Run) -> dict[str, Any]:
         name = make("").name
         with cfg.open_judge(model) as judge:
             results = record_episodes(
-                run, conversations, {name: make}, judge, batch_size=cfg.batch_size
+                run, conversations, {name: make}, judge, batch_size=cfg.batch_size, llm=cfg.llm
             )
     finally:
         model.close()

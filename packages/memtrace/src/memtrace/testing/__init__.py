@@ -6,16 +6,18 @@ from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from memtrace.testing.big import big_trace
+    from memtrace.testing.chaos import random_intervention
     from memtrace.testing.reader import perfect_reader
     from memtrace.testing.rules import Rule, RuleModel, answer_rule
 
-__all__ = ["Rule", "RuleModel", "answer_rule", "big_trace", "perfect_reader"]
+__all__ = ["Rule", "RuleModel", "answer_rule", "big_trace", "perfect_reader", "random_intervention"]
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "big_trace": "memtrace.testing.big",
         "perfect_reader": "memtrace.testing.reader",
+        "random_intervention": "memtrace.testing.chaos",
         **dict.fromkeys(("Rule", "RuleModel", "answer_rule"), "memtrace.testing.rules"),
     },
 )

@@ -118,7 +118,10 @@ class Toy:
 
     def search(self, query: Query) -> list[Hit]:
         """The nearest items."""
-        with asking(self.scope, [query]), within(query.key, time=query.time):
+        with (
+            asking(self.scope, [query], action="search"),
+            within(query.key, time=query.time),
+        ):
             _fail(self._config.fault, "search")
             return self._retrieve(record_query(query))[0]
 

@@ -1,6 +1,7 @@
 """Which operation of one run is which of another, where ids say nothing.
 
-In: two sides. Out: pairs of operations. An operation is known by its kind, its name, its parent's
+In: two sides. Out: pairs of operations. One that memtrace's memories recorded has a place, which is
+the same in every run. Any other is known by its kind, its name, its parent's
 kind and name, and its *anchor*: the named values from outside that it reads (the turns `D1:1` to
 `D1:9`, the question `q3`), or else those of the operation that made its first input. So a session
 that one run left out shifts nothing. Within a group, equal inputs pair first, then the order does.
@@ -31,8 +32,13 @@ class Aligned:
 
 
 def align(a: Side, b: Side) -> Aligned:
-    """Pair the operations of two runs."""
-    partners = dict(_paired(a, b, a.operations, b.operations, Side.key))
+    """Pair the operations of two runs: by place, where both know it, then by what they are."""
+    partners = {
+        number: b.places[place]
+        for place, number in a.places.items()
+        if place in b.places and b.operations[b.places[place]].name == a.operations[number].name
+    }
+    partners |= dict(_paired(a, b, *_rest(a, b, partners), Side.key))
     rest_a, rest_b = _rest(a, b, partners)
     # What has no names to go by is paired by order alone, so that an edited text is one change.
     soft_a = [op for op in rest_a if a.anchors[op].is_by_content]

@@ -206,6 +206,8 @@ def _are_equal(ours: str | None, theirs: str | None) -> bool:
 
 
 def _details(ours: Operation, theirs: Operation) -> Iterator[str]:
+    if changed := theirs.metadata.get("intervened"):
+        yield f"intervened: {', '.join(map(str, changed))}"
     for key in {**ours.parameters, **theirs.parameters}:
         before, after = ours.parameters.get(key), theirs.parameters.get(key)
         if before != after:

@@ -6,6 +6,7 @@ thousand operations is read in a second or two and no value is decoded.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ _VARIABLES = (
 _OPERATIONS = (
     "SELECT number, kind, name, parent, parameters, model, error_type, finished_ns IS NULL"
     " FROM operations ORDER BY number"
+)
+_PLACES = (
+    "SELECT number, metadata FROM operations WHERE instr(metadata, '\"place\"') ORDER BY number"
 )
 _INPUTS = "SELECT operation, role, variable FROM inputs ORDER BY operation, place"
 
@@ -97,6 +101,7 @@ class Side:
         for number, variable in self.variables.items():
             if variable.producer is not None:
                 self.outputs.setdefault(variable.producer, []).append((variable.role or "", number))
+        self.places = dict(_places(database))
         self.anchors: dict[int, Anchor] = {}
         self._questions: dict[int, int] = {}
         for number in self.operations:
@@ -172,6 +177,14 @@ class Side:
             if variable.producer in self._questions:
                 self._questions[operation] = self._questions[variable.producer]
                 return
+
+
+def _places(database: Database) -> Iterator[tuple[tuple[str, str], int]]:
+    """Operations by their place, which is the same in every run (`memtrace.execution.places`)."""
+    for number, text in database.query(_PLACES):
+        place = json.loads(text).get("place")
+        if isinstance(place, list) and len(place) == 2:
+            yield (str(place[0]), str(place[1])), number
 
 
 def _role(edge: tuple[str, bytes]) -> str:

@@ -66,6 +66,7 @@ def isolated_factory(
             worker, number, {**about, "scope": scope}, served, workers.release(worker, number)
         )
 
+    vars(make)["needs_processes"] = True
     return make
 
 

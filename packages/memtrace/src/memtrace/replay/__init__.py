@@ -1,1 +1,0 @@
-"""Replay: run a recorded run again, with one thing changed."""
