@@ -66,7 +66,11 @@ def test_removing_what_is_not_there_removes_nothing(tmp_path: Path) -> None:
 
 def test_an_environment_that_cannot_be_made_is_told_in_a_line(tmp_path: Path) -> None:
     done = call(
-        "prepare=mem0", cwd=tmp_path, PIP_NO_INDEX="1", PIP_FIND_LINKS="", PIP_CONFIG_FILE="/dev/null"
+        "prepare=mem0",
+        cwd=tmp_path,
+        PIP_NO_INDEX="1",
+        PIP_FIND_LINKS="",
+        PIP_CONFIG_FILE="/dev/null",
     )
     assert done.returncode == 2, done
     assert "environment 'mem0': cannot be made" in done.stderr

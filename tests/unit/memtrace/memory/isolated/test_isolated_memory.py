@@ -124,11 +124,13 @@ def test_recorded_replies_come_through_the_pipe(make: Make, tmp_path: Path) -> N
     model = Refusing(read)
     with memtrace.open(tmp_path / "first.db") as trace:
         execution = Execution(replies=RecordedReplies(trace))
-        with memtrace.record(tmp_path / "again.db", processes=True) as recorder:
-            with execute(recorder, execution):
-                memory = make("always", extracts=True, model=model)
-                fill(memory)
-                memory.search(QUERIES[0])
+        with (
+            memtrace.record(tmp_path / "again.db", processes=True) as recorder,
+            execute(recorder, execution),
+        ):
+            memory = make("always", extracts=True, model=model)
+            fill(memory)
+            memory.search(QUERIES[0])
     assert execution.ledger.called == 0, execution.ledger
     assert execution.ledger.recorded == 5
     outputs = [row[-1] for row in story(tmp_path / "again.db")]

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 import lmcommon
-import memtrace
 from lmcommon.errors import UserError
 
-__all__ = ["lent_packages"]
+__all__ = ["lent_packages", "our_version"]
+
+
+def our_version() -> str:
+    """The version of this memtrace. (The package's front imports this room, not the reverse.)"""
+    return str(sys.modules["memtrace"].__version__)
 
 
 def lent_packages(root: Path) -> Path:
@@ -24,7 +29,7 @@ def lent_packages(root: Path) -> Path:
     Args:
         root: Where such folders lie.
     """
-    homes = {"memtrace": _home(memtrace), "lmcommon": _home(lmcommon)}
+    homes = {"memtrace": _home(__file__, 2), "lmcommon": _home(str(lmcommon.__file__), 0)}
     digest = hashlib.sha256("\n".join(map(str, homes.values())).encode()).hexdigest()[:12]
     folder = root / f"lent-{digest}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -37,11 +42,12 @@ def lent_packages(root: Path) -> Path:
     return folder
 
 
-def _home(package: object) -> Path:
-    home = Path(str(getattr(package, "__file__", ""))).parent.resolve()
+def _home(file: str, above: int) -> Path:
+    """The folder of a package, from a file in it."""
+    home = Path(file).resolve().parents[above]
     if not home.is_dir():
         raise UserError(
-            f"expected a package that lies in a folder, to lend it to a worker; got {package!r}; "
+            f"expected a package that lies in a folder, to lend it to a worker; got {file!r}; "
             "install it unpacked"
         )
     return home

@@ -17,12 +17,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
-import memtrace
 from lmcommon.errors import UserError
 from memtrace.graph.recording.recorder import Recorder
 from memtrace.memory.isolated.failures import from_wire_error, to_wire_error
 from memtrace.memory.isolated.framing import Garbage, Pipes
-from memtrace.memory.isolated.linking import lent_packages
+from memtrace.memory.isolated.linking import lent_packages, our_version
 from memtrace.memory.isolated.preparing import Prepared, systems_root
 from memtrace.memory.isolated.serving import Served, answered
 from memtrace.memory.isolated.wire import from_wire, to_wire
@@ -146,7 +145,7 @@ class WorkerProcess:
             hello = message.get("hello") if isinstance(message, dict) else None
             if not isinstance(hello, dict):
                 raise Garbage(f"expected a greeting; got {message!r}")
-        ours = {"protocol": PROTOCOL, "memtrace": memtrace.__version__}
+        ours = {"protocol": PROTOCOL, "memtrace": our_version()}
         theirs = {key: hello.get(key) for key in ours}
         if theirs != ours:
             self.stop()

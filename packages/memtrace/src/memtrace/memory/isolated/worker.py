@@ -33,12 +33,12 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any
 
-import memtrace
 from memtrace.execution.places import within
 from memtrace.memory.base import MemorySystem
 from memtrace.memory.isolated.failures import to_wire_error
 from memtrace.memory.isolated.framing import Garbage, Pipes
 from memtrace.memory.isolated.joined import Joined
+from memtrace.memory.isolated.linking import our_version
 from memtrace.memory.isolated.remote import Parent, RemoteEmbedder, RemoteModel
 from memtrace.memory.isolated.wire import from_wire, to_wire
 from memtrace.memory.packaged import PackagedConfig
@@ -68,7 +68,7 @@ class _Worker:
     def serve(self) -> None:
         """Do what the parent says until it is gone."""
         hello = {
-            "protocol": PROTOCOL, "memtrace": memtrace.__version__,
+            "protocol": PROTOCOL, "memtrace": our_version(),
             "python": platform.python_version(), "pid": os.getpid(),
         }  # fmt: skip
         self._parent.pipes.send({"hello": hello})
