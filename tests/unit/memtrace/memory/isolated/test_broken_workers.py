@@ -185,6 +185,23 @@ def test_a_forked_child_is_told_that_the_worker_is_not_its_own(make: Make) -> No
     assert memory.search(QUERY) == [], "the parent's worker is undisturbed"
 
 
+def test_a_worker_ends_though_a_forked_child_holds_its_pipes() -> None:
+    found = prepared(HERE)
+    assert found is not None
+    worker = WorkerProcess(found, timeout_s=60)
+    child = os.fork()
+    if not child:
+        time.sleep(30)
+        os._exit(0)
+    began = time.monotonic()
+    worker.stop()
+    took = time.monotonic() - began
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    assert took < 8, took
+    assert not _runs(worker.pid)
+
+
 def started(code: str) -> WorkerProcess:
     found = prepared(HERE)
     assert found is not None

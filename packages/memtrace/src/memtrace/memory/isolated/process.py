@@ -32,6 +32,7 @@ __all__ = ["WorkerProcess"]
 
 _STARTS_WITHIN_S = 120.0
 _LEAVES_WITHIN_S = 10.0
+_ENDS_WITHIN_S = 1.0
 _LINES_KEPT = 40
 _LINES_TOLD = 5
 _ASKED = "memtrace_asked"
@@ -131,6 +132,9 @@ class WorkerProcess:
         """End it: kindly, and if that does not help, otherwise. Idempotent."""
         if os.getpid() != self._owner:
             return
+        if self._death is None and self._holder == 0:
+            with suppress(EOFError, TimeoutError):  # a forked child may hold the pipes open
+                self._pipes.send({"do": "end"}, _ENDS_WITHIN_S)
         self._death = self._death or f"the worker of {self.name!r} was stopped"
         self._pipes.close()
         try:

@@ -8,6 +8,7 @@ ours are written as `wire` says, errors as `failures` says:
     parent: {"do": "add" | "search" | "answer" | "snapshot" | "restore" | "close",
              memory, arguments}
     parent: {"do": "leave", run}                                     a recording is being closed
+    parent: {"do": "end"}                                                   no answer is expected
       worker: {"ask": "complete" | "generate" | "score" | "settle" | "embed" | "dim" | "redact"}
       parent: {"reply": value} or {"error": error}                   any number of times, meanwhile
     worker: {"done": value} or {"error": error}                                 the end of the call
@@ -15,8 +16,8 @@ ours are written as `wire` says, errors as `failures` says:
 Every call carries `here` (path and time of the parent's place in this memory's scope),
 `recording` (file, run and step to record below, the points of interventions where they changed)
 and `dropped` (memories and snapshots that nobody can ask for any more). One call runs at a time;
-what it asks, the parent answers in the thread that called. The end of the pipe is the end of the
-worker.
+what it asks, the parent answers in the thread that called. The end of the pipe, or of the parent,
+is the end of the worker.
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ class _Worker:
             try:
                 call = self._parent.next_call()
             except EOFError:
+                return
+            if call["do"] == "end":
                 return
             self._parent.returns(self._outcome(call))
 
