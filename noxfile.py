@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -251,7 +252,8 @@ def build(session: nox.Session) -> None:
     with zipfile.ZipFile(next(out.glob("lmcommon-*.whl"))) as wheel:
         if not any(name.startswith("lmcommon/conf/") for name in wheel.namelist()):
             session.error("the lmcommon wheel lacks conf/")
-    empty = Path(session.create_tmp()).resolve() / "empty"
+    # Outside the checkout: below it, its conf/ would be found instead of the wheel's.
+    empty = Path(tempfile.mkdtemp(prefix="empty-")) / "empty"
     session.run(sys.executable, "-m", "venv", "--clear", str(empty), external=True)
     python = str(empty / "bin" / "python")
     wheels = [str(p) for p in out.glob("*.whl") if not p.name.startswith("rtt")]
@@ -265,6 +267,8 @@ def build(session: nox.Session) -> None:
     # A whole run: prompts, templates and configuration come from the wheels alone.
     session.run(python, "-m", "memtrace.run.trace", "llm=scripted", "memory=rag_bm25",
                 "data.size=tiny", env=env, external=True, silent=True)  # fmt: skip
+    session.chdir(ROOT)
+    shutil.rmtree(empty.parent)
     session.log(json.dumps(sorted(path.name for path in out.iterdir())))
 
 
