@@ -8,9 +8,17 @@ if TYPE_CHECKING:
     from memtrace.testing.big import big_trace
     from memtrace.testing.chaos import random_intervention
     from memtrace.testing.reader import perfect_reader
-    from memtrace.testing.rules import Rule, RuleModel, answer_rule
+    from memtrace.testing.rules import Rule, RuleModel, answer_rule, rule_model
 
-__all__ = ["Rule", "RuleModel", "answer_rule", "big_trace", "perfect_reader", "random_intervention"]
+__all__ = [
+    "Rule",
+    "RuleModel",
+    "answer_rule",
+    "big_trace",
+    "perfect_reader",
+    "random_intervention",
+    "rule_model",
+]
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
@@ -18,6 +26,8 @@ __getattr__, __dir__ = lazy_exports(
         "big_trace": "memtrace.testing.big",
         "perfect_reader": "memtrace.testing.reader",
         "random_intervention": "memtrace.testing.chaos",
-        **dict.fromkeys(("Rule", "RuleModel", "answer_rule"), "memtrace.testing.rules"),
+        **dict.fromkeys(
+            ("Rule", "RuleModel", "answer_rule", "rule_model"), "memtrace.testing.rules"
+        ),
     },
 )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from lmcommon.llm.scripted import ScriptedModel
 from lmcommon.llm.types import ChatRequest, ModelFailure
 
-__all__ = ["Rule", "RuleModel", "answer_rule", "content_words"]
+__all__ = ["Rule", "RuleModel", "answer_rule", "content_words", "rule_model"]
 
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _EMPTY = frozenset(
@@ -56,6 +56,11 @@ class RuleModel(ScriptedModel):
                 return rule.reply(request)
         shown = request.messages[-1].content[:200]
         return ModelFailure(kind="internal", message=f"no rule knows this prompt: {shown!r}")
+
+
+def rule_model() -> RuleModel:
+    """The model that knows the prompts of every memory system that comes with memtrace."""
+    return RuleModel((), name="all-rules")
 
 
 def answer_rule() -> Rule:
