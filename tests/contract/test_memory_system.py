@@ -23,10 +23,15 @@ from lmcommon.llm.types import ModelFailure
 from memtrace.memory import LongContext, MemorySystem, Query, Rag
 from memtrace.memory.index import Bm25Index, DenseIndex
 from memtrace.testing import perfect_reader
-from memtrace.testing.toy_packaged import ToyConfig
 
 QUESTION = "Which city did Ana move to?"
 GOLD = {QUESTION: "Lisbon", "What is the name of Bo's dog?": "Pickle"}
+
+
+def in_a_worker(model: ChatModel) -> MemorySystem:
+    from memtrace.testing.toy_packaged import ToyConfig
+
+    return ToyConfig(embed=HashEmbedConfig(), isolation="always").build(model)("c1")
 
 
 class WordEmbedder:
@@ -55,9 +60,7 @@ SYSTEMS: dict[str, Build] = {
     "rag_bm25": lambda model: Rag(model, [Bm25Index()], scope="c1"),
     "rag_dense": lambda model: Rag(model, [DenseIndex(WordEmbedder())], scope="c1"),
     "rag_hybrid": lambda model: Rag(model, [DenseIndex(WordEmbedder()), Bm25Index()], scope="c1"),
-    "isolated": lambda model: ToyConfig(embed=HashEmbedConfig(), isolation="always").build(model)(
-        "c1"
-    ),
+    "isolated": lambda model: in_a_worker(model),
 }
 
 
