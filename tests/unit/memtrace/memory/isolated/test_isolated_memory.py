@@ -29,8 +29,9 @@ from memtrace.execution import (
     within,
 )
 from memtrace.memory import MemorySystem, Query
+from memtrace.testing.toy_packaged import ToyConfig
 
-from .conftest import Make, read, sessions, story
+from .conftest import MODEL, Hashing, Make, read, sessions, story
 
 QUERIES = [Query("What does Ana like?", id="q1", time=datetime(2024, 2, 1)), Query("Who runs?")]
 
@@ -200,6 +201,19 @@ def test_memories_of_one_factory_share_a_process_and_nothing_else(make: Make) ->
     first.add(sessions()[0])
     assert second.search(QUERIES[0]) == []
     assert getattr(first, "pid", 1) == getattr(second, "pid", 2)
+
+
+def test_a_worker_is_left_to_the_next_factory(make: Make) -> None:
+    factory = ToyConfig(embed=Hashing(), isolation="always").build(MODEL)
+    memory = factory("a")
+    memory.add(sessions()[0])
+    pid = getattr(memory, "pid", 0)
+    del memory, factory
+    gc.collect()
+    second = ToyConfig(embed=Hashing(), isolation="always", timeout_s=7).build(MODEL)("a")
+    assert getattr(second, "pid", 0) == pid
+    assert second.search(QUERIES[0]) == [], "nothing is left of the first"
+    assert second.scope.name == "a"
 
 
 def test_threads_take_turns(make: Make, tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 """From the configuration of a packaged system to memories in worker processes.
 
 Memories of one factory share one worker, unless the system takes a process for each. A worker
-that died is replaced for the next memory; those that lived in it are broken.
+that died is replaced for the next memory; those that lived in it are broken. A factory that is not
+needed any more leaves its worker to the next one of the same environment, since starting one (and
+importing what it needs) takes seconds: a replay is a factory, and there may be hundreds.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -28,6 +31,12 @@ if TYPE_CHECKING:
     from memtrace.memory.packaged import PackagedConfig
 
 __all__ = ["isolated_factory"]
+
+_IDLE_AT_MOST = 4
+_IDLE: dict[str, list[WorkerProcess]] = {}
+"""Workers that wait for the next factory, by interpreter. Lists are changed atomically."""
+_NUMBERS = count(1)
+"""Of memories: a worker may have held those of other factories."""
 
 
 def isolated_factory(
@@ -61,7 +70,7 @@ def isolated_factory(
 
     def make(scope: str) -> MemorySystem:
         worker = workers.take()
-        number = workers.number()
+        number = next(_NUMBERS)
         return IsolatedMemory(
             worker, number, {**about, "scope": scope}, served, workers.release(worker, number)
         )
@@ -76,12 +85,8 @@ class _Workers:
     def __init__(self, row: Environment, found: Prepared, timeout_s: float) -> None:
         self._row, self._prepared, self._timeout_s = row, found, timeout_s
         self._running: list[WorkerProcess] = []
-        self._numbers = count(1)
-        weakref.finalize(self, _stop, self._running)
-
-    def number(self) -> int:
-        """A number for a memory."""
-        return next(self._numbers)
+        kept_for = "" if row.one_per_process else found.python
+        weakref.finalize(self, _leave, self._running, kept_for).atexit = False
 
     def take(self) -> WorkerProcess:
         """The worker for one more memory."""
@@ -89,8 +94,22 @@ class _Workers:
             self._running.remove(worker)
             worker.stop()
         if self._row.one_per_process or not self._running:
-            self._running.append(WorkerProcess(self._prepared, timeout_s=self._timeout_s))
+            self._running.append(
+                self._idle() or WorkerProcess(self._prepared, timeout_s=self._timeout_s)
+            )
         return self._running[-1]
+
+    def _idle(self) -> WorkerProcess | None:
+        """A worker that another factory left, if it is well."""
+        waiting = [] if self._row.one_per_process else _IDLE.get(self._prepared.python, [])
+        while waiting:
+            with suppress(IndexError):  # another thread was faster
+                worker = waiting.pop()
+                if worker.is_well():
+                    worker.timeout_s = self._timeout_s
+                    return worker
+                worker.stop()
+        return None
 
     def release(self, worker: WorkerProcess, number: int) -> Callable[[], None]:
         """What to do when a memory is not needed any more. Keeps the workers until then."""
@@ -105,9 +124,15 @@ class _Workers:
         return release
 
 
-def _stop(workers: list[WorkerProcess]) -> None:
+def _leave(workers: list[WorkerProcess], python: str) -> None:
+    """Leave workers to the next factory, or stop them."""
+    waiting = _IDLE.setdefault(python, [])
     while workers:
-        workers.pop().stop()
+        worker = workers.pop()
+        if python and len(waiting) < _IDLE_AT_MOST and worker.is_well():
+            waiting.append(worker)
+        else:
+            worker.stop()
 
 
 def _described(config: PackagedConfig, embedder: Embedder) -> dict[str, Any]:

@@ -7,6 +7,7 @@ how it ended and what it said last; it is not used again.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -51,7 +52,7 @@ class WorkerProcess:
     def __init__(
         self, prepared: Prepared, *, timeout_s: float, command: list[str] | None = None
     ) -> None:
-        self.name, self._timeout_s = prepared.name, timeout_s
+        self.name, self.timeout_s = prepared.name, timeout_s
         self._lock, self._holder = threading.Lock(), 0
         self._words: deque[str] = deque(maxlen=_LINES_KEPT)
         self._dropped: list[list[Any]] = []
@@ -83,11 +84,16 @@ class WorkerProcess:
         )  # fmt: skip
         self._listener.start()
         self.hello = self._greeted()
+        atexit.register(self.stop)
 
     @property
     def is_dead(self) -> bool:
         """Whether it cannot be called any more."""
         return self._death is not None or os.getpid() != self._owner
+
+    def is_well(self) -> bool:
+        """Whether it runs and can be called."""
+        return not self.is_dead and self._process.poll() is None
 
     def call(
         self, what: Mapping[str, Any], served: Served | None, recorder: Recorder | None = None
@@ -130,6 +136,7 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """End it: kindly, and if that does not help, otherwise. Idempotent."""
+        atexit.unregister(self.stop)
         if os.getpid() != self._owner:
             return
         if self._death is None and self._holder == 0:
@@ -164,10 +171,10 @@ class WorkerProcess:
         self, message: Mapping[str, Any], served: Served | None
     ) -> tuple[Any, Exception | None]:
         """Send a call, answer its questions, return what came out: a value or an error."""
-        self._pipes.send(message, self._timeout_s)
+        self._pipes.send(message, self.timeout_s)
         raised: dict[int, Exception] = {}
         while True:
-            reply = self._pipes.receive(self._timeout_s)
+            reply = self._pipes.receive(self.timeout_s)
             if not isinstance(reply, dict) or not {"ask", "done", "error"} & reply.keys():
                 raise Garbage(f"expected a question or a result; got {str(reply)[:200]}")
             if "done" in reply:
@@ -175,7 +182,7 @@ class WorkerProcess:
             if "error" in reply:
                 error = from_wire_error(reply["error"])
                 return None, raised.get(reply["error"]["facts"].get(_ASKED), error)
-            self._pipes.send(_answer(reply, served, raised), self._timeout_s)
+            self._pipes.send(_answer(reply, served, raised), self.timeout_s)
 
     @contextmanager
     def _turn(self, doing: str) -> Iterator[None]:
@@ -197,7 +204,7 @@ class WorkerProcess:
                 yield
             except TimeoutError:
                 self._dies(
-                    doing, f"said nothing for {self._timeout_s:g} s (timeout_s) and was killed"
+                    doing, f"said nothing for {self.timeout_s:g} s (timeout_s) and was killed"
                 )
             except Garbage as error:
                 self._dies(doing, f"broke the protocol ({error}) and was killed")
