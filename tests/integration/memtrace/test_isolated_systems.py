@@ -124,6 +124,16 @@ def test_a_killed_worker_breaks_its_memory_and_the_next_is_well(name: str, tmp_p
     assert memtrace.check(tmp_path / "t.db", deep=True).ok
 
 
+def test_memories_share_a_process_only_where_the_system_allows(name: str) -> None:
+    make = build(name)
+    first, second = make("memory/c1"), make("memory/c2")
+    assert (first.pid == second.pid) == (not ENVIRONMENTS[name].one_per_process)
+    first.close()
+    second.add(sessions()[0])
+    assert second.search(QUERY)
+    second.close()
+
+
 def test_it_is_listed_as_prepared(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "memtrace.run.systems"], capture_output=True, text=True, check=True,
