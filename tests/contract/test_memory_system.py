@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 import memtrace
 from lmcommon.data.types import Session, Turn
+from lmcommon.embed.config import HashEmbedConfig
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.scripted import ScriptedModel
 from lmcommon.llm.types import ModelFailure
@@ -24,6 +26,12 @@ from memtrace.testing import perfect_reader
 
 QUESTION = "Which city did Ana move to?"
 GOLD = {QUESTION: "Lisbon", "What is the name of Bo's dog?": "Pickle"}
+
+
+def in_a_worker(model: ChatModel) -> MemorySystem:
+    from memtrace.testing.toy_packaged import ToyConfig
+
+    return ToyConfig(embed=HashEmbedConfig(), isolation="always").build(model)("c1")
 
 
 class WordEmbedder:
@@ -45,12 +53,14 @@ class WordEmbedder:
 
 
 Build = Callable[[ChatModel], MemorySystem]
+record = partial(memtrace.record, processes=True)  # as memories in other processes need it
 SYSTEMS: dict[str, Build] = {
     "long_context": lambda model: LongContext(model, scope="c1"),
     "long_context_trimmed": lambda model: LongContext(model, budget_tokens=70, scope="c1"),
     "rag_bm25": lambda model: Rag(model, [Bm25Index()], scope="c1"),
     "rag_dense": lambda model: Rag(model, [DenseIndex(WordEmbedder())], scope="c1"),
     "rag_hybrid": lambda model: Rag(model, [DenseIndex(WordEmbedder()), Bm25Index()], scope="c1"),
+    "isolated": lambda model: in_a_worker(model),
 }
 
 
@@ -157,7 +167,7 @@ def test_a_failed_model_call_is_data(build: Build) -> None:
 
 
 def test_it_answers_the_same_with_and_without_a_recording(build: Build, tmp_path: Path) -> None:
-    with memtrace.record(tmp_path / "t.db"):
+    with record(tmp_path / "t.db"):
         recorded = ask(filled(build))
     assert recorded == ask(filled(build))
 
@@ -166,7 +176,7 @@ def test_every_answer_goes_back_to_the_messages_and_the_prompt(
     build: Build, tmp_path: Path
 ) -> None:
     path = tmp_path / "t.db"
-    with memtrace.record(path):
+    with record(path):
         answer = filled(build).answer([Query(QUESTION, id="q1")])[0]
     assert answer.variable is not None
     with memtrace.open(path) as trace:
@@ -182,7 +192,7 @@ def test_every_answer_goes_back_to_the_messages_and_the_prompt(
 def test_a_failed_call_is_a_failed_operation(build: Build, tmp_path: Path) -> None:
     path = tmp_path / "t.db"
     failing = ScriptedModel(lambda _: ModelFailure(kind="timeout", message="no reply"))
-    with memtrace.record(path):
+    with record(path):
         build(failing).answer([Query(QUESTION)])
     with memtrace.open(path) as trace:
         errors = [operation.error for operation in trace.operations(kind="answer")]
@@ -191,7 +201,7 @@ def test_a_failed_call_is_a_failed_operation(build: Build, tmp_path: Path) -> No
 
 def test_the_store_of_the_trace_is_the_memory(build: Build, tmp_path: Path) -> None:
     path = tmp_path / "t.db"
-    with memtrace.record(path):
+    with record(path):
         system = filled(build)
         hits = system.search(Query(QUESTION))
     with memtrace.open(path) as trace:

@@ -26,7 +26,7 @@ def conf_dir() -> Path:
         tried += [
             parent / "conf" for parent in here.parents if (parent / "packages/common").is_dir()
         ]
-        tried.append(here.parent / "conf")
+        tried.append(here.parents[1] / "conf")
     for path in tried:
         if path.is_dir():
             return path

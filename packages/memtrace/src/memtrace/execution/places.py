@@ -21,7 +21,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-__all__ = ["EPOCH", "Place", "Scope", "next_id", "next_place", "now", "scope_here", "within"]
+__all__ = [
+    "EPOCH", "Place", "Scope", "here_in", "next_id", "next_place", "now", "scope_here", "within",
+]  # fmt: skip
 
 EPOCH = datetime(2024, 1, 1)
 """The time of day where nothing says what time it is."""
@@ -131,3 +133,9 @@ def scope_here() -> Scope | None:
     """The scope of the present place."""
     here = _HERE.get()
     return None if here is None else here.scope
+
+
+def here_in(scope: Scope) -> tuple[str, datetime | None] | None:
+    """Path and time of the present place in this scope; None if it is in another one, or none."""
+    here = _HERE.get()
+    return None if here is None or here.scope is not scope else (here.path, here.time)

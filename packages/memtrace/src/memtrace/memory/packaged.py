@@ -39,6 +39,8 @@ class PackagedConfig(MemoryConfig):
     prepares it). never: here. always: in its own environment."""
     python: str | None = None
     """Interpreter to make that environment with; null looks for one."""
+    timeout_s: float = 600.0
+    """How long a worker in that environment may compute without a word before it is killed."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,6 +50,8 @@ class PackagedConfig(MemoryConfig):
             )
         if self.top_k < 1:
             raise UserError(f"memory.top_k: expected at least 1; got {self.top_k!r}")
+        if self.timeout_s <= 0:
+            raise UserError(f"memory.timeout_s: expected more than 0; got {self.timeout_s!r}")
         if self.embed is None:
             raise UserError("memory.embed: expected an embedder; choose one with embed=bundled")
 
@@ -64,10 +68,15 @@ class PackagedConfig(MemoryConfig):
         """
         raise TypeError(f"{type(self).__name__} must define build_here()")
 
+    @property
+    def is_isolated(self) -> bool:
+        """Whether its memories run in another process: a recording must then take several."""
+        return self.isolation == "always" or (self.isolation == "auto" and not self.is_here())
+
     def build(self, model: ChatModel) -> MemoryFactory:
         """A factory of memories, wherever they run."""
         embedder = self.embed.build()
-        if self.isolation == "never" or (self.isolation == "auto" and self.is_here()):
+        if not self.is_isolated:
             return announced(self, model, self.build_here(model, embedder))
         from memtrace.memory.isolated import isolated_factory
 

@@ -46,6 +46,8 @@ def announced(
             })  # fmt: skip
         return system
 
+    # Whether its memories run in other processes: the recording must then take several.
+    vars(build)["needs_processes"] = getattr(make, "needs_processes", False)
     return build
 
 

@@ -65,6 +65,8 @@ class Recorder:
         """Operations found unfinished when the file was reopened; now marked as interrupted."""
         self.decider: object | None = None
         """What decides model calls and interventions here; `memtrace.execution` owns it."""
+        self.companions: list[Callable[[], None]] = []
+        """Told before this recording closes: processes that take part leave first."""
         self._lock = threading.RLock()  # the garbage collector may close a generator inside it
         self._batch, self._weight = Batch(), 0
         self._steps: dict[int, Step] = {}
@@ -181,6 +183,8 @@ class Recorder:
 
         With several processes each closes for itself; the last one tidies up.
         """
+        while self.companions:
+            self.companions.pop()()
         with self._lock:
             if self._is_closed:
                 return
