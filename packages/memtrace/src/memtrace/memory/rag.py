@@ -2,8 +2,10 @@
 
 Operations: `chunk` (messages -> chunks), `index` (chunks + store -> items + store), `retrieve`
 (question + store -> hits; one a ranking, then `fuse`, for hybrid), `build_context` (hits ->
-context, with what was cut named), then prompt and answer. No model is called while writing. The
-`store` variable stands for the whole index: its lineage holds every item written so far.
+context, with what was cut named), then prompt and answer. On request `rewrite` (question ->
+query) comes before them and `rerank` (question + hits -> hits) after `retrieve`. No model is
+called while writing. The `store` variable stands for the whole index: its lineage holds every item
+written so far.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from memtrace.memory.chunking import Chunk, chunk_lines
 from memtrace.memory.index import Index, Ranking, fuse
 from memtrace.memory.messages import adding, asking, record_query
 from memtrace.memory.rendering import page
+from memtrace.memory.reranking import Reranker
+from memtrace.memory.rewriting import Rewriter
 from memtrace.memory.tokens import approximate_tokens
 from memtrace.memory.types import Answer, Hit, Query
 
@@ -57,6 +61,8 @@ class Rag:
             it.
         prompt: Question-answering prompt; None: the package's own.
         sampling: How to decode answers.
+        rewriter: Words the query for retrieval; None: the question is the query.
+        reranker: Orders what was retrieved; None: retrieval's order stands.
     """
 
     version = "2"
@@ -65,7 +71,7 @@ class Rag:
         self, model: ChatModel, indexes: Sequence[Index], *, top_k: int = 5, chunk_turns: int = 3,
         overlap_turns: int = 1, chunk_tokens: int = 200, context_tokens: int = 1024,
         scope: str = "", prompt: Prompt | None = None, sampling: Sampling | None = None,
-        name: str = "",
+        name: str = "", rewriter: Rewriter | None = None, reranker: Reranker | None = None,
     ) -> None:  # fmt: skip
         if not indexes or min(top_k, chunk_turns, chunk_tokens, context_tokens) < 1:
             raise ValueError("expected an index, and sizes of at least 1")
@@ -78,6 +84,7 @@ class Rag:
         }  # fmt: skip
         self._indexes = tuple(indexes)
         self._answerer = Answerer(model, prompt or default_prompt(), sampling or Sampling())
+        self._rewriter, self._reranker = rewriter, reranker
         self.scope = Scope(scope or self.name)
         self._prefix = f"{scope}/" if scope else ""
         self._items: tuple[_Item, ...] = ()
@@ -90,17 +97,28 @@ class Rag:
 
     @property
     def prompts(self) -> Mapping[str, Prompt]:
-        """The question-answering prompt."""
-        return {"qa": self._answerer.prompt}
+        """The question-answering prompt, and those of rewriting and reranking where they are on."""
+        found = {"qa": self._answerer.prompt}
+        for name, part in (("rewrite", self._rewriter), ("rerank", self._reranker)):
+            if part is not None:
+                found[name] = part.prompt
+        return found
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """Chunking, indexes, sizes and decoding."""
-        return {
+        found: dict[str, Any] = {
             "top_k": self.top_k, "context_tokens": self.context_tokens, "chunking": self._chunking,
             "indexes": {index.name: index.identity for index in self._indexes},
             "answer": dict(self._answerer.parameters),
         }  # fmt: skip
+        if self._rewriter is not None:
+            found["rewrite"] = {"model": self._rewriter.model.name}
+        if self._reranker is not None:
+            found["rerank"] = {
+                "model": self._reranker.model.name, "candidates": self._reranker.candidates,
+            }  # fmt: skip
+        return found
 
     def add(self, session: Session) -> None:
         """Chunk the turns and index the chunks."""
@@ -175,10 +193,17 @@ class Rag:
         return Asked(question, context, query.key, tuple(hit for hit, _ in retrieved))
 
     def _retrieve(self, question: Handle[str]) -> list[tuple[Hit, Handle[str]]]:
+        query = question if self._rewriter is None else self._rewriter.rewrite(question)
+        if self._reranker is None:
+            return self._rank(query, self.top_k)
+        found = self._rank(query, max(self.top_k, self._reranker.candidates))
+        return self._rerank(self._reranker, question, found) if found else []
+
+    def _rank(self, query: Handle[str], top_k: int) -> list[tuple[Hit, Handle[str]]]:
+        """What the indexes find, fused if there are several."""
         is_fused = len(self._indexes) > 1
         rankings = [
-            self._search(index, question, 2 * self.top_k if is_fused else self.top_k)
-            for index in self._indexes
+            self._search(index, query, 2 * top_k if is_fused else top_k) for index in self._indexes
         ]
         if not is_fused:
             return self._hits(*rankings[0])
@@ -191,9 +216,29 @@ class Rag:
             copies |= {place: h for (place, _), h in zip(ranking, handles, strict=True)}
         with Stage(
             "fuse", kind="retrieval", inputs=inputs, points=("hits",),
-            parameters={"top_k": self.top_k},
+            parameters={"top_k": top_k},
         ) as op:  # fmt: skip
-            best = self._settled(op, fuse([ranking for ranking, _ in rankings], self.top_k))
+            best = self._settled(op, fuse([ranking for ranking, _ in rankings], top_k))
+            stored = {place: copies.get(place, self._items[place].handle) for place, _ in best}
+            return self._hits(best, _ranked(op, best, stored))
+
+    def _rerank(
+        self, reranker: Reranker, question: Handle[str], found: Sequence[tuple[Hit, Handle[str]]]
+    ) -> list[tuple[Hit, Handle[str]]]:
+        """The best of what was found, in the order the model gives."""
+        places = {item.id: place for place, item in enumerate(self._items)}
+        before: Ranking = [(places[hit.item], hit.score) for hit, _ in found]
+        inputs = {"question": question, "hits": [handle for _, handle in found]}
+        with Stage(
+            "rerank", kind="rerank", inputs=inputs, prompt=reranker.prompt,
+            points=("reply", "hits"), parameters={"top_k": self.top_k},
+        ) as op:  # fmt: skip
+            order = reranker.order(op, question.value, [hit.text for hit, _ in found])
+            ranked = before
+            if order is not None:  # the order is all the model said: scores are one over the rank
+                ranked = [(before[old][0], 1.0 / rank) for rank, old in enumerate(order, 1)]
+            best = self._settled(op, ranked[: self.top_k])
+            copies = {place: copy for (place, _), (_, copy) in zip(before, found, strict=True)}
             stored = {place: copies.get(place, self._items[place].handle) for place, _ in best}
             return self._hits(best, _ranked(op, best, stored))
 
