@@ -1,16 +1,16 @@
 """Configuration of memory systems: one dataclass a system, each with `build(model)`.
 
-`MEMORY_SCHEMAS` is the group `memory` of memtrace's verbs. `build` gives a `MemoryFactory`: every
-conversation gets a memory of its own, while model and embedder are loaded once.
+`MEMORY_SCHEMAS` (of `memory.schemas`) is the group `memory` of memtrace's verbs. `build` gives a
+`MemoryFactory`: every conversation gets a memory of its own, while model and embedder are loaded
+once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lmcommon.errors import UserError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from memtrace.memory.index import Index
     from memtrace.memory.reranking import Reranker
     from memtrace.memory.rewriting import Rewriter
+    from memtrace.memory.schemas import MEMORY_SCHEMAS
 
 __all__ = [
     "MEMORY_SCHEMAS", "LongContextConfig", "MemoryConfig", "MemoryFactory", "RagConfig",
@@ -236,12 +237,9 @@ def _at_least(least: int, config: object, key: str) -> None:
         raise UserError(f"memory.{key}: expected at least {least}; got {value!r}")
 
 
-MEMORY_SCHEMAS: Mapping[str, type[Any]] = MappingProxyType(
-    {
-        "long_context": LongContextConfig,
-        "rag_dense": RagConfig,
-        "rag_bm25": RagConfig,
-        "rag_hybrid": RagConfig,
-    }
-)
-"""Option of the group `memory` to its schema."""
+def __getattr__(name: str) -> Any:
+    if name == "MEMORY_SCHEMAS":  # not before it is asked for: its rows derive from what is here
+        from memtrace.memory import schemas
+
+        return schemas.MEMORY_SCHEMAS
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
