@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ from lmcommon.data.types import Session, Turn
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.scripted import ScriptedModel
 from lmcommon.llm.types import ModelFailure
+from lmcommon.testing.hash_embedder import HashEmbedder
 from memtrace.memory import LongContext, MemorySystem, Query, Rag
 from memtrace.memory.index import Bm25Index, DenseIndex
 from memtrace.memory.reranking import Reranker
 from memtrace.memory.rewriting import Rewriter
 from memtrace.memory.summarising import Summariser
 from memtrace.testing import Rule, RuleModel, perfect_reader
+from memtrace.testing.rules_langmem import langmem_rules
 from memtrace.testing.rules_rag import rag_rules
 
 QUESTION = "Which city did Ana move to?"
@@ -69,6 +72,12 @@ SYSTEMS: dict[str, Build] = {
 }  # fmt: skip
 
 
+if find_spec("langmem"):
+    from memtrace.memory.langmem import LangMemMemory
+
+    SYSTEMS["langmem"] = lambda model: LangMemMemory(model, HashEmbedder(), scope="c1")
+
+
 def reader() -> ChatModel:
     """Answers flawlessly, and condenses, reranks and rewrites by rules."""
     perfect = perfect_reader(GOLD)
@@ -76,7 +85,7 @@ def reader() -> ChatModel:
         "gold", lambda r: "Question:" in r.messages[-1].content,
         lambda r: perfect.generate([r])[0].text,
     )  # fmt: skip
-    return RuleModel([*rag_rules(), answering])
+    return RuleModel([*rag_rules(), *langmem_rules(), answering])
 
 
 def sessions() -> list[Session]:

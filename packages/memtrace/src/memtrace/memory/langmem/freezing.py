@@ -55,7 +55,7 @@ def freeze() -> None:
     for module in (langmem.knowledge.extraction, trustcall._base):
         if not isinstance(module.uuid, _Ids):
             module.uuid = _Ids()
-    logger = logging.getLogger("trustcall")
+    logger = trustcall._base.logger
     if not any(isinstance(handler, _Keep) for handler in logger.handlers):
         logger.addHandler(_Keep(level=logging.WARNING))
 

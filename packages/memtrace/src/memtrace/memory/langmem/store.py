@@ -81,14 +81,11 @@ class WatchedStore(BaseStore):  # type: ignore[misc]
         deletions = sorted(row for row in rows if row[1] is None)
         return [row for row in rows if row[1] is not None] + deletions
 
-    def text(self, key: str) -> str | None:
-        """What is stored under a key."""
-        item = self._inner.get(self._namespace, key)
-        return None if item is None else text_of(item.value)
-
-    def keys(self) -> list[str]:
-        """All keys, oldest first."""
-        return list(self._inner._data[self._namespace])
+    def texts(self) -> dict[str, str]:
+        """Everything in it: key to text."""
+        return {
+            key: text_of(item.value) for key, item in self._inner._data[self._namespace].items()
+        }
 
     def put_now(self, key: str, text: str) -> None:
         """Write."""

@@ -143,7 +143,7 @@ class LangMemMemory:
 
     def search(self, query: Query) -> list[Hit]:
         """The memories most like the query, best first."""
-        with asking(self.scope, [query]), within(query.key, time=query.time):
+        with asking(self.scope, [query], action="search"), within(query.key, time=query.time):
             return [hit for hit, _ in self._retrieve(record_query(query))]
 
     def answer(self, queries: Sequence[Query]) -> list[Answer]:
@@ -197,19 +197,20 @@ class LangMemMemory:
         with Stage("write", kind="update", inputs=inputs, points=("writes",)) as op:
             if swallowed:
                 op.failed("swallowed", "; ".join(swallowed))
-            for event, item, text in checked(op, op.settle("writes", held), self._items):
+            rows = op.settle("writes", held)
+            for event, item, text in checked(op, rows, list(self._items), self._item("")):
                 if event == "DELETE":
                     self._store.delete_now(self._key(item))
-                    del self._items[item]
-                    op.deleted(item)
+                    if self._items.pop(item, None) is not None:
+                        op.deleted(item)
                     continue
                 item = item or self._item(str(next_id("item")))
                 self._store.put_now(self._key(item), text)
                 _, before = self._items.get(item, (None, ()))
                 handle = op.output("items", text, kind="memory_item", item=item)
                 self._items[item] = handle, tuple(dict.fromkeys((*before, *turns)))
-            if not held:
-                op.no_op("LangMem wrote nothing")
+            if not rows:
+                op.no_op("nothing to write")
 
     def _event(self, key: str, text: str | None) -> str:
         if text is None:
