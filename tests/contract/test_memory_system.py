@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -78,6 +79,23 @@ if find_spec("langmem"):
     SYSTEMS["langmem"] = lambda model: LangMemMemory(model, HashEmbedder(), scope="c1")
 
 
+def from_the_guide(model: ChatModel) -> MemorySystem:
+    """The adapter that docs/how-to/add-a-memory-system.md teaches."""
+    page = Path(__file__).parents[2] / "docs/how-to/add-a-memory-system.md"
+    namespace: dict[str, Any] = {"__name__": "__guide__"}
+    for code in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)[:2]:
+        exec(compile(code, page.name, "exec", dont_inherit=True), namespace)
+    system: MemorySystem = namespace["NotebookMemory"](model, scope="c1", top_k=9)
+    return system
+
+
+SYSTEMS["notebook"] = from_the_guide
+NOTES = Rule(
+    "notes", lambda r: "Message: " in r.messages[-1].content,
+    lambda r: r.messages[-1].content.partition("Message: ")[2],
+)  # fmt: skip
+
+
 def reader() -> ChatModel:
     """Answers flawlessly, and condenses, reranks and rewrites by rules."""
     perfect = perfect_reader(GOLD)
@@ -85,7 +103,7 @@ def reader() -> ChatModel:
         "gold", lambda r: "Question:" in r.messages[-1].content,
         lambda r: perfect.generate([r])[0].text,
     )  # fmt: skip
-    return RuleModel([*rag_rules(), *langmem_rules(), answering])
+    return RuleModel([*rag_rules(), *langmem_rules(), NOTES, answering])
 
 
 def sessions() -> list[Session]:
