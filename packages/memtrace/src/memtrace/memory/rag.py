@@ -20,7 +20,8 @@ from lmcommon.errors import UserError
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import Sampling
 from lmcommon.prompt import Prompt
-from memtrace.execution.places import Scope, within
+from memtrace.execution.calls import complete
+from memtrace.execution.places import Scope, next_place, within
 from memtrace.execution.stage import Stage
 from memtrace.graph.recording.handle import Handle
 from memtrace.memory.answering import Answerer, Asked, default_prompt
@@ -34,6 +35,9 @@ from memtrace.memory.tokens import approximate_tokens
 from memtrace.memory.types import Answer, Hit, Query
 
 __all__ = ["Rag"]
+
+Found = list[tuple[Hit, Handle[str]]]
+"""Hits with their variables, best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +142,22 @@ class Rag:
 
     def search(self, query: Query) -> list[Hit]:
         """The hits for a query, best first."""
-        with asking(self.scope, [query], action="search"), within(query.key, time=query.time):
-            return [hit for hit, _ in self._retrieve(record_query(query))]
+        with asking(self.scope, [query], action="search"):
+            ((_, found),) = self._retrieve([query])
+            return [hit for hit, _ in found]
 
     def answer(self, queries: Sequence[Query]) -> list[Answer]:
         """Retrieve, build a context and answer, for each query."""
         if not queries:
             return []
         with asking(self.scope, queries):
-            return self._answerer.answer([self._ask(query) for query in queries])
+            asked = []
+            for query, (question, found) in zip(queries, self._retrieve(queries), strict=True):
+                with within(query.key, time=query.time):
+                    context = self._build_context(found)
+                hits = tuple(hit for hit, _ in found)
+                asked.append(Asked(question, context, query.key, hits))
+            return self._answerer.answer(asked)
 
     def snapshot(self) -> object:
         """Items, store and index states; nothing is copied."""
@@ -185,21 +196,27 @@ class Rag:
     def _name(self, chunk: Chunk) -> str:
         return f"{self._prefix}{chunk.turns[0]}..{chunk.turns[-1]}"
 
-    def _ask(self, query: Query) -> Asked:
-        with within(query.key, time=query.time):
-            question = record_query(query)
-            retrieved = self._retrieve(question)
-            context = self._build_context(retrieved)
-        return Asked(question, context, query.key, tuple(hit for hit, _ in retrieved))
+    def _retrieve(self, queries: Sequence[Query]) -> list[tuple[Handle[str], Found]]:
+        """Each question with what was found for it; model calls are made in batches."""
+        asked = []
+        for query in queries:
+            with within(query.key, time=query.time):
+                asked.append((query.key, record_query(query)))
+        words = [question for _, question in asked]
+        if self._rewriter is not None:
+            words = self._rewriter.rewrite(asked)
+        wide = self.top_k
+        if self._reranker is not None:
+            wide = max(wide, self._reranker.candidates)
+        found = []
+        for query, word in zip(queries, words, strict=True):
+            with within(query.key, time=query.time):
+                found.append(self._rank(word, wide))
+        if self._reranker is not None:
+            found = self._reranked(self._reranker, asked, found)
+        return [(question, one) for (_, question), one in zip(asked, found, strict=True)]
 
-    def _retrieve(self, question: Handle[str]) -> list[tuple[Hit, Handle[str]]]:
-        query = question if self._rewriter is None else self._rewriter.rewrite(question)
-        if self._reranker is None:
-            return self._rank(query, self.top_k)
-        found = self._rank(query, max(self.top_k, self._reranker.candidates))
-        return self._rerank(self._reranker, question, found) if found else []
-
-    def _rank(self, query: Handle[str], top_k: int) -> list[tuple[Hit, Handle[str]]]:
+    def _rank(self, query: Handle[str], top_k: int) -> Found:
         """What the indexes find, fused if there are several."""
         is_fused = len(self._indexes) > 1
         rankings = [
@@ -222,25 +239,41 @@ class Rag:
             stored = {place: copies.get(place, self._items[place].handle) for place, _ in best}
             return self._hits(best, _ranked(op, best, stored))
 
-    def _rerank(
-        self, reranker: Reranker, question: Handle[str], found: Sequence[tuple[Hit, Handle[str]]]
-    ) -> list[tuple[Hit, Handle[str]]]:
-        """The best of what was found, in the order the model gives."""
+    def _reranked(
+        self, reranker: Reranker, asked: Sequence[tuple[str, Handle[str]]], found: Sequence[Found]
+    ) -> list[Found]:
+        """The best of what was found, in the order the model gives; nothing stays nothing."""
+        wanted = [number for number, one in enumerate(found) if one]
+        requests, places = [], []
+        for number in wanted:
+            key, question = asked[number]
+            with within(key):
+                places.append(next_place("rerank"))
+            requests.append(
+                reranker.request(question.value, [hit.text for hit, _ in found[number]])
+            )
+        completed = complete(reranker.model, requests, places)
+        ranked = list(found)
+        for number, place, done in zip(wanted, places, completed, strict=True):
+            question = asked[number][1]
+            inputs = {"question": question, "hits": [handle for _, handle in found[number]]}
+            with Stage(
+                "rerank", kind="rerank", inputs=inputs, prompt=reranker.prompt, place=place,
+                points=("reply", "hits"), parameters={"top_k": self.top_k},
+            ) as op:  # fmt: skip
+                order = reranker.order(op, done, len(found[number]))
+                ranked[number] = self._in_order(op, found[number], order)
+        return ranked
+
+    def _in_order(self, op: Stage, found: Found, order: Sequence[int] | None) -> Found:
         places = {item.id: place for place, item in enumerate(self._items)}
-        before: Ranking = [(places[hit.item], hit.score) for hit, _ in found]
-        inputs = {"question": question, "hits": [handle for _, handle in found]}
-        with Stage(
-            "rerank", kind="rerank", inputs=inputs, prompt=reranker.prompt,
-            points=("reply", "hits"), parameters={"top_k": self.top_k},
-        ) as op:  # fmt: skip
-            order = reranker.order(op, question.value, [hit.text for hit, _ in found])
-            ranked = before
-            if order is not None:  # the order is all the model said: scores are one over the rank
-                ranked = [(before[old][0], 1.0 / rank) for rank, old in enumerate(order, 1)]
-            best = self._settled(op, ranked[: self.top_k])
-            copies = {place: copy for (place, _), (_, copy) in zip(before, found, strict=True)}
-            stored = {place: copies.get(place, self._items[place].handle) for place, _ in best}
-            return self._hits(best, _ranked(op, best, stored))
+        ranking: Ranking = [(places[hit.item], hit.score) for hit, _ in found]
+        copies = {place: copy for (place, _), (_, copy) in zip(ranking, found, strict=True)}
+        if order is not None:  # the order is all the model said: scores are one over the rank
+            ranking = [(ranking[old][0], 1.0 / rank) for rank, old in enumerate(order, 1)]
+        best = self._settled(op, ranking[: self.top_k])
+        stored = {place: copies.get(place, self._items[place].handle) for place, _ in best}
+        return self._hits(best, _ranked(op, best, stored))
 
     def _search(
         self, index: Index, question: Handle[str], top_k: int
@@ -273,9 +306,7 @@ class Rag:
             )
         return [(places[row["item"]], float(row.get("score", 0.0))) for row in settled]
 
-    def _hits(
-        self, ranking: Ranking, handles: Sequence[Handle[str]]
-    ) -> list[tuple[Hit, Handle[str]]]:
+    def _hits(self, ranking: Ranking, handles: Sequence[Handle[str]]) -> Found:
         found = []
         for (place, score), handle in zip(ranking, handles, strict=True):
             item = self._items[place]
@@ -286,7 +317,7 @@ class Rag:
             found.append((hit, handle))
         return found
 
-    def _build_context(self, retrieved: Sequence[tuple[Hit, Handle[str]]]) -> Handle[str]:
+    def _build_context(self, retrieved: Found) -> Handle[str]:
         """Lines of the best hits that fit, each once, in the order they were said."""
         places = {item.id: place for place, item in enumerate(self._items)}
         parameters = {"context_tokens": self.context_tokens, "order": "time"}

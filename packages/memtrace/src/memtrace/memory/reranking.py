@@ -14,6 +14,7 @@ from lmcommon.errors import UserError
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import ChatRequest, Sampling
 from lmcommon.prompt import Prompt, load_prompt
+from memtrace.execution.calls import Completed
 from memtrace.execution.stage import Stage
 from memtrace.memory.templates import ChatTemplate
 
@@ -53,24 +54,28 @@ class Reranker:
         """The prompt it uses."""
         return self._template.prompt
 
-    def order(self, op: Stage, question: str, texts: Sequence[str]) -> list[int] | None:
-        """Places of the candidates, best first; None where the model gave no order.
-
-        Args:
-            op: The running operation; the call becomes its own.
-            question: What is asked.
-            texts: The candidates.
-        """
+    def request(self, question: str, texts: Sequence[str]) -> ChatRequest:
+        """What the model is asked about a question and its candidates."""
         numbered = "\n".join(f"[{number}]\n{text}" for number, text in enumerate(texts, 1))
         sampling = Sampling(
             temperature=self._temperature, max_tokens=16 + _TOKENS_A_NUMBER * len(texts)
         )
         messages = self._template.fill(question=question, candidates=numbered)
-        response = op.generate(self.model, ChatRequest(messages=messages, sampling=sampling))
-        if not response.ok:
+        return ChatRequest(messages=messages, sampling=sampling)
+
+    def order(self, op: Stage, completed: Completed, count: int) -> list[int] | None:
+        """Places of the candidates, best first; None where the model gave no order.
+
+        Args:
+            op: The running operation; the call becomes its own.
+            completed: The call.
+            count: How many candidates there are.
+        """
+        op.answered(completed)
+        if not completed.response.ok:
             return None
         try:
-            return parse_order(response.text, len(texts))
+            return parse_order(completed.response.text, count)
         except UserError as error:
             op.failed("invalid_output", str(error))
             return None

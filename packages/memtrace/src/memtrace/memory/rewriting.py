@@ -1,14 +1,18 @@
 """Query rewriting: the question in words that find what answers it.
 
-In: the question. Out: the query that retrieval uses, a variable of its own. A failed call or an
-empty reply keeps the question; the operation says so.
+In: questions. Out: for each the query that retrieval uses, a variable of its own. A failed call or
+an empty reply keeps the question; the operation says so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import ChatRequest, Sampling
 from lmcommon.prompt import Prompt, load_prompt
+from memtrace.execution.calls import Completed, complete
+from memtrace.execution.places import Place, next_place, within
 from memtrace.execution.stage import Stage
 from memtrace.graph.recording.handle import Handle
 from memtrace.memory.templates import ChatTemplate
@@ -44,16 +48,37 @@ class Rewriter:
         """The prompt it uses."""
         return self._template.prompt
 
-    def rewrite(self, question: Handle[str]) -> Handle[str]:
-        """The query to search with: a copy of the question where there is no better one."""
+    def rewrite(self, asked: Sequence[tuple[str, Handle[str]]]) -> list[Handle[str]]:
+        """The queries to search with, in one batch; a question itself where there is no better.
+
+        Args:
+            asked: Key (`Query.key`) and question of each.
+        """
+        places: list[Place | None] = []
+        for key, _ in asked:
+            with within(key):
+                places.append(next_place("rewrite"))
+        requests = [
+            ChatRequest(
+                messages=self._template.fill(question=question.value), sampling=self._sampling
+            )
+            for _, question in asked
+        ]
+        completed = complete(self.model, requests, places)
+        return [
+            self._record(question, place, done)
+            for (_, question), place, done in zip(asked, places, completed, strict=True)
+        ]
+
+    def _record(
+        self, question: Handle[str], place: Place | None, completed: Completed
+    ) -> Handle[str]:
         with Stage(
             "rewrite", kind="rewrite", inputs={"question": question}, prompt=self.prompt,
-            points=("reply", "query"),
+            points=("reply", "query"), place=place,
         ) as op:  # fmt: skip
-            messages = self._template.fill(question=question.value)
-            response = op.generate(
-                self.model, ChatRequest(messages=messages, sampling=self._sampling)
-            )
+            op.answered(completed)
+            response = completed.response
             query = response.text.strip() if response.ok else ""
             if response.ok and not query:
                 op.failed("invalid_output", "expected a query; got an empty reply")
