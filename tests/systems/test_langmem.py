@@ -162,6 +162,24 @@ def test_restoring_brings_memories_and_versions_back() -> None:
     assert texts(system) == after
 
 
+def test_of_many_memories_only_those_in_the_prompt_are_inputs(tmp_path: Path) -> None:
+    """From eight on LangMem searches several times, and cuts what it found together."""
+
+    def run() -> None:
+        system = build(query_limit=8)
+        lines = [Turn(id=f"t{n}", speaker="Ana", text=f"Fact {n} is about {n}.") for n in range(30)]
+        system.add(Session(id="s1", turns=tuple(lines)))
+        system.add(Session(id="s2", turns=tuple(lines[:3])))
+
+    recorded(tmp_path / "t.db", run)
+    with memtrace.open(tmp_path / "t.db") as trace:
+        assert [str(warning) for warning in trace.check_edges()] == []
+        searches = [o.metadata["place"][1] for o in trace.operations(name="find")]
+        last = list(trace.operations(name="extract"))[-1]
+    assert searches[-2:] == ["add s2/find#0", "add s2/find#1"]
+    assert len(last.inputs["existing"]) == 8
+
+
 # What goes wrong ----------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from lmcommon.data.types import Session, Turn
 from lmcommon.errors import UserError
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.scripted import ScriptedModel
-from lmcommon.llm.types import ModelFailure
+from lmcommon.llm.types import ChatRequest, ChatResponse, ModelFailure
 from memtrace.execution import Execution, Insert, Place, Reorder, Replace, execute
 from memtrace.memory import LongContext, LongContextConfig, MemorySystem, Query, Rag, RagConfig
 from memtrace.memory.index import Bm25Index
@@ -184,6 +184,21 @@ def test_retrieval_searches_with_the_rewritten_query(tmp_path: Path) -> None:
         (query,) = trace.variables(kind="query")
         assert trace.value(query.id) == "clover"
         assert list(trace.check_edges()) == []
+
+
+def test_questions_are_rewritten_and_reranked_in_batches() -> None:
+    class Counting(RuleModel):
+        """Remembers how many requests came at once."""
+
+        def generate(self, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
+            sizes.append(len(requests))
+            return super().generate(requests)
+
+    sizes: list[int] = []
+    model = Counting(rag_rules())
+    system = told(Rag(model, [Bm25Index()], rewriter=Rewriter(model), reranker=Reranker(model)))
+    system.answer([Query("car"), Query("bees"), Query("clover")])
+    assert sizes == [3, 3, 3]
 
 
 @pytest.mark.parametrize("model", [FAILING, ScriptedModel({"to rewrite": " ", "": "yes"})])
