@@ -11,29 +11,25 @@ pytest.importorskip("langmem", reason="langmem is not installed here; see memtra
 
 import memtrace
 from lmcommon.data import generate_conversation
+from lmcommon.embed.config import HashEmbedConfig
 from lmcommon.judge import NormalizedAnswerJudge
-from lmcommon.testing.hash_embedder import HashEmbedder
 from memtrace.evaluate import evaluate
-from memtrace.execution import Drop
-from memtrace.memory.langmem import LangMemMemory
+from memtrace.execution import Drop, SetParameter, SwapPrompt
+from memtrace.memory.langmem import LangMemConfig
 from memtrace.replaying import Replayer, first_mismatch, points
 from memtrace.testing import RuleModel, random_intervention
 from memtrace.testing.rules_langmem import langmem_rules
 
-SCOPE = "langmem/c1"
-
-
-def build(scope: str) -> LangMemMemory:
-    return LangMemMemory(RuleModel(langmem_rules()), HashEmbedder(), scope=scope, top_k=3)
-
 
 @pytest.fixture
 def replayer(tmp_path: Path) -> Iterator[Replayer]:
+    """A recorded run; what was run is read from the trace."""
     row = generate_conversation(5, num_sessions=4, num_people=2, num_questions=4)
-    with memtrace.record(tmp_path / "t.db"):
-        list(evaluate(build(SCOPE), row, NormalizedAnswerJudge()))
     model = RuleModel(langmem_rules())
-    with Replayer(tmp_path / "t.db", model=model, systems={SCOPE: build}) as made:
+    config = LangMemConfig(embed=HashEmbedConfig(), isolation="never", top_k=3)
+    with memtrace.record(tmp_path / "t.db"):
+        list(evaluate(config.build(model)("langmem/c1"), row, NormalizedAnswerJudge()))
+    with Replayer(tmp_path / "t.db", model=model) as made:
         yield made
 
 
@@ -50,6 +46,16 @@ def test_a_fact_left_out_costs_only_what_it_changes(replayer: Replayer) -> None:
         assert done.unapplied == ()
         assert 0 < done.calls < done.calls + done.ledger.recorded
         assert first_mismatch(replayer.trace, done.trace) is not None
+
+
+def test_other_instructions_ask_for_every_session_again(replayer: Replayer) -> None:
+    with replayer.run([SwapPrompt(name="instructions", text="Keep it short.")]) as done:
+        assert done.calls >= 4
+
+
+def test_fewer_memories_for_an_answer_cost_no_call_of_a_session(replayer: Replayer) -> None:
+    with replayer.run([SetParameter(name="top_k", value=1)]) as done:
+        assert 0 < done.calls <= 4
 
 
 @pytest.mark.parametrize("seed", range(12))
