@@ -175,6 +175,25 @@ def test_a_replay_can_reorder_and_insert_reranked_hits(tmp_path: Path) -> None:
         recorded(tmp_path / "u.db", run, unknown)
 
 
+@pytest.mark.parametrize(
+    ("path", "role", "value"),
+    [
+        ("add s1/chunk#0", "chunks", [[{"turn": "t9"}]]),
+        ("add s1/chunk#0", "chunks", ["Ana sails."]),
+        ("add s1/index#0", "items", ["Ana sails."]),
+        ("add s1/index#0", "items", [{"text": "Ana sails."}]),
+        ("ask car/retrieve#0", "hits", ["Ana sails."]),
+        ("ask car/rerank#0", "hits", [{"text": "Ana sails."}]),
+    ],
+)
+def test_nonsense_is_refused_with_what_was_expected(
+    path: str, role: str, value: Any, tmp_path: Path
+) -> None:
+    change = Replace(at=Place("rag_bm25", path), role=role, value=value)
+    with pytest.raises(UserError, match="expected"):
+        recorded(tmp_path / "t.db", lambda: told(reranked(rules())).search(Query("car")), change)
+
+
 def test_retrieval_searches_with_the_rewritten_query(tmp_path: Path) -> None:
     model = ScriptedModel({"to rewrite": "clover", "": "yes"})
     path = tmp_path / "t.db"
