@@ -10,12 +10,14 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langgraph.store.base import BaseStore, PutOp, SearchItem, SearchOp
 from langgraph.store.memory import InMemoryStore
 
-from lmcommon.embed import Embedder
+
+if TYPE_CHECKING:
+    from lmcommon.embed import Embedder
 
 __all__ = ["WatchedStore", "text_of", "value_of"]
 

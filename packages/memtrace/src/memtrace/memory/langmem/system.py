@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import HumanMessage
 from langmem import create_memory_store_manager
@@ -18,7 +18,6 @@ from langmem.knowledge.extraction import _MEMORY_INSTRUCTIONS
 from langsmith import tracing_context
 
 from lmcommon.data.types import Session
-from lmcommon.embed import Embedder
 from lmcommon.errors import UserError
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import Sampling
@@ -34,6 +33,9 @@ from memtrace.memory.langmem.store import WatchedStore, text_of
 from memtrace.memory.langmem.writes import checked
 from memtrace.memory.messages import adding, asking, record_query
 from memtrace.memory.types import Answer, Hit, Query
+
+if TYPE_CHECKING:
+    from lmcommon.embed import Embedder
 
 __all__ = ["LangMemMemory", "instructions_prompt", "tools_prompt"]
 
