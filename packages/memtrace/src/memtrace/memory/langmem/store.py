@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from langgraph.store.base import BaseStore, PutOp, SearchItem, SearchOp
 from langgraph.store.memory import InMemoryStore
 
-
 if TYPE_CHECKING:
     from lmcommon.embed import Embedder
 
