@@ -1,14 +1,14 @@
 """Configuration of memory systems: one dataclass a system, each with `build(model)`.
 
-`MEMORY_SCHEMAS` (of `memory.schemas`) is the group `memory` of memtrace's verbs. `build` gives a
-`MemoryFactory`: every conversation gets a memory of its own, while model and embedder are loaded
-once.
+`MEMORY_SCHEMAS` is the group `memory` of memtrace's verbs. `build` gives a `MemoryFactory`: every
+conversation gets a memory of its own, while model and embedder are loaded once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from memtrace.memory.index import Index
     from memtrace.memory.reranking import Reranker
     from memtrace.memory.rewriting import Rewriter
-    from memtrace.memory.schemas import MEMORY_SCHEMAS
 
 __all__ = [
     "MEMORY_SCHEMAS", "LongContextConfig", "MemoryConfig", "MemoryFactory", "RagConfig",
@@ -237,9 +236,34 @@ def _at_least(least: int, config: object, key: str) -> None:
         raise UserError(f"memory.{key}: expected at least {least}; got {value!r}")
 
 
-def __getattr__(name: str) -> Any:
-    if name == "MEMORY_SCHEMAS":  # not before it is asked for: its rows derive from what is here
-        from memtrace.memory import schemas
+class _Schemas(Mapping[str, type[Any]]):
+    """Schemas by option. Those of packaged systems build on this module, so they are named as
+    `module:class` and imported when they are asked for.
+    """
 
-        return schemas.MEMORY_SCHEMAS
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __init__(self, schemas: Mapping[str, type[Any] | str]) -> None:
+        self._schemas = schemas
+
+    def __getitem__(self, option: str) -> type[Any]:
+        found = self._schemas[option]
+        if isinstance(found, str):
+            module, _, name = found.partition(":")
+            loaded: type[Any] = getattr(import_module(module), name)
+            return loaded
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._schemas)
+
+    def __len__(self) -> int:
+        return len(self._schemas)
+
+
+MEMORY_SCHEMAS: Mapping[str, type[Any]] = _Schemas({
+    "long_context": LongContextConfig,
+    "rag_dense": RagConfig,
+    "rag_bm25": RagConfig,
+    "rag_hybrid": RagConfig,
+    "langmem": "memtrace.memory.langmem.config:LangMemConfig",
+})  # fmt: skip
+"""Option of the group `memory` to its schema."""
