@@ -211,6 +211,20 @@ def test_a_failure_that_trustcall_retries_is_one_operation_a_call(tmp_path: Path
     assert errors(tmp_path / "t.db", "write") == ["swallowed"]
 
 
+@pytest.mark.parametrize("sessions_before", [0, 1])
+def test_a_fault_of_our_own_is_not_taken_for_one_of_langmem(sessions_before: int) -> None:
+    class Broken(RuleModel):
+        """Cannot be asked any more after some calls."""
+
+        def _by_rule(self, request: ChatRequest) -> str | ModelFailure:
+            if len(self.requests) > sessions_before:
+                raise ModuleNotFoundError("no such package")
+            return super()._by_rule(request)
+
+    with pytest.raises(ModuleNotFoundError, match="no such package"):
+        filled(2, Broken(langmem_rules()))
+
+
 @pytest.mark.parametrize("reply", ["Nothing to note.", '{"calls": 3}', '{"calls": []}'])
 def test_a_model_that_calls_no_tool_records_nothing(reply: str, tmp_path: Path) -> None:
     talking = ScriptedModel(lambda _: reply)

@@ -51,8 +51,9 @@ class Calls:
         self.shown: dict[str, Handle[Any]] = {}
         """What searches found, by the id under which LangMem shows it to the model."""
         self.facts: list[Handle[Any]] = []
-        self.error: UserError | None = None
-        """An intervention that makes no sense: trustcall would swallow it."""
+        self.error: Exception | None = None
+        """What went wrong on our side of a call (an intervention that makes no sense, a package
+        that is missing): trustcall would swallow it."""
 
     def ask(self, messages: Sequence[Any], tools: Sequence[Mapping[str, Any]]) -> AIMessage:
         """Answer messages with tool calls.
@@ -63,6 +64,18 @@ class Calls:
         """
         if self.error is not None:
             raise self.error
+        try:
+            calls, response = self._call(messages, tools)
+        except Exception as error:
+            self.error = error
+            raise
+        if response.failure is not None and response.failure.kind != "invalid_output" and not calls:
+            raise ModelCallError(f"{response.failure.kind}: {response.failure.message}")
+        return AIMessage(content="" if calls else response.text, tool_calls=calls)
+
+    def _call(
+        self, messages: Sequence[Any], tools: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[dict[str, Any]], ChatResponse]:
         names = [str(tool["name"]) for tool in tools]
         is_repair = "PatchFunctionErrors" in names
         request = ChatRequest(
@@ -77,9 +90,7 @@ class Calls:
             response = op.generate(self._model, request)
             calls = self._settled(op, _calls(response), names)
             self.facts += op.outputs("facts", [_fact(call) for call in calls], kind="fact")
-        if response.failure is not None and response.failure.kind != "invalid_output" and not calls:
-            raise ModelCallError(f"{response.failure.kind}: {response.failure.message}")
-        return AIMessage(content="" if calls else response.text, tool_calls=calls)
+        return calls, response
 
     def _inputs(self, request: ChatRequest, is_repair: bool) -> dict[str, Any]:
         text = "\n".join(message.content for message in request.messages)
@@ -99,11 +110,10 @@ class Calls:
             call = {"name": KIND, "args": {"content": row}} if isinstance(row, str) else row
             is_call = isinstance(call, dict) and isinstance(call.get("args"), dict)
             if not is_call or call.get("name") not in names:
-                self.error = UserError(
+                raise UserError(
                     f"facts at {op.place}: expected texts, or rows {{name, args}} with one of the "
                     f"tools {', '.join(names)}; got {row!r}"
                 )
-                raise self.error
             made.append({"name": call["name"], "args": call["args"], "id": _call_id()})
         return made
 

@@ -180,8 +180,8 @@ class LangMemMemory:
             except UserError:
                 raise
             except Exception as error:  # whatever a reply made of it: the session adds nothing
-                self._store.held()
                 swallowed.append(f"{type(error).__name__}: {error}")
+                self._store.held()
         if self._calls.error is not None:
             raise self._calls.error
         return swallowed
