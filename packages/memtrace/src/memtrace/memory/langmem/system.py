@@ -174,6 +174,7 @@ class LangMemMemory:
     def _manage(self, messages: Sequence[HumanMessage]) -> list[str]:
         """Run LangMem; what it swallowed, or died of, as messages."""
         assert self._calls is not None
+        self._store.held()  # of an add that was broken off
         with keeping_errors() as swallowed, tracing_context(enabled=False):
             try:
                 self._manager.invoke({"messages": messages}, config=_CONFIG)
