@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,15 @@ from lmcommon.embed.config import HashEmbedConfig
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.scripted import ScriptedModel
 from lmcommon.llm.types import ModelFailure
+from lmcommon.testing.hash_embedder import HashEmbedder
 from memtrace.memory import LongContext, MemorySystem, Query, Rag
 from memtrace.memory.index import Bm25Index, DenseIndex
-from memtrace.testing import perfect_reader
+from memtrace.memory.reranking import Reranker
+from memtrace.memory.rewriting import Rewriter
+from memtrace.memory.summarising import Summariser
+from memtrace.testing import Rule, RuleModel, perfect_reader
+from memtrace.testing.rules_langmem import langmem_rules
+from memtrace.testing.rules_rag import rag_rules
 
 QUESTION = "Which city did Ana move to?"
 GOLD = {QUESTION: "Lisbon", "What is the name of Bo's dog?": "Pickle"}
@@ -61,7 +69,51 @@ SYSTEMS: dict[str, Build] = {
     "rag_dense": lambda model: Rag(model, [DenseIndex(WordEmbedder())], scope="c1"),
     "rag_hybrid": lambda model: Rag(model, [DenseIndex(WordEmbedder()), Bm25Index()], scope="c1"),
     "isolated": lambda model: in_a_worker(model),
-}
+    "long_context_summarised": lambda model: LongContext(
+        model, budget_tokens=70, scope="c1", summariser=Summariser(model, max_tokens=35)
+    ),
+    "rag_reranked": lambda model: Rag(
+        model, [Bm25Index()], scope="c1", top_k=2, chunk_turns=1, overlap_turns=0,
+        reranker=Reranker(model),
+    ),
+    "rag_hybrid_rewritten_reranked": lambda model: Rag(
+        model, [DenseIndex(WordEmbedder()), Bm25Index()], scope="c1", rewriter=Rewriter(model),
+        reranker=Reranker(model),
+    ),
+}  # fmt: skip
+
+
+if find_spec("langmem"):
+    from memtrace.memory.langmem import LangMemMemory
+
+    SYSTEMS["langmem"] = lambda model: LangMemMemory(model, HashEmbedder(), scope="c1")
+
+
+def from_the_guide(model: ChatModel) -> MemorySystem:
+    """The adapter that docs/how-to/add-a-memory-system.md teaches."""
+    page = Path(__file__).parents[2] / "docs/how-to/add-a-memory-system.md"
+    namespace: dict[str, Any] = {"__name__": "__guide__"}
+    for code in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)[:2]:
+        exec(compile(code, page.name, "exec", dont_inherit=True), namespace)
+    system: MemorySystem = namespace["NotebookMemory"](model, scope="c1", top_k=9)
+    return system
+
+
+SYSTEMS["notebook"] = from_the_guide
+NOTES = Rule(
+    "notes", lambda r: "Message: " in r.messages[-1].content,
+    lambda r: r.messages[-1].content.partition("Message: ")[2],
+)  # fmt: skip
+
+
+def reader() -> ChatModel:
+    """Answers flawlessly, and condenses, reranks and rewrites by rules."""
+    perfect = perfect_reader(GOLD)
+    answering = Rule(
+        "gold", lambda r: "Question:" in r.messages[-1].content,
+        lambda r: perfect.generate([r])[0].text,
+    )  # fmt: skip
+    return RuleModel([*rag_rules(), *langmem_rules(), NOTES, answering])
 
 
 def sessions() -> list[Session]:
@@ -91,7 +143,7 @@ def build(request: pytest.FixtureRequest) -> Build:
 
 
 def filled(build: Build) -> MemorySystem:
-    system = build(perfect_reader(GOLD))
+    system = build(reader())
     for session in sessions():
         system.add(session)
     return system
@@ -102,7 +154,7 @@ def ask(system: MemorySystem) -> list[str]:
 
 
 def test_it_is_a_memory_system(build: Build) -> None:
-    assert isinstance(build(perfect_reader(GOLD)), MemorySystem)
+    assert isinstance(build(reader()), MemorySystem)
 
 
 def test_it_answers_what_it_was_told_in_order(build: Build) -> None:
@@ -116,7 +168,7 @@ def test_a_batch_answers_as_single_questions_do(build: Build) -> None:
 
 
 def test_an_empty_memory_knows_nothing(build: Build) -> None:
-    system = build(perfect_reader(GOLD))
+    system = build(reader())
     assert ask(system) == ["I do not know."] * len(GOLD)
     assert system.search(Query(QUESTION)) == []
 
@@ -137,7 +189,7 @@ def test_answering_does_not_change_the_memory(build: Build) -> None:
 
 
 def test_restore_goes_back_and_forth(build: Build) -> None:
-    system = build(perfect_reader(GOLD))
+    system = build(reader())
     empty = system.snapshot()
     for session in sessions():
         system.add(session)
@@ -154,7 +206,7 @@ def test_hits_name_the_turns_they_came_from(build: Build) -> None:
 
 
 def test_parameters_and_prompts_can_be_recorded(build: Build) -> None:
-    system = build(perfect_reader(GOLD))
+    system = build(reader())
     assert json.loads(json.dumps(system.parameters))
     assert system.prompts["qa"].digest
 

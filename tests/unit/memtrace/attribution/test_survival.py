@@ -14,6 +14,9 @@ from lmcommon.llm.scripted import ScriptedModel
 from memtrace.attribution import Attribution, attribute
 from memtrace.memory import LongContext, MemorySystem, Query, Rag
 from memtrace.memory.index import Bm25Index, Ranking
+from memtrace.memory.reranking import Reranker
+from memtrace.memory.rewriting import Rewriter
+from memtrace.memory.summarising import Summariser
 from memtrace.testing import perfect_reader
 
 QUESTION = "Where does Ana live now?"
@@ -79,6 +82,27 @@ PLANTED: dict[str, tuple[Build, str, str, str]] = {
             context_tokens=60,
         ),
         "build_context", "retrieval", "retrieved but cut from the context",
+    ),
+    "lossy summary": (
+        lambda: LongContext(
+            perfect_reader(GOLD), budget_tokens=60,
+            summariser=Summariser(ScriptedModel({"": "They talked."}), max_tokens=9),
+        ),
+        "summarise", "update", "trimmed",
+    ),
+    "misjudging reranker": (
+        lambda: Rag(
+            perfect_reader(GOLD), [Bm25Index()], top_k=2,
+            reranker=Reranker(ScriptedModel({"": "4, 3, 2"})),
+        ),
+        "rerank", "retrieval", "stored but not retrieved",
+    ),
+    "query reworded past the point": (
+        lambda: Rag(
+            perfect_reader(GOLD), [Bm25Index()], top_k=1,
+            rewriter=Rewriter(ScriptedModel({"": "Chapter 4 of the novel"})),
+        ),
+        "retrieve", "retrieval", "stored but not retrieved",
     ),
     "wrong reading, window": (
         lambda: LongContext(wrong_model()), "answer", "response", "in the context but unused",

@@ -82,7 +82,8 @@ def test_a_bad_option_is_refused_by_its_key(schema: Any, options: dict[str, Any]
 
 
 def test_every_schema_names_its_options() -> None:
-    assert set(MEMORY_SCHEMAS) == {"long_context", "rag_dense", "rag_bm25", "rag_hybrid"}
+    ours = {"long_context", "rag_dense", "rag_bm25", "rag_hybrid"}
+    assert ours <= set(MEMORY_SCHEMAS)
 
 
 @pytest.mark.parametrize(

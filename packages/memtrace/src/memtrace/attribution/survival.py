@@ -27,7 +27,7 @@ from memtrace.types import Operation, Slice, Variable
 __all__ = ["follow"]
 
 _REWRITING = frozenset({"extraction", "update", "summary", "consolidation", "segmentation"})
-_READ_PATH = frozenset({"retrieval", "rerank", "context", "answer", "judge"})
+_READ_PATH = frozenset({"rewrite", "retrieval", "rerank", "context", "answer", "judge"})
 _QUESTION = ("question", "query")
 _NEAR = 0.4
 """Share of the witness's content words that must stand in the line of a rewritten value."""
@@ -253,19 +253,18 @@ def _loss(walk: _Walk, operation: Operation, read: dict[str, _Holding]) -> LossK
     )  # fmt: skip
     if kind is ErrorType.RETRIEVAL:
         return LossKind.CUT if operation.kind == "context" else LossKind.NOT_RETRIEVED
-    if operation.kind == "trim":
+    if operation.kind in ("trim", "summary"):
         return LossKind.TRIMMED
     return LossKind.OVERWRITTEN if items - {None} else LossKind.NEVER_WRITTEN
 
 
 def _searches(reader: TraceReader, back: Slice) -> frozenset[str]:
     """Searches made for the answer's question. One that found nothing has no other tie to it."""
-    readers = (
-        operation
-        for variable in back.variables
-        if reader.variable(variable).kind in _QUESTION
-        for operation in reader.graph.consumers(variable)
-    )
+    asked = {v for v in back.variables if reader.variable(v).kind in _QUESTION}
+    for operation in {op for v in asked for op in reader.graph.consumers(v)}:
+        made = reader.operation(operation).output_ids  # a rewritten question is one too
+        asked |= {v for v in made if reader.variable(v).kind in _QUESTION}
+    readers = {operation for variable in asked for operation in reader.graph.consumers(variable)}
     return frozenset(
         operation for operation in readers if reader.operation(operation).kind == "retrieval"
     )

@@ -59,6 +59,7 @@ _BY_KIND = {
     "index": ErrorType.UPDATE,
     "deletion": ErrorType.DELETION,
     "retrieval": ErrorType.RETRIEVAL,
+    "rewrite": ErrorType.RETRIEVAL,
     "rerank": ErrorType.RETRIEVAL,
     "context": ErrorType.RETRIEVAL,
     "answer": ErrorType.RESPONSE,

@@ -8,24 +8,22 @@ operation and no answer variable.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lmcommon.errors import UserError
 from lmcommon.llm.base import ChatModel
-from lmcommon.llm.types import ChatRequest, Message, Role, Sampling
+from lmcommon.llm.types import ChatRequest, Message, Sampling
 from lmcommon.prompt import Prompt, load_prompt
 from memtrace.execution.calls import Completed, complete
 from memtrace.execution.places import Place, next_place, within
 from memtrace.execution.stage import Stage
 from memtrace.graph.recording.handle import Handle
+from memtrace.memory.templates import ChatTemplate
 from memtrace.memory.types import Answer, Hit
 
 __all__ = ["Answerer", "Asked", "default_prompt"]
 
-_ROLE = re.compile(r"^### (system|user|assistant)\n", re.MULTILINE)
 _FIELDS = ("context", "question")
 
 
@@ -57,7 +55,7 @@ class Answerer:
 
     def __init__(self, model: ChatModel, prompt: Prompt, sampling: Sampling) -> None:
         self.model, self.prompt, self.sampling = model, prompt, sampling
-        self._head, self._last = _split(prompt)
+        self._template = ChatTemplate(prompt)
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -82,8 +80,9 @@ class Answerer:
             within(asked.key),
             Stage("render_prompt", kind="context", inputs=inputs, prompt=self.prompt) as op,
         ):
-            last = self._last.fill(context=asked.context.value, question=asked.question.value)
-            messages = (*self._head, Message("user", last))
+            messages = self._template.fill(
+                context=asked.context.value, question=asked.question.value
+            )
             literal = "\n".join(f"### {m.role}\n{m.content}" for m in messages)
             return messages, op.output("prompt", literal, kind="prompt"), next_place("answer")
 
@@ -100,17 +99,3 @@ class Answerer:
             text=text, response=completed.response, hits=asked.hits, handle=made,
             question_handle=asked.question,
         )  # fmt: skip
-
-
-def _split(prompt: Prompt) -> tuple[tuple[Message, ...], Prompt]:
-    """The fixed messages of a template, and its last user message as a template."""
-    pieces = _ROLE.split(prompt.text)
-    roles: list[Role] = pieces[1::2]  # type: ignore[assignment]
-    texts = [piece.strip("\n") for piece in pieces[2::2]]
-    if not roles or pieces[0].strip() or roles[-1] != "user":
-        raise UserError(
-            f"prompt {prompt.name!r}: expected messages that start with '### system', '### user' "
-            f"or '### assistant', the last one from the user; got roles {roles}"
-        )
-    head = tuple(Message(role, text) for role, text in zip(roles[:-1], texts[:-1], strict=True))
-    return head, Prompt(prompt.name, texts[-1], prompt.fields)

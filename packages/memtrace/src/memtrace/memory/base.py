@@ -63,7 +63,10 @@ class MemorySystem(Protocol):
         ...
 
     def search(self, query: Query) -> list[Hit]:
-        """What it would show the model for this query, best first. Calls no model."""
+        """What it would show the model for this query, best first.
+
+        Calls a model only where retrieval itself does (a rewritten query, a reranker).
+        """
         ...
 
     def answer(self, queries: Sequence[Query]) -> list[Answer]:

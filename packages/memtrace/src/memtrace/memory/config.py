@@ -6,11 +6,11 @@ conversation gets a memory of its own, while model and embedder are loaded once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from math import inf
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lmcommon.errors import UserError
@@ -22,6 +22,8 @@ from memtrace.memory.specs import announced
 
 if TYPE_CHECKING:
     from memtrace.memory.index import Index
+    from memtrace.memory.reranking import Reranker
+    from memtrace.memory.rewriting import Rewriter
 
 __all__ = [
     "MEMORY_SCHEMAS", "LongContextConfig", "MemoryConfig", "MemoryFactory", "RagConfig",
@@ -31,6 +33,8 @@ MemoryFactory = Callable[[str], MemorySystem]
 """From a scope (a prefix of item ids, unique in a trace) to an empty memory."""
 
 _RETRIEVERS = ("dense", "bm25", "hybrid")
+_RERANKERS = ("none", "llm")
+_TRIMS = ("drop", "summarise")
 
 
 @dataclass(kw_only=True)
@@ -102,20 +106,40 @@ class LongContextConfig(MemoryConfig):
 
     budget_tokens: int = 2048
     """Approximate tokens of the window; older turns are trimmed."""
+    trim: str = "drop"
+    """drop: trimmed turns are gone. summarise: the model condenses them into a running summary in
+    front of the window (prompt `summary`)."""
+    summary_tokens: int = 256
+    """Approximate tokens of that summary, within the budget."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _at_least(1, self, "budget_tokens")
+        _one_of(_TRIMS, self, "trim")
+        for key in ("budget_tokens", "summary_tokens"):
+            _at_least(1, self, key)
+        if self.trim == "summarise" and self.budget_tokens < 2 * self.summary_tokens:
+            raise UserError(
+                f"memory.summary_tokens: expected at most half of budget_tokens "
+                f"({self.budget_tokens}); got {self.summary_tokens!r}"
+            )
 
     def build(self, model: ChatModel) -> MemoryFactory:
         """A factory of `LongContext`."""
         from memtrace.memory.answering import default_prompt
         from memtrace.memory.long_context import LongContext
+        from memtrace.memory.summarising import Summariser, summary_prompt
+
+        summariser = None
+        if self.trim == "summarise":
+            summariser = Summariser(
+                model, max_tokens=self.summary_tokens, prompt=self.prompt(summary_prompt()),
+                temperature=self.temperature,
+            )  # fmt: skip
 
         def make(scope: str) -> MemorySystem:
             return LongContext(
                 model, budget_tokens=self.budget_tokens, scope=scope, sampling=self.sampling,
-                prompt=self.prompt(default_prompt()),
+                prompt=self.prompt(default_prompt()), summariser=summariser,
             )  # fmt: skip
 
         return announced(self, model, make)
@@ -137,16 +161,21 @@ class RagConfig(MemoryConfig):
     chunk_tokens: int = 200
     context_tokens: int = 1024
     """Approximate tokens of the context; the worst hits are cut when they do not fit."""
+    rewrite: bool = False
+    """The model words the query for retrieval (prompt `rewrite`)."""
+    rerank: str = "none"
+    """none: retrieval's order stands. llm: the model orders the candidates (prompt `rerank`)."""
+    rerank_candidates: int = 20
+    """How many chunks are retrieved for reranking; the best `top_k` of them are kept."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.retriever not in _RETRIEVERS:
-            raise UserError(
-                f"memory.retriever: expected one of {', '.join(_RETRIEVERS)}; "
-                f"got {self.retriever!r}"
-            )
+        _one_of(_RETRIEVERS, self, "retriever")
+        _one_of(_RERANKERS, self, "rerank")
         for key in ("top_k", "chunk_turns", "chunk_tokens", "context_tokens"):
             _at_least(1, self, key)
+        if self.rerank != "none":
+            _at_least(self.top_k, self, "rerank_candidates")
         if not 0 <= self.overlap_turns < self.chunk_turns:
             raise UserError(
                 f"memory.overlap_turns: expected 0 to {self.chunk_turns - 1} (below chunk_turns); "
@@ -170,6 +199,7 @@ class RagConfig(MemoryConfig):
         from memtrace.memory.rag import Rag
 
         embedder = None if self.retriever == "bm25" else self.embed.build()
+        rewriter, reranker = self._rewriter(model), self._reranker(model)
 
         def indexes() -> list[Index]:
             dense: list[Index] = [] if embedder is None else [DenseIndex(embedder)]
@@ -181,9 +211,34 @@ class RagConfig(MemoryConfig):
                 overlap_turns=self.overlap_turns, chunk_tokens=self.chunk_tokens,
                 context_tokens=self.context_tokens, scope=scope, sampling=self.sampling,
                 name=f"rag_{self.retriever}", prompt=self.prompt(default_prompt()),
+                rewriter=rewriter, reranker=reranker,
             )  # fmt: skip
 
         return announced(self, model, make)
+
+    def _rewriter(self, model: ChatModel) -> Rewriter | None:
+        if not self.rewrite:
+            return None
+        from memtrace.memory.rewriting import Rewriter, rewrite_prompt
+
+        prompt = self.prompt(rewrite_prompt())
+        return Rewriter(model, prompt=prompt, temperature=self.temperature)
+
+    def _reranker(self, model: ChatModel) -> Reranker | None:
+        if self.rerank == "none":
+            return None
+        from memtrace.memory.reranking import Reranker, rerank_prompt
+
+        return Reranker(
+            model, candidates=self.rerank_candidates, prompt=self.prompt(rerank_prompt()),
+            temperature=self.temperature,
+        )  # fmt: skip
+
+
+def _one_of(known: tuple[str, ...], config: object, key: str) -> None:
+    value = getattr(config, key)
+    if value not in known:
+        raise UserError(f"memory.{key}: expected one of {', '.join(known)}; got {value!r}")
 
 
 def _at_least(least: int, config: object, key: str) -> None:
@@ -192,12 +247,34 @@ def _at_least(least: int, config: object, key: str) -> None:
         raise UserError(f"memory.{key}: expected at least {least}; got {value!r}")
 
 
-MEMORY_SCHEMAS: Mapping[str, type[Any]] = MappingProxyType(
-    {
-        "long_context": LongContextConfig,
-        "rag_dense": RagConfig,
-        "rag_bm25": RagConfig,
-        "rag_hybrid": RagConfig,
-    }
-)
+class _Schemas(Mapping[str, type[Any]]):
+    """Schemas by option. Those of packaged systems build on this module, so they are named as
+    `module:class` and imported when they are asked for.
+    """
+
+    def __init__(self, schemas: Mapping[str, type[Any] | str]) -> None:
+        self._schemas = schemas
+
+    def __getitem__(self, option: str) -> type[Any]:
+        found = self._schemas[option]
+        if isinstance(found, str):
+            module, _, name = found.partition(":")
+            loaded: type[Any] = getattr(import_module(module), name)
+            return loaded
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._schemas)
+
+    def __len__(self) -> int:
+        return len(self._schemas)
+
+
+MEMORY_SCHEMAS: Mapping[str, type[Any]] = _Schemas({
+    "long_context": LongContextConfig,
+    "rag_dense": RagConfig,
+    "rag_bm25": RagConfig,
+    "rag_hybrid": RagConfig,
+    "langmem": "memtrace.memory.langmem.config:LangMemConfig",
+})  # fmt: skip
 """Option of the group `memory` to its schema."""

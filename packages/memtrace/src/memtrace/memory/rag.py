@@ -2,43 +2,36 @@
 
 Operations: `chunk` (messages -> chunks), `index` (chunks + store -> items + store), `retrieve`
 (question + store -> hits; one a ranking, then `fuse`, for hybrid), `build_context` (hits ->
-context, with what was cut named), then prompt and answer. No model is called while writing. The
-`store` variable stands for the whole index: its lineage holds every item written so far.
+context, with what was cut named), then prompt and answer. On request `rewrite` (question ->
+query) comes before them and `rerank` (question + hits -> hits) after `retrieve`. No model is
+called while writing. `index`, `retrieve` and `fuse` are the shelf's (see `memory.shelf`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 from lmcommon.data.types import Session
-from lmcommon.errors import UserError
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import Sampling
 from lmcommon.prompt import Prompt
-from memtrace.execution.places import Scope, within
+from memtrace.execution.calls import complete
+from memtrace.execution.places import Scope, next_place, within
 from memtrace.execution.stage import Stage
 from memtrace.graph.recording.handle import Handle
 from memtrace.memory.answering import Answerer, Asked, default_prompt
 from memtrace.memory.chunking import Chunk, chunk_lines
-from memtrace.memory.index import Index, Ranking, fuse
+from memtrace.memory.index import Index
 from memtrace.memory.messages import adding, asking, record_query
-from memtrace.memory.rendering import page
+from memtrace.memory.reranking import Reranker
+from memtrace.memory.rewriting import Rewriter
+from memtrace.memory.shelf import Found, Shelf
 from memtrace.memory.tokens import approximate_tokens
 from memtrace.memory.types import Answer, Hit, Query
 
 __all__ = ["Rag"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A stored chunk."""
-
-    id: str
-    chunk: Chunk
-    handle: Handle[str]
 
 
 class Rag:
@@ -57,6 +50,8 @@ class Rag:
             it.
         prompt: Question-answering prompt; None: the package's own.
         sampling: How to decode answers.
+        rewriter: Words the query for retrieval; None: the question is the query.
+        reranker: Orders what was retrieved; None: retrieval's order stands.
     """
 
     version = "2"
@@ -65,7 +60,7 @@ class Rag:
         self, model: ChatModel, indexes: Sequence[Index], *, top_k: int = 5, chunk_turns: int = 3,
         overlap_turns: int = 1, chunk_tokens: int = 200, context_tokens: int = 1024,
         scope: str = "", prompt: Prompt | None = None, sampling: Sampling | None = None,
-        name: str = "",
+        name: str = "", rewriter: Rewriter | None = None, reranker: Reranker | None = None,
     ) -> None:  # fmt: skip
         if not indexes or min(top_k, chunk_turns, chunk_tokens, context_tokens) < 1:
             raise ValueError("expected an index, and sizes of at least 1")
@@ -76,12 +71,10 @@ class Rag:
         self._chunking = {
             "max_turns": chunk_turns, "overlap_turns": overlap_turns, "max_tokens": chunk_tokens,
         }  # fmt: skip
-        self._indexes = tuple(indexes)
         self._answerer = Answerer(model, prompt or default_prompt(), sampling or Sampling())
+        self._rewriter, self._reranker = rewriter, reranker
         self.scope = Scope(scope or self.name)
-        self._prefix = f"{scope}/" if scope else ""
-        self._items: tuple[_Item, ...] = ()
-        self._store: Handle[Any] | None = None
+        self._shelf = Shelf(indexes, f"{scope}/" if scope else "")
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -90,17 +83,28 @@ class Rag:
 
     @property
     def prompts(self) -> Mapping[str, Prompt]:
-        """The question-answering prompt."""
-        return {"qa": self._answerer.prompt}
+        """The question-answering prompt, and those of rewriting and reranking where they are on."""
+        found = {"qa": self._answerer.prompt}
+        for name, part in (("rewrite", self._rewriter), ("rerank", self._reranker)):
+            if part is not None:
+                found[name] = part.prompt
+        return found
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """Chunking, indexes, sizes and decoding."""
-        return {
+        found: dict[str, Any] = {
             "top_k": self.top_k, "context_tokens": self.context_tokens, "chunking": self._chunking,
-            "indexes": {index.name: index.identity for index in self._indexes},
+            "indexes": {index.name: index.identity for index in self._shelf.indexes},
             "answer": dict(self._answerer.parameters),
         }  # fmt: skip
+        if self._rewriter is not None:
+            found["rewrite"] = {"model": self._rewriter.model.name}
+        if self._reranker is not None:
+            found["rerank"] = {
+                "model": self._reranker.model.name, "candidates": self._reranker.candidates,
+            }  # fmt: skip
+        return found
 
     def add(self, session: Session) -> None:
         """Chunk the turns and index the chunks."""
@@ -116,134 +120,89 @@ class Rag:
                 cut = [chunk.to_list() for chunk in chunk_lines(lines, **self._chunking)]
                 chunks = [Chunk.from_list(rows) for rows in op.settle("chunks", cut)]
                 handles = op.outputs("chunks", [chunk.text for chunk in chunks], kind="chunk")
-            self._write(chunks, handles)
+            self._shelf.write(chunks, handles)
 
     def search(self, query: Query) -> list[Hit]:
         """The hits for a query, best first."""
-        with asking(self.scope, [query], action="search"), within(query.key, time=query.time):
-            return [hit for hit, _ in self._retrieve(record_query(query))]
+        with asking(self.scope, [query], action="search"):
+            ((_, found),) = self._retrieve([query])
+            return [hit for hit, _ in found]
 
     def answer(self, queries: Sequence[Query]) -> list[Answer]:
         """Retrieve, build a context and answer, for each query."""
         if not queries:
             return []
         with asking(self.scope, queries):
-            return self._answerer.answer([self._ask(query) for query in queries])
+            asked = []
+            for query, (question, found) in zip(queries, self._retrieve(queries), strict=True):
+                with within(query.key, time=query.time):
+                    context = self._build_context(found)
+                hits = tuple(hit for hit, _ in found)
+                asked.append(Asked(question, context, query.key, hits))
+            return self._answerer.answer(asked)
 
     def snapshot(self) -> object:
-        """Items, store and index states; nothing is copied."""
-        indexed = tuple(index.snapshot() for index in self._indexes)
-        return self._items, self._store, indexed, self.scope.snapshot()
+        """The shelf, nothing of it copied."""
+        return self._shelf.snapshot(), self.scope.snapshot()
 
     def restore(self, state: Any) -> None:
         """Take an older state."""
-        self._items, self._store, indexed, counts = state
-        for index, older in zip(self._indexes, indexed, strict=True):
-            index.restore(older)
+        shelf, counts = state
+        self._shelf.restore(shelf)
         self.scope.restore(counts)
 
     def close(self) -> None:
         """Nothing is held."""
 
-    def _write(self, chunks: Sequence[Chunk], handles: Sequence[Handle[str]]) -> None:
-        inputs: dict[str, Any] = {"chunks": list(handles)}
-        if self._store is not None:
-            inputs["store"] = self._store
-        with Stage("index", kind="index", inputs=inputs, points=("items",)) as op:
-            rows: list[dict[str, Any]] = [
-                {"item": self._name(chunk), "lines": chunk.to_list()} for chunk in chunks
-            ]
-            named = [
-                (row.get("item"), Chunk.from_list(row["lines"])) for row in op.settle("items", rows)
-            ]
-            for index in self._indexes:
-                index.add([chunk.text for _, chunk in named])
-            for name, chunk in named:
-                name = name or self._name(chunk)
-                item = op.output("items", chunk.text, kind="memory_item", item=name)
-                self._items += (_Item(name, chunk, item),)
-            self._store = op.output("store", {"items": len(self._items)}, kind="store")
-
-    def _name(self, chunk: Chunk) -> str:
-        return f"{self._prefix}{chunk.turns[0]}..{chunk.turns[-1]}"
-
-    def _ask(self, query: Query) -> Asked:
-        with within(query.key, time=query.time):
-            question = record_query(query)
-            retrieved = self._retrieve(question)
-            context = self._build_context(retrieved)
-        return Asked(question, context, query.key, tuple(hit for hit, _ in retrieved))
-
-    def _retrieve(self, question: Handle[str]) -> list[tuple[Hit, Handle[str]]]:
-        is_fused = len(self._indexes) > 1
-        rankings = [
-            self._search(index, question, 2 * self.top_k if is_fused else self.top_k)
-            for index in self._indexes
-        ]
-        if not is_fused:
-            return self._hits(*rankings[0])
-        inputs = {
-            index.name: [handle for _, handle in self._hits(*ranking)]
-            for index, ranking in zip(self._indexes, rankings, strict=True)
-        }
-        copies: dict[int, Handle[str]] = {}
-        for ranking, handles in rankings:
-            copies |= {place: h for (place, _), h in zip(ranking, handles, strict=True)}
-        with Stage(
-            "fuse", kind="retrieval", inputs=inputs, points=("hits",),
-            parameters={"top_k": self.top_k},
-        ) as op:  # fmt: skip
-            best = self._settled(op, fuse([ranking for ranking, _ in rankings], self.top_k))
-            stored = {place: copies.get(place, self._items[place].handle) for place, _ in best}
-            return self._hits(best, _ranked(op, best, stored))
-
-    def _search(
-        self, index: Index, question: Handle[str], top_k: int
-    ) -> tuple[Ranking, list[Handle[str]]]:
-        inputs: dict[str, Any] = {"question": question}
-        if self._store is not None:
-            inputs["store"] = self._store
-        parameters = {"index": index.name, "top_k": top_k}
-        with Stage(
-            "retrieve", kind="retrieval", inputs=inputs, points=("hits",), parameters=parameters
-        ) as op:
-            ranking = self._settled(op, index.search(question.value, top_k))
-            stored = {place: self._items[place].handle for place, _ in ranking}
-            return ranking, _ranked(op, ranking, stored)
-
-    def _settled(self, op: Stage, ranking: Ranking) -> Ranking:
-        """A ranking, or what a replay puts in its place: stored items by id, best first."""
-        rows: list[dict[str, Any]] = [
-            {"item": self._items[place].id, "score": score, "text": self._items[place].chunk.text}
-            for place, score in ranking
-        ]
-        settled = op.settle("hits", rows)
-        if settled is rows:
-            return ranking
-        places = {item.id: place for place, item in enumerate(self._items)}
-        if unknown := [row for row in settled if row.get("item") not in places]:
-            raise UserError(
-                f"hits at {op.place}: expected rows {{item, score}} of items in the store "
-                f"({', '.join(list(places)[:5])}, ...); got {unknown[0]!r}"
-            )
-        return [(places[row["item"]], float(row.get("score", 0.0))) for row in settled]
-
-    def _hits(
-        self, ranking: Ranking, handles: Sequence[Handle[str]]
-    ) -> list[tuple[Hit, Handle[str]]]:
+    def _retrieve(self, queries: Sequence[Query]) -> list[tuple[Handle[str], Found]]:
+        """Each question with what was found for it; model calls are made in batches."""
+        asked = []
+        for query in queries:
+            with within(query.key, time=query.time):
+                asked.append((query.key, record_query(query)))
+        words = [question for _, question in asked]
+        if self._rewriter is not None:
+            words = self._rewriter.rewrite(asked)
+        wide = self.top_k
+        if self._reranker is not None:
+            wide = max(wide, self._reranker.candidates)
         found = []
-        for (place, score), handle in zip(ranking, handles, strict=True):
-            item = self._items[place]
-            hit = Hit(
-                item=item.id, text=item.chunk.text, score=score, turns=item.chunk.turns,
-                variable=handle.id,
-            )  # fmt: skip
-            found.append((hit, handle))
-        return found
+        for query, word in zip(queries, words, strict=True):
+            with within(query.key, time=query.time):
+                found.append(self._shelf.rank(word, wide))
+        if self._reranker is not None:
+            found = self._reranked(self._reranker, asked, found)
+        return [(question, one) for (_, question), one in zip(asked, found, strict=True)]
 
-    def _build_context(self, retrieved: Sequence[tuple[Hit, Handle[str]]]) -> Handle[str]:
+    def _reranked(
+        self, reranker: Reranker, asked: Sequence[tuple[str, Handle[str]]], found: Sequence[Found]
+    ) -> list[Found]:
+        """The best of what was found, in the order the model gives; nothing stays nothing."""
+        wanted = [number for number, one in enumerate(found) if one]
+        requests, places = [], []
+        for number in wanted:
+            key, question = asked[number]
+            with within(key):
+                places.append(next_place("rerank"))
+            requests.append(
+                reranker.request(question.value, [hit.text for hit, _ in found[number]])
+            )
+        completed = complete(reranker.model, requests, places)
+        ranked = list(found)
+        for number, place, done in zip(wanted, places, completed, strict=True):
+            question = asked[number][1]
+            inputs = {"question": question, "hits": [handle for _, handle in found[number]]}
+            with Stage(
+                "rerank", kind="rerank", inputs=inputs, prompt=reranker.prompt, place=place,
+                points=("reply", "hits"), parameters={"top_k": self.top_k},
+            ) as op:  # fmt: skip
+                order = reranker.order(op, done, len(found[number]))
+                ranked[number] = self._shelf.in_order(op, found[number], order, self.top_k)
+        return ranked
+
+    def _build_context(self, retrieved: Found) -> Handle[str]:
         """Lines of the best hits that fit, each once, in the order they were said."""
-        places = {item.id: place for place, item in enumerate(self._items)}
+        places = self._shelf.places()
         parameters = {"context_tokens": self.context_tokens, "order": "time"}
         inputs = {"hits": [handle for _, handle in retrieved]}
         with Stage(
@@ -254,22 +213,12 @@ class Rag:
             cut: list[str] = []
             for hit, _ in retrieved:
                 tried = sorted([*kept, places[hit.item]])
-                if approximate_tokens(self._page(tried)) <= self.context_tokens:
+                if approximate_tokens(self._shelf.page(tried)) <= self.context_tokens:
                     kept = tried
                 else:
                     cut.append(hit.item)
             if cut:
                 op.output("cut", cut, kind="trimmed")
-            text = op.settle("context", self._page(kept))
+            text = op.settle("context", self._shelf.page(kept))
             made: Handle[str] = op.output("context", text, kind="context")
         return made
-
-    def _page(self, places: Sequence[int]) -> str:
-        lines = {line.turn: line for place in places for line in self._items[place].chunk.lines}
-        return page(list(lines.values()))
-
-
-def _ranked(op: Stage, ranking: Ranking, found: Mapping[int, Handle[str]]) -> list[Handle[str]]:
-    """Record a ranked list: copies of what was found, with rank and score."""
-    notes = [{"rank": rank, "score": round(score, 6)} for rank, (_, score) in enumerate(ranking, 1)]
-    return op.outputs("hits", [found[place] for place, _ in ranking], kind="hit", metadata=notes)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lmcommon.data.types import Session, Turn
+from lmcommon.errors import UserError
 
 __all__ = ["Line", "lines_of", "page", "written_date"]
 
@@ -31,7 +32,13 @@ class Line:
 
     @classmethod
     def from_dict(cls, row: Mapping[str, str]) -> Line:
-        """The line of a row; a replay may give one that was never said."""
+        """The line of a row; a replay may give one that was never said.
+
+        Raises:
+            UserError: The row is no object with a text.
+        """
+        if not isinstance(row, Mapping) or not isinstance(row.get("text"), str):
+            raise UserError(f"line: expected an object {{turn, date, text}}; got {row!r}")
         return cls(row.get("turn", ""), row.get("date", ""), row["text"])
 
 

@@ -1,0 +1,184 @@
+"""The shelf of a RAG memory: stored chunks, the indexes over them, and the operations on both.
+
+In: chunks, then queries. Out: hits, best first, as copies of the stored items. The `store` variable
+stands for the whole shelf: its lineage holds every item written so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lmcommon.errors import UserError
+from memtrace.execution.stage import Stage
+from memtrace.graph.recording.handle import Handle
+from memtrace.memory.chunking import Chunk
+from memtrace.memory.index import Index, Ranking, fuse
+from memtrace.memory.rendering import page
+from memtrace.memory.types import Hit
+
+__all__ = ["Found", "Shelf"]
+
+Found = list[tuple[Hit, Handle[str]]]
+"""Hits with their variables, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A stored chunk."""
+
+    id: str
+    chunk: Chunk
+    handle: Handle[str]
+
+
+class Shelf:
+    """Chunks and the indexes over them.
+
+    Args:
+        indexes: One, or several whose rankings are fused.
+        prefix: What item ids start with.
+    """
+
+    def __init__(self, indexes: Sequence[Index], prefix: str) -> None:
+        self.indexes = tuple(indexes)
+        self._prefix = prefix
+        self._items: tuple[_Item, ...] = ()
+        self._store: Handle[Any] | None = None
+
+    def snapshot(self) -> object:
+        """Items, store and index states; nothing is copied."""
+        return self._items, self._store, tuple(index.snapshot() for index in self.indexes)
+
+    def restore(self, state: Any) -> None:
+        """Take an older state."""
+        self._items, self._store, indexed = state
+        for index, older in zip(self.indexes, indexed, strict=True):
+            index.restore(older)
+
+    def write(self, chunks: Sequence[Chunk], handles: Sequence[Handle[str]]) -> None:
+        """Index chunks, each a new item (operation `index`)."""
+        inputs: dict[str, Any] = {"chunks": list(handles)}
+        if self._store is not None:
+            inputs["store"] = self._store
+        with Stage("index", kind="index", inputs=inputs, points=("items",)) as op:
+            rows: list[dict[str, Any]] = [
+                {"item": self._name(chunk), "lines": chunk.to_list()} for chunk in chunks
+            ]
+            named = [_named(op, row) for row in op.settle("items", rows)]
+            for index in self.indexes:
+                index.add([chunk.text for _, chunk in named])
+            for name, chunk in named:
+                name = name or self._name(chunk)
+                item = op.output("items", chunk.text, kind="memory_item", item=name)
+                self._items += (_Item(name, chunk, item),)
+            self._store = op.output("store", {"items": len(self._items)}, kind="store")
+
+    def _name(self, chunk: Chunk) -> str:
+        return f"{self._prefix}{chunk.turns[0]}..{chunk.turns[-1]}"
+
+    def rank(self, query: Handle[str], top_k: int) -> Found:
+        """What the indexes find (`retrieve`), fused if there are several (`fuse`)."""
+        is_fused = len(self.indexes) > 1
+        rankings = [
+            self._search(index, query, 2 * top_k if is_fused else top_k) for index in self.indexes
+        ]
+        if not is_fused:
+            return self._hits(*rankings[0])
+        inputs = {
+            index.name: [handle for _, handle in self._hits(*ranking)]
+            for index, ranking in zip(self.indexes, rankings, strict=True)
+        }
+        copies: dict[int, Handle[str]] = {}
+        for ranking, handles in rankings:
+            copies |= {place: h for (place, _), h in zip(ranking, handles, strict=True)}
+        with Stage(
+            "fuse", kind="retrieval", inputs=inputs, points=("hits",),
+            parameters={"top_k": top_k},
+        ) as op:  # fmt: skip
+            best = self._settled(op, fuse([ranking for ranking, _ in rankings], top_k))
+            stored = {place: copies.get(place, self._items[place].handle) for place, _ in best}
+            return self._hits(best, _ranked(op, best, stored))
+
+    def in_order(self, op: Stage, found: Found, order: Sequence[int] | None, top_k: int) -> Found:
+        """The best of what was found, in another order (None: as it was); outputs of `op`."""
+        places = self.places()
+        ranking: Ranking = [(places[hit.item], hit.score) for hit, _ in found]
+        copies = {place: copy for (place, _), (_, copy) in zip(ranking, found, strict=True)}
+        if order is not None:  # the order is all the model said: scores are one over the rank
+            ranking = [(ranking[old][0], 1.0 / rank) for rank, old in enumerate(order, 1)]
+        best = self._settled(op, ranking[:top_k])
+        stored = {place: copies.get(place, self._items[place].handle) for place, _ in best}
+        return self._hits(best, _ranked(op, best, stored))
+
+    def _search(
+        self, index: Index, question: Handle[str], top_k: int
+    ) -> tuple[Ranking, list[Handle[str]]]:
+        inputs: dict[str, Any] = {"question": question}
+        if self._store is not None:
+            inputs["store"] = self._store
+        parameters = {"index": index.name, "top_k": top_k}
+        with Stage(
+            "retrieve", kind="retrieval", inputs=inputs, points=("hits",), parameters=parameters
+        ) as op:
+            ranking = self._settled(op, index.search(question.value, top_k))
+            stored = {place: self._items[place].handle for place, _ in ranking}
+            return ranking, _ranked(op, ranking, stored)
+
+    def _settled(self, op: Stage, ranking: Ranking) -> Ranking:
+        """A ranking, or what a replay puts in its place: stored items by id, best first."""
+        rows: list[dict[str, Any]] = [
+            {"item": self._items[place].id, "score": score, "text": self._items[place].chunk.text}
+            for place, score in ranking
+        ]
+        settled = op.settle("hits", rows)
+        if settled is rows:
+            return ranking
+        places = self.places()
+        if unknown := [row for row in settled if _item_of(row) not in places]:
+            raise UserError(
+                f"hits at {op.place}: expected rows {{item, score}} of items in the store "
+                f"({', '.join(list(places)[:5])}, ...); got {unknown[0]!r}"
+            )
+        return [(places[row["item"]], float(row.get("score", 0.0))) for row in settled]
+
+    def _hits(self, ranking: Ranking, handles: Sequence[Handle[str]]) -> Found:
+        found = []
+        for (place, score), handle in zip(ranking, handles, strict=True):
+            item = self._items[place]
+            hit = Hit(
+                item=item.id, text=item.chunk.text, score=score, turns=item.chunk.turns,
+                variable=handle.id,
+            )  # fmt: skip
+            found.append((hit, handle))
+        return found
+
+    def places(self) -> dict[str, int]:
+        """Where each item stands, oldest first."""
+        return {item.id: place for place, item in enumerate(self._items)}
+
+    def page(self, places: Sequence[int]) -> str:
+        """The lines of the items at these places, each once."""
+        lines = {line.turn: line for place in places for line in self._items[place].chunk.lines}
+        return page(list(lines.values()))
+
+
+def _named(op: Stage, row: Any) -> tuple[str | None, Chunk]:
+    """The item id (None: the chunk's own name) and the chunk of a row."""
+    if not isinstance(row, dict) or not isinstance(row.get("lines"), list):
+        raise UserError(
+            f"items at {op.place}: expected rows {{item, lines: [{{turn, date, text}}, ...]}}; "
+            f"got {row!r}"
+        )
+    return row.get("item"), Chunk.from_list(row["lines"])
+
+
+def _item_of(row: Any) -> Any:
+    return row.get("item") if isinstance(row, dict) else None
+
+
+def _ranked(op: Stage, ranking: Ranking, found: Mapping[int, Handle[str]]) -> list[Handle[str]]:
+    """Record a ranked list: copies of what was found, with rank and score."""
+    notes = [{"rank": rank, "score": round(score, 6)} for rank, (_, score) in enumerate(ranking, 1)]
+    return op.outputs("hits", [found[place] for place, _ in ranking], kind="hit", metadata=notes)
