@@ -17,10 +17,11 @@ import memtrace
 from lmcommon.data.types import Session, Turn
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.scripted import ScriptedModel
-from lmcommon.llm.types import ModelFailure
+from lmcommon.llm.types import ChatRequest, ChatResponse, ModelFailure
 from memtrace.memory import LongContext, MemorySystem, Query, Rag
 from memtrace.memory.index import Bm25Index, DenseIndex
-from memtrace.testing import perfect_reader
+from memtrace.memory.mem0.releases import installed_line
+from memtrace.testing import Rule, mem0_rules, perfect_reader
 
 QUESTION = "Which city did Ana move to?"
 GOLD = {QUESTION: "Lisbon", "What is the name of Bo's dog?": "Pickle"}
@@ -52,6 +53,34 @@ SYSTEMS: dict[str, Build] = {
     "rag_dense": lambda model: Rag(model, [DenseIndex(WordEmbedder())], scope="c1"),
     "rag_hybrid": lambda model: Rag(model, [DenseIndex(WordEmbedder()), Bm25Index()], scope="c1"),
 }
+
+
+def with_rules(model: ChatModel, rules: Sequence[Rule]) -> ChatModel:
+    """The model, but rules answer the prompts that a system writes memories with."""
+
+    def reply(request: ChatRequest) -> str | ChatResponse:
+        for rule in rules:
+            if rule.matches(request):
+                return rule.reply(request)
+        return model.generate([request])[0]
+
+    return ScriptedModel(reply, name=f"{model.name} with rules")
+
+
+def mem0(line: str) -> Build:
+    """The real package, where it is installed."""
+
+    def build(model: ChatModel) -> MemorySystem:
+        if installed_line() != line:
+            pytest.skip(f"mem0ai of the {line} line is not installed here; see memtrace-systems")
+        from memtrace.memory.mem0 import Mem0Memory
+
+        return Mem0Memory(with_rules(model, mem0_rules()), WordEmbedder(), scope="c1")
+
+    return build
+
+
+SYSTEMS |= {"mem0": mem0("additive"), "mem0_classic": mem0("classic")}
 
 
 def sessions() -> list[Session]:

@@ -9,12 +9,11 @@ from typing import Any
 from lmcommon.errors import UserError
 from memtrace.execution.places import Scope
 from memtrace.memory.mem0.releases import checked_release
-from memtrace.memory.mem0.tracer import Tracer
+from memtrace.memory.mem0.tracer import MARK, Tracer
 
 __all__ = ["attach"]
 
 _LOCK = threading.Lock()
-_MARK = "_memtrace_tracer"
 
 
 def attach(obj: Any, name: str | None = None) -> Tracer:
@@ -37,12 +36,12 @@ def attach(obj: Any, name: str | None = None) -> Tracer:
         )
     release = checked_release(obj, main)
     with _LOCK:
-        before = vars(obj).get(_MARK)
-        if before is not None and before.is_attached:
+        before = vars(obj).get(MARK)
+        if before is not None:
             raise UserError(
                 f"attach: expected a memory that is not attached yet; this one is attached as "
                 f"{before.scope.name!r}; detach it first"
             )
         tracer = Tracer(obj, main, release, Scope(name or "mem0"))
-        setattr(obj, _MARK, tracer)
+        setattr(obj, MARK, tracer)
     return tracer

@@ -28,7 +28,10 @@ from memtrace.memory.mem0.store import StoreTrace, arguments
 from memtrace.memory.mem0.types import Call
 from memtrace.memory.mem0.wrapping import Wrappers
 
-__all__ = ["Tracer"]
+__all__ = ["MARK", "Tracer"]
+
+MARK = "_memtrace_tracer"
+"""Attribute of a memory that says what is attached to it."""
 
 _CALL: ContextVar[Call | None] = ContextVar("memtrace_mem0_call", default=None)
 _MORE = 32
@@ -90,6 +93,7 @@ class Tracer:
         if self.is_attached:
             self.is_attached = False
             self._wrappers.undo()
+            vars(self.memory).pop(MARK, None)
             release_context(self.main)
 
     def wrap(self) -> None:
