@@ -121,11 +121,8 @@ class AddTrace:
         if not handles:
             return listed
         with Stage("last_messages", kind="retrieval", inputs={"messages": handles}) as op:
-            call.last_messages = [
-                op.output("messages", handle, kind="message") if len(handle.value) <= _SHOWN
-                else op.output("messages", handle.value[:_SHOWN], kind="message")
-                for handle in handles
-            ]  # fmt: skip
+            shown = [handle.value[:_SHOWN] for handle in handles]
+            call.last_messages = [op.output("history", shown, kind="history")]
         return listed
 
     def save_messages(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -167,8 +167,7 @@ class Tracer:
         """A search of the vector store, in a stable order where the memory is ours."""
         if not self._is_stable:
             return original(*args, **kwargs)
-        given = dict(arguments(original, args, kwargs))
-        given.pop("self", None)
+        given = arguments(original, args, kwargs)
         limit = int(given[self.release.limit])
         given[self.release.limit] = limit + _MORE
         return stable(original(**given), self.store.order, limit)
