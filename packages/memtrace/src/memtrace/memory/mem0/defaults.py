@@ -15,7 +15,7 @@ from lmcommon.prompt import Prompt
 from memtrace.memory.answering import default_prompt
 from memtrace.memory.mem0.releases import LineName
 
-__all__ = ["default_prompts"]
+__all__ = ["default_prompts", "literal_prompt"]
 
 _TODAY = re.compile(r"(Today's date is )\d{4}-\d{2}-\d{2}")
 _FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -25,7 +25,7 @@ def default_prompts(line: LineName) -> Mapping[str, Prompt]:
     """The prompts of a line, by name: `extraction`, `update` or `instructions`, and `qa`."""
     package = import_module("mem0.configs.prompts")
     if line == "additive":
-        extraction = _prompt("extraction", package.ADDITIVE_EXTRACTION_PROMPT)
+        extraction = literal_prompt("extraction", package.ADDITIVE_EXTRACTION_PROMPT)
         return {"extraction": extraction, "instructions": Prompt("instructions", ""),
                 "qa": default_prompt()}  # fmt: skip
     text, found = _TODAY.subn(r"\1{date}", package.USER_MEMORY_EXTRACTION_PROMPT)
@@ -35,11 +35,12 @@ def default_prompts(line: LineName) -> Mapping[str, Prompt]:
             "that memtrace knows"
         )
     return {
-        "extraction": _prompt("extraction", text),
-        "update": _prompt("update", package.DEFAULT_UPDATE_MEMORY_PROMPT),
+        "extraction": literal_prompt("extraction", text),
+        "update": literal_prompt("update", package.DEFAULT_UPDATE_MEMORY_PROMPT),
         "qa": default_prompt(),
     }
 
 
-def _prompt(name: str, text: str) -> Prompt:
+def literal_prompt(name: str, text: str) -> Prompt:
+    """A text as a prompt, whatever braces it has."""
     return Prompt(name, text, frozenset(_FIELD.findall(text)))

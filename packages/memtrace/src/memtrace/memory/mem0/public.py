@@ -119,4 +119,8 @@ def _scoping(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments that say whose memory is meant, as far as they are JSON."""
     named = ("user_id", "agent_id", "run_id", "filters", "limit", "top_k", "infer", "memory_id")
     found = {name: kwargs[name] for name in named if kwargs.get(name) is not None}
-    return {name: json.loads(json.dumps(value, default=str)) for name, value in found.items()}
+    plain = (str, int, float)
+    return {
+        name: value if isinstance(value, plain) else json.loads(json.dumps(value, default=str))
+        for name, value in found.items()
+    }

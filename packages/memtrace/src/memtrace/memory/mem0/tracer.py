@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +21,7 @@ from memtrace.execution.stage import Stage
 from memtrace.graph.recording.scope import current_scope
 from memtrace.memory.mem0.adding import AddTrace
 from memtrace.memory.mem0.asking import Asking, TheirModel
+from memtrace.memory.mem0.defaults import literal_prompt
 from memtrace.memory.mem0.hits import settle_memories, stable
 from memtrace.memory.mem0.public import PublicTrace
 from memtrace.memory.mem0.releases import Release
@@ -256,8 +258,7 @@ class Tracer:
         return self.call is not None or current_scope() is not None
 
 
+@lru_cache(maxsize=16)
 def _literal(name: str, text: str) -> Prompt:
     """A prompt that is sent as it stands."""
-    import re
-
-    return Prompt(name, text, frozenset(re.findall(r"\{([A-Za-z_][A-Za-z0-9_]*)\}", text)))
+    return literal_prompt(name, text)
