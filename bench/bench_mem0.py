@@ -97,9 +97,7 @@ def main() -> None:
         results: dict[bool, float] = {}
         for is_traced in (False, True) if number % 2 == 0 else (True, False):
             with tempfile.TemporaryDirectory() as folder:
-                results[is_traced] = one_round(
-                    table, vectors, Path(folder) if is_traced else None
-                )
+                results[is_traced] = one_round(table, vectors, Path(folder) if is_traced else None)
         plain.append(results[False])
         traced.append(results[True])
         extra.append(results[True] - results[False])

@@ -8,38 +8,29 @@ if TYPE_CHECKING:
     from memtrace.testing.big import big_trace
     from memtrace.testing.chaos import random_intervention
     from memtrace.testing.reader import perfect_reader
-<<<<<<< HEAD
     from memtrace.testing.rules import Rule, RuleModel, answer_rule, rule_model
+    from memtrace.testing.rules_mem0 import mem0_rules
 
 __all__ = [
     "Rule",
     "RuleModel",
     "answer_rule",
     "big_trace",
+    "mem0_rules",
     "perfect_reader",
     "random_intervention",
     "rule_model",
 ]
-=======
-    from memtrace.testing.rules import Rule, RuleModel, answer_rule
-    from memtrace.testing.rules_mem0 import mem0_rules
-
-__all__ = ["Rule", "RuleModel", "answer_rule", "big_trace", "mem0_rules", "perfect_reader", "random_intervention"]
->>>>>>> 0da7039 (Mem0: both lines of the real package, traced from outside, and attach)
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "big_trace": "memtrace.testing.big",
+        "mem0_rules": "memtrace.testing.rules_mem0",
         "perfect_reader": "memtrace.testing.reader",
         "random_intervention": "memtrace.testing.chaos",
-<<<<<<< HEAD
         **dict.fromkeys(
             ("Rule", "RuleModel", "answer_rule", "rule_model"), "memtrace.testing.rules"
         ),
-=======
-        **dict.fromkeys(("Rule", "RuleModel", "answer_rule"), "memtrace.testing.rules"),
-        "mem0_rules": "memtrace.testing.rules_mem0",
->>>>>>> 0da7039 (Mem0: both lines of the real package, traced from outside, and attach)
     },
 )
