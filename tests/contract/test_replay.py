@@ -122,7 +122,7 @@ def test_a_prompt_without_its_placeholders_is_refused(replayer: Replayer) -> Non
 
 
 def test_an_unknown_prompt_or_setting_is_refused_by_name(replayer: Replayer) -> None:
-    with pytest.raises(UserError, match="has the prompts .*qa"):
+    with pytest.raises(UserError, match=r"has the prompts .*qa"):
         replayer.run([SwapPrompt(name="zap", text="x")])
     with pytest.raises(UserError, match="expected a setting of the system"):
         replayer.run([SetParameter(name="zap", value=3)])

@@ -261,3 +261,42 @@ def test_two_memories_in_one_trace_stay_apart(tmp_path: Path) -> None:
         one.add(SAID[0], user_id="ana")
         two.add(SAID[1], user_id="ana")
     assert state_of(tmp_path / "t.db") == stored(one, "one") | stored(two, "two")
+
+
+def test_a_store_that_refuses_a_write_is_recorded_and_nothing_else(tmp_path: Path) -> None:
+    made = users_memory()
+
+    def failing(*args: Any, **kwargs: Any) -> None:
+        raise OSError("store full")
+
+    made.vector_store.insert = failing
+    with memtrace.attach(made), memtrace.record(tmp_path / "t.db"):
+        if LINE == "classic":
+            assert made.add(SAID[1], user_id="ana")["results"] == []
+        else:
+            with pytest.raises(Exception, match="Failed to insert any"):
+                made.add(SAID[1], user_id="ana")
+    with memtrace.open(tmp_path / "t.db") as trace:
+        (apply,) = [op for op in trace.operations() if op.name == "apply"]
+        assert apply.error is not None
+        swallowed = apply.metadata.get("swallowed", [[apply.error.type, apply.error.message]])
+    assert ["OSError", "store full"] in swallowed
+    assert state_of(tmp_path / "t.db") == {}
+
+
+@only_additive
+def test_a_model_that_names_no_memory_raises_as_untraced(tmp_path: Path) -> None:
+    def wrong(text: str, messages: Any) -> str:
+        return '{"memory": ["not an object"]}'
+
+    with pytest.raises(AttributeError):
+        users_memory(wrong).add(SAID[1], user_id="ana")
+    made = users_memory(wrong)
+    with (
+        memtrace.attach(made),
+        memtrace.record(tmp_path / "t.db"),
+        pytest.raises(AttributeError),
+    ):
+        made.add(SAID[1], user_id="ana")
+    with memtrace.open(tmp_path / "t.db") as trace:
+        assert {op.name for op in trace.operations() if op.error} == {"add", "parse"}

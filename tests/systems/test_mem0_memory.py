@@ -148,6 +148,21 @@ def test_entity_linking_stays_offline_and_same(tmp_path: Path) -> None:
     assert [h.score for h in answer.hits] == [h.score for h in again.hits]
 
 
+@only_additive
+def test_restoring_brings_entities_back_too() -> None:
+    system = memory(entities=True)
+    first, second = sessions()
+    system.add(first)
+    state = system.snapshot()
+    before = [(h.text, h.score) for h in system.search(QUESTION)]
+    system.add(second)
+    assert [(h.text, h.score) for h in system.search(QUESTION)] != before
+    system.restore(state)
+    assert [(h.text, h.score) for h in system.search(QUESTION)] == before
+    rows = system._memory.entity_store.client.scroll("memories_entities", limit=100)[0]
+    assert {row.payload["data"] for row in rows} >= {"Lisbon", "Pickle"}, rows
+
+
 def test_a_failed_extraction_loses_the_message_and_no_more(tmp_path: Path) -> None:
     rules = RuleModel(mem0_rules())
 

@@ -59,7 +59,10 @@ class AddTrace:
         )
         try:
             with call.open:
-                result = original(*args, **kwargs)
+                try:
+                    result = original(*args, **kwargs)
+                finally:
+                    _note_swallowed(call)
                 if call.apply is not None:
                     self._end_apply(call)
         finally:
@@ -256,7 +259,7 @@ class AddTrace:
         return {"event": event, "item": item, "text": text or ""}
 
     def _end_apply(self, call: Call) -> None:
-        """Do the writes that no reply could say, record what was swallowed, close the books."""
+        """Do the writes that no reply could say, and close the books."""
         op, memory, prefix = call.apply, self._tracer.memory, self._tracer.store.prefix
         assert op is not None
         for row in call.beyond:
@@ -267,11 +270,16 @@ class AddTrace:
                 memory._update_memory(memory_id, row["text"], {}, dict(call.metadata))
             else:
                 memory._delete_memory(memory_id)
-        for kind, message in call.swallowed:
-            op.failed(kind, message)
-        if len(call.swallowed) > 1:
-            op.note("swallowed", [list(one) for one in call.swallowed])
         self._tracer.store.changed(op)
+
+
+def _note_swallowed(call: Call) -> None:
+    """Record errors that passed our hooks; whatever is raised in the end comes on top."""
+    op = call.apply
+    if op is None or not call.swallowed:
+        return
+    op.failed(*call.swallowed[-1])
+    op.note("swallowed", [list(one) for one in call.swallowed])
 
 
 def _facts(op: Stage, settled: Any) -> list[str]:

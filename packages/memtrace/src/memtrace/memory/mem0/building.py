@@ -88,12 +88,13 @@ def mem0_main() -> Any:
     return main
 
 
-def build_memory(embedder: Embedder, *, instructions: str = "") -> Any:
+def build_memory(embedder: Embedder, *, instructions: str = "", entities: bool = False) -> Any:
     """An empty memory.
 
     Args:
         embedder: Makes the vectors.
         instructions: `custom_instructions` of the additive line.
+        entities: Open the additive line's collection of entities.
     """
     main = mem0_main()
     prompts = import_module("mem0.configs.prompts")
@@ -120,5 +121,9 @@ def build_memory(embedder: Embedder, *, instructions: str = "") -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # local Qdrant says that it needs no index
         memory = main.Memory(base_config.MemoryConfig(**parts))
+        stores = [memory.vector_store, *([memory.entity_store] if entities else [])]
+    for store in stores:
+        # Keyword search needs a model that would be fetched: said to have been tried and failed.
+        store._bm25_encoder = False
     memory.llm, memory.embedding_model = OurLlm(), OurEmbeddings(embedder)
     return memory

@@ -20,8 +20,6 @@ class Stored:
 
     collections: Any
     tables: bytes
-    has_entities: bool
-    """Whether additive Mem0 had opened its collection of entities."""
 
 
 def take(memory: Any) -> Stored:
@@ -29,7 +27,6 @@ def take(memory: Any) -> Stored:
     return Stored(
         deepcopy(memory.vector_store.client._client.collections),
         memory.db.connection.serialize(),
-        getattr(memory, "_entity_store", None) is not None,
     )
 
 
@@ -42,5 +39,3 @@ def put_back(memory: Any, state: Stored) -> None:
         copy.backup(memory.db.connection)
     finally:
         copy.close()
-    if not state.has_entities and hasattr(memory, "_entity_store"):
-        memory._entity_store = None

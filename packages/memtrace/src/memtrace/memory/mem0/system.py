@@ -73,7 +73,9 @@ class Mem0Memory:
         self._answerer = Answerer(model, self._prompts["qa"], sampling or Sampling())
         self._embedder = embedder
         instructions = self._prompts["instructions"].text if line == "additive" else ""
-        self._memory = build_memory(embedder, instructions=instructions)
+        self._memory = build_memory(
+            embedder, instructions=instructions, entities=entities and line == "additive"
+        )
         self._clock = Clock()
         self._sampling = Sampling(max_tokens=max_memory_tokens)
         system = None
@@ -104,7 +106,9 @@ class Mem0Memory:
         own: dict[str, Any] = {"line": self._line, "top_k": self.top_k}
         if self._line == "additive":
             linked = "capitalised words and quotations" if self._entities else "off"
-            own |= {"threshold": self._threshold, "entities": linked}
+            own |= {
+                "threshold": self._threshold, "entities": linked, "keyword_search": "off",
+            }  # fmt: skip
         return {
             **own, "max_memory_tokens": self._sampling.max_tokens,
             "embedder": dict(self._embedder.identity), "answer": dict(self._answerer.parameters),

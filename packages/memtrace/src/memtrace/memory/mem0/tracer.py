@@ -190,7 +190,8 @@ class Tracer:
         if call is None:
             return original(*args, **kwargs)
         given = arguments(original, args, kwargs)
-        parameters = {key: given[key] for key in ("limit", "threshold") if key in given}
+        named: tuple[str, ...] = ("limit", "threshold")
+        parameters = {key: given[key] for key in named if key in given}
         inputs = {} if call.question is None else {"question": call.question}
         with Stage(
             name, kind="retrieval", inputs={**inputs, **self.store.inputs()}, points=("hits",),
@@ -230,7 +231,7 @@ class Tracer:
             return original(*args, **kwargs)
         call = self.call
         with self.store.writing(call) as op:
-            result = original(*args, **kwargs)
+            result = self._watched(original, *args, **kwargs)
             turns = () if call is None else call.turns
             self.store.inserted(op, arguments(original, args, kwargs), turns)
         return result
@@ -240,7 +241,7 @@ class Tracer:
             return original(*args, **kwargs)
         call = self.call
         with self.store.writing(call) as op:
-            result = original(*args, **kwargs)
+            result = self._watched(original, *args, **kwargs)
             turns = () if call is None else call.turns
             self.store.updated(op, arguments(original, args, kwargs), turns)
         return result
@@ -249,7 +250,7 @@ class Tracer:
         if not self._is_traced:
             return original(*args, **kwargs)
         with self.store.writing(self.call) as op:
-            result = original(*args, **kwargs)
+            result = self._watched(original, *args, **kwargs)
             self.store.deleted(op, arguments(original, args, kwargs))
         return result
 
