@@ -80,7 +80,7 @@ def mem0_main() -> Any:
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
     require("mem0", extra="memtrace-llm[mem0]")
     main = import_module("mem0.memory.main")
-    if main.MEM0_TELEMETRY:
+    if import_module("mem0.memory.telemetry").MEM0_TELEMETRY:
         raise UserError(
             "mem0 was imported with its telemetry on, which asks the network at every call; set "
             "MEM0_TELEMETRY=False in the environment, or import memtrace's memory first"

@@ -24,7 +24,7 @@ LineName = Literal["classic", "additive"]
 class Release:
     """What is wrapped of one line.
 
-    Example: `RELEASES["classic"].since` is `(1, 0, 5)`.
+    Example: `RELEASES["classic"].since` is `(1, 0, 7)`.
     """
 
     line: LineName
@@ -46,7 +46,7 @@ _MODULE = ("concurrent", "datetime", "uuid", "json", "extract_json", "remove_cod
 
 RELEASES: Mapping[LineName, Release] = MappingProxyType({
     "classic": Release(
-        line="classic", since=(1, 0, 5), before=(1, 1), limit="limit",
+        line="classic", since=(1, 0, 7), before=(1, 1), limit="limit",
         names={
             "": (*_PUBLIC, *_INNER, "config"), "llm": ("generate_response",),
             "embedding_model": ("embed",), "vector_store": _STORE, "db": ("add_history",),

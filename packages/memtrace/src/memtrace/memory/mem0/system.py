@@ -157,7 +157,7 @@ class Mem0Memory:
             return
         self._tracer.detach()
         client = self._memory.vector_store.client
-        self._memory.close()
+        self._memory.db.close()  # as `Memory.close` does, which older releases lack
         client.close()
         self._memory = None
 
@@ -237,7 +237,7 @@ def _line_of(main: Any) -> LineName:
     line = installed_line()
     if line is None:
         raise UserError(
-            f"mem0ai: expected a supported release (1.0.x from 1.0.5, or 2.2.x); got "
+            f"mem0ai: expected a supported release (1.0.x from 1.0.7, or 2.2.x); got "
             f"{version('mem0ai')} at {main.__file__}"
         )
     return line
