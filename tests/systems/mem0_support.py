@@ -112,7 +112,9 @@ class UsersLlm:
     def generate_response(self, messages: Any, **kwargs: Any) -> str:
         from lmcommon.llm.types import ChatRequest, Message
 
-        request = ChatRequest(messages=tuple(Message(m["role"], m["content"]) for m in messages))
+        request = ChatRequest(
+            messages=tuple(Message(m["role"], str(m["content"])) for m in messages)
+        )
         text = self._model.generate([request])[0].text
         return text if self._change is None else self._change(text, messages)
 

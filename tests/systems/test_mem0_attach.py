@@ -205,12 +205,29 @@ def test_duplicates_are_noted(tmp_path: Path) -> None:
 
 def test_messages_stored_as_they_are_go_back_to_their_message(tmp_path: Path) -> None:
     made = users_memory()
+    messages = [{"role": "user", "content": text} for text in SAID[:2]]
     with memtrace.attach(made), memtrace.record(tmp_path / "t.db"):
-        made.add(SAID[1], user_id="ana", infer=False)
+        made.add(messages, user_id="ana", infer=False)
     assert state_of(tmp_path / "t.db") == stored(made, "mem0")
     with memtrace.open(tmp_path / "t.db") as trace:
-        (store,) = [op for op in trace.operations() if op.name == "store"]
-        assert [trace.value(v) for v in store.inputs["messages"]] == [SAID[1]]
+        stores = [op for op in trace.operations() if op.name == "store"]
+        said = [[trace.value(v) for v in op.inputs["messages"]] for op in stores]
+    assert said == [[SAID[0]], [SAID[1]]]
+
+
+def test_an_image_is_described_before_facts_are_extracted(tmp_path: Path) -> None:
+    def seeing(text: str, messages: Any) -> str:
+        return SAID[1] if isinstance(messages[0]["content"], list) else text
+
+    made = users_memory(seeing)
+    made.config.llm.config["enable_vision"] = True
+    image = [{"type": "image_url", "image_url": {"url": "file:///dog.png"}}]
+    with memtrace.attach(made), memtrace.record(tmp_path / "t.db"):
+        made.add([{"role": "user", "content": image}], user_id="ana")
+    assert state_of(tmp_path / "t.db") == stored(made, "mem0")
+    with memtrace.open(tmp_path / "t.db") as trace:
+        names = [op.name for op in trace.operations() if op.kind in ("summary", "extraction")]
+    assert names == ["describe", "extract", "parse"]
 
 
 def test_reset_and_delete_all_are_deletions(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ class AddTrace:
             return original(*args, **kwargs)
         given = arguments(original, args, kwargs)
         call.metadata, call.is_adding = given["metadata"], bool(given["infer"])
+        call.replies = 0  # images were described before
         call.instructions = str(
             given.get("prompt") or getattr(self._tracer.memory, "custom_instructions", None) or ""
         )
@@ -77,7 +78,7 @@ class AddTrace:
         call.replies += 1
         try:
             if not call.is_adding:
-                reply, _ = self._ask("summarise", "summary", {"messages": call.messages},
+                reply, _ = self._ask("describe", "summary", {"messages": call.messages},
                                      original, args, kwargs)  # fmt: skip
                 return reply
             if call.replies == 1:

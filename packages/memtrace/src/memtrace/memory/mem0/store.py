@@ -7,7 +7,7 @@ from what a call returns: Mem0 swallows errors after a write was made.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -128,15 +128,21 @@ class StoreTrace:
         op.deleted(self.item(key))
 
     @contextmanager
-    def writing(self, call: Call | None) -> Iterator[Stage]:
-        """The operation that a write belongs to: the one that is open, or one of its own."""
+    def writing(self, call: Call | None, texts: Collection[str] = ()) -> Iterator[Stage]:
+        """The operation that a write belongs to: the one that is open, or one of its own.
+
+        Args:
+            call: What is running.
+            texts: What is written; of the messages added, those that are it count as inputs.
+        """
         running = None if call is None else call.apply or call.step
         if running is not None:
             yield running
             return
         inputs = self.inputs()
         if call is not None and call.messages:
-            inputs = {"messages": call.messages, **inputs}
+            same = [message for message in call.messages if message.value in texts]
+            inputs = {"messages": same or call.messages, **inputs}
         with Stage("store", kind="store", inputs=inputs) as op:
             yield op
             self.changed(op)

@@ -229,11 +229,11 @@ class Tracer:
     def _insert(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if not self._is_traced:
             return original(*args, **kwargs)
-        call = self.call
-        with self.store.writing(call) as op:
+        call, given = self.call, arguments(original, args, kwargs)
+        texts = [payload.get("data") for payload in given["payloads"] or ()]
+        with self.store.writing(call, texts) as op:
             result = self._watched(original, *args, **kwargs)
-            turns = () if call is None else call.turns
-            self.store.inserted(op, arguments(original, args, kwargs), turns)
+            self.store.inserted(op, given, () if call is None else call.turns)
         return result
 
     def _update(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
