@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import memtrace
 from lmcommon.errors import UserError
 from memtrace.execution import Drop, Insert, Oracle, Place, Reorder, Replace
 
@@ -23,6 +24,8 @@ def held_after(tmp_path: Path, *interventions: Any) -> set[str]:
     """What the store holds at the end; the trace must say the same."""
     _, held = run(tmp_path / "t.db", *interventions)
     assert state_of(tmp_path / "t.db") == held
+    with memtrace.open(tmp_path / "t.db") as trace:
+        assert not [op.id for op in trace.operations() if "unplanned" in op.metadata]
     return set(held.values())
 
 
@@ -120,8 +123,6 @@ def test_similar_memories_that_are_not_found_are_not_updated(tmp_path: Path) -> 
 
 
 def test_a_replaced_text_of_a_similar_memory_reaches_the_model(tmp_path: Path) -> None:
-    import memtrace
-
     def louder(hits: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{**hit, "text": hit["text"].upper()} for hit in hits]
 

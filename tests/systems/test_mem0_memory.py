@@ -74,6 +74,13 @@ def test_after_every_message_the_trace_holds_what_the_store_holds(tmp_path: Path
             assert held == expected
 
 
+def test_mem0_writes_what_was_read_in_its_replies(path: Path) -> None:
+    with memtrace.open(path) as trace:
+        writing = [op for op in trace.operations() if op.name == "apply"]
+        assert len(writing) == 5
+        assert [op.metadata["unplanned"] for op in writing if "unplanned" in op.metadata] == []
+
+
 def test_a_second_run_is_the_same_to_the_byte(path: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.db"
     run(again)

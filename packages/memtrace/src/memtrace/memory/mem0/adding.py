@@ -233,7 +233,7 @@ class AddTrace:
             live = here[0].live(row["item"]) if here is not None and row["item"] else None
             if live is not None:
                 declare(op, "previous", live)
-        call.apply = op
+        call.apply, call.planned = op, len(rows)
         if plan.error is not None:
             op.failed("unreadable_reply", plan.error)
         for why in plan.dropped:
@@ -271,6 +271,9 @@ class AddTrace:
                 memory._update_memory(memory_id, row["text"], {}, dict(call.metadata))
             else:
                 memory._delete_memory(memory_id)
+        if call.written != call.planned and not call.swallowed:
+            # Mem0 reads replies in another way than we do: this release needs another adapter.
+            op.note("unplanned", {"planned": call.planned, "written": call.written})
         self._tracer.store.changed(op)
 
 

@@ -234,6 +234,8 @@ class Tracer:
         with self.store.writing(call, texts) as op:
             result = self._watched(original, *args, **kwargs)
             self.store.inserted(op, given, () if call is None else call.turns)
+        if call is not None:
+            call.written += len(given["ids"] or ())
         return result
 
     def _update(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -243,15 +245,21 @@ class Tracer:
         with self.store.writing(call) as op:
             result = self._watched(original, *args, **kwargs)
             turns = () if call is None else call.turns
-            self.store.updated(op, arguments(original, args, kwargs), turns)
+            given = arguments(original, args, kwargs)
+            self.store.updated(op, given, turns)
+        if call is not None and given.get("vector") is not None:
+            call.written += 1
         return result
 
     def _delete(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if not self._is_traced:
             return original(*args, **kwargs)
-        with self.store.writing(self.call) as op:
+        call = self.call
+        with self.store.writing(call) as op:
             result = self._watched(original, *args, **kwargs)
             self.store.deleted(op, arguments(original, args, kwargs))
+        if call is not None:
+            call.written += 1
         return result
 
     @property

@@ -80,6 +80,10 @@ class Call:
     apply: Stage | None = None
     """The operation that the store writes belong to, while it is open."""
     open: ExitStack = field(default_factory=ExitStack)
+    planned: int = 0
+    """Writes that Mem0 was expected to make."""
+    written: int = 0
+    """Writes that it made."""
     beyond: list[Mapping[str, Any]] = field(default_factory=list)
     """Writes that no reply can make Mem0 do, done after its own."""
     swallowed: list[tuple[str, str]] = field(default_factory=list)
