@@ -21,14 +21,15 @@ from lmcommon.data.types import Session, Turn
 from lmcommon.embed.config import HashEmbedConfig
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.scripted import ScriptedModel
-from lmcommon.llm.types import ModelFailure
+from lmcommon.llm.types import ChatRequest, ChatResponse, ModelFailure
 from lmcommon.testing.hash_embedder import HashEmbedder
 from memtrace.memory import LongContext, MemorySystem, Query, Rag
 from memtrace.memory.index import Bm25Index, DenseIndex
+from memtrace.memory.mem0.releases import installed_line
 from memtrace.memory.reranking import Reranker
 from memtrace.memory.rewriting import Rewriter
 from memtrace.memory.summarising import Summariser
-from memtrace.testing import Rule, RuleModel, perfect_reader
+from memtrace.testing import Rule, RuleModel, mem0_rules, perfect_reader
 from memtrace.testing.rules_langmem import langmem_rules
 from memtrace.testing.rules_rag import rag_rules
 
@@ -114,6 +115,34 @@ def reader() -> ChatModel:
         lambda r: perfect.generate([r])[0].text,
     )  # fmt: skip
     return RuleModel([*rag_rules(), *langmem_rules(), NOTES, answering])
+
+
+def with_rules(model: ChatModel, rules: Sequence[Rule]) -> ChatModel:
+    """The model, but rules answer the prompts that a system writes memories with."""
+
+    def reply(request: ChatRequest) -> str | ChatResponse:
+        for rule in rules:
+            if rule.matches(request):
+                return rule.reply(request)
+        return model.generate([request])[0]
+
+    return ScriptedModel(reply, name=f"{model.name} with rules")
+
+
+def mem0(line: str) -> Build:
+    """The real package, where it is installed."""
+
+    def build(model: ChatModel) -> MemorySystem:
+        if installed_line() != line:
+            pytest.skip(f"mem0ai of the {line} line is not installed here; see memtrace-systems")
+        from memtrace.memory.mem0 import Mem0Memory
+
+        return Mem0Memory(with_rules(model, mem0_rules()), WordEmbedder(), scope="c1")
+
+    return build
+
+
+SYSTEMS |= {"mem0": mem0("additive"), "mem0_classic": mem0("classic")}
 
 
 def sessions() -> list[Session]:

@@ -44,16 +44,17 @@ if TYPE_CHECKING:
     from memtrace.interchange.smartcomment.exporting import export_memtracebench
     from memtrace.interchange.smartcomment.files import import_memtracebench
     from memtrace.interchange.types import ExportReport, ImportReport
+    from memtrace.memory.attach import Attachment, attach
     from memtrace.replaying import Replay, Replayer, replay
     from memtrace.show import explain
     from memtrace.types import Operation, OperationError, SearchHit, Slice, Variable
 
 __all__ = [
-    "Annotation", "Attribution", "CheckReport", "Diff", "EdgeWarning", "ExportReport", "Graph",
-    "Handle", "ImportReport", "Operation", "OperationError", "Problem", "Recorder", "RepairReport",
-    "Replay", "Replayer", "SearchHit", "Slice", "Step", "Trace", "Variable", "Why", "WhyNot",
-    "attribute", "bind", "check", "current", "diff", "explain", "export_memtracebench",
-    "export_otlp",
+    "Annotation", "Attachment", "Attribution", "CheckReport", "Diff", "EdgeWarning",
+    "ExportReport", "Graph", "Handle", "ImportReport", "Operation", "OperationError", "Problem",
+    "Recorder", "RepairReport", "Replay", "Replayer", "SearchHit", "Slice", "Step", "Trace",
+    "Variable", "Why", "WhyNot", "attach", "attribute", "bind", "check", "current", "diff",
+    "explain", "export_memtracebench", "export_otlp",
     "import_memtracebench", "import_otlp", "join", "merge", "open", "operation", "read_annotations",
     "record", "repair", "replay", "step", "variable",
 ]  # fmt: skip
@@ -86,6 +87,7 @@ __getattr__, __dir__ = lazy_exports(
         "export_memtracebench": "memtrace.interchange.smartcomment.exporting",
         "import_memtracebench": "memtrace.interchange.smartcomment.files",
         **dict.fromkeys(("ExportReport", "ImportReport"), "memtrace.interchange.types"),
+        **dict.fromkeys(("Attachment", "attach"), "memtrace.memory.attach"),
         "open": "memtrace.graph.reading.trace",
         **dict.fromkeys(
             ("bind", "current", "join", "operation", "record", "step", "variable"),

@@ -83,7 +83,9 @@ def test_a_bad_option_is_refused_by_its_key(schema: Any, options: dict[str, Any]
 
 def test_every_schema_names_its_options() -> None:
     ours = {"long_context", "rag_dense", "rag_bm25", "rag_hybrid"}
-    assert ours <= set(MEMORY_SCHEMAS)
+    packaged = {"mem0", "mem0_classic", "langmem", "everos"}
+    assert set(MEMORY_SCHEMAS) == ours | packaged
+    assert all(isinstance(schema, type) for schema in MEMORY_SCHEMAS.values())
 
 
 @pytest.mark.parametrize(

@@ -276,5 +276,7 @@ MEMORY_SCHEMAS: Mapping[str, type[Any]] = _Schemas({
     "rag_bm25": RagConfig,
     "rag_hybrid": RagConfig,
     "langmem": "memtrace.memory.langmem.config:LangMemConfig",
+    "mem0": "memtrace.memory.mem0.config:Mem0Config",
+    "mem0_classic": "memtrace.memory.mem0.config:Mem0ClassicConfig",
 })  # fmt: skip
 """Option of the group `memory` to its schema."""

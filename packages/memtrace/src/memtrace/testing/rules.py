@@ -60,7 +60,9 @@ class RuleModel(ScriptedModel):
 
 def rule_model() -> RuleModel:
     """The model that knows the prompts of every memory system that comes with memtrace."""
-    return RuleModel((), name="all-rules")
+    from memtrace.testing.rules_mem0 import mem0_rules  # they are written with the rules above
+
+    return RuleModel(mem0_rules(), name="all-rules")
 
 
 def answer_rule() -> Rule:
