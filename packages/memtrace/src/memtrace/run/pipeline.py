@@ -169,6 +169,7 @@ def record_work(
         run.folder / "trace.db",
         resume=run.is_resumed,
         metadata={"seed": run.seed, LLM: described(llm)},
+        processes=any(getattr(one.make, "needs_processes", False) for one in work),
     ) as recorder:
         for one in work:
             cost = _Cost(run, one, tally)
