@@ -6,11 +6,11 @@ conversation gets a memory of its own, while model and embedder are loaded once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from math import inf
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lmcommon.errors import UserError
@@ -181,12 +181,34 @@ def _at_least(least: int, config: object, key: str) -> None:
         raise UserError(f"memory.{key}: expected at least {least}; got {value!r}")
 
 
-MEMORY_SCHEMAS: Mapping[str, type[Any]] = MappingProxyType(
-    {
-        "long_context": LongContextConfig,
-        "rag_dense": RagConfig,
-        "rag_bm25": RagConfig,
-        "rag_hybrid": RagConfig,
-    }
-)
+class _Schemas(Mapping[str, type[Any]]):
+    """Schemas by option. Those of packaged systems build on this module, so they are named as
+    `module:class` and imported when they are asked for.
+    """
+
+    def __init__(self, schemas: Mapping[str, type[Any] | str]) -> None:
+        self._schemas = schemas
+
+    def __getitem__(self, option: str) -> type[Any]:
+        found = self._schemas[option]
+        if isinstance(found, str):
+            module, _, name = found.partition(":")
+            loaded: type[Any] = getattr(import_module(module), name)
+            return loaded
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._schemas)
+
+    def __len__(self) -> int:
+        return len(self._schemas)
+
+
+MEMORY_SCHEMAS: Mapping[str, type[Any]] = _Schemas({
+    "long_context": LongContextConfig,
+    "rag_dense": RagConfig,
+    "rag_bm25": RagConfig,
+    "rag_hybrid": RagConfig,
+    "everos": "memtrace.memory.everos.config:EverosConfig",
+})  # fmt: skip
 """Option of the group `memory` to its schema."""
