@@ -27,7 +27,7 @@ from memtrace.memory.tokens import approximate_tokens
 
 __all__ = [
     "ApproximateTokenizer", "Call", "CosineReranker", "EmbedderProvider", "ModelClient", "calling",
-    "failed_call", "failure_of",
+    "expected_errors", "failed_call", "failure_of",
 ]  # fmt: skip
 
 
@@ -72,6 +72,15 @@ def failure_of(error: BaseException) -> ModelFailure | None:
     """The failed call behind an exception, if that is what it is."""
     found = getattr(error, "failure", None)
     return found if isinstance(found, ModelFailure) else None
+
+
+@cache
+def expected_errors() -> tuple[type[Exception], ...]:
+    """What EverOS raises when a model fails or says something useless. Its API tells the caller."""
+    return (
+        module("everalgo.llm.errors").LLMError, ValueError, TimeoutError,
+        module("everos.core.errors").AppError,
+    )  # fmt: skip
 
 
 class ModelClient:

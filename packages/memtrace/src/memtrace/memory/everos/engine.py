@@ -59,6 +59,10 @@ class Installed(Protocol):
         """Replace names, each through `patches`."""
         ...
 
+    def gave_up(self, record: Any) -> None:
+        """A background strategy failed for good."""
+        ...
+
 
 class _Home:
     """The process's one place for EverOS."""
@@ -237,6 +241,7 @@ class Engine:
         for strategy in (*memorize._STRATEGIES_ALWAYS, *memorize._STRATEGIES_REQUIRE_EMBED):
             ome.register(strategy)
         memorize._ome_engine = ome
+        ome.on_dead_letter(self._hooks.gave_up)
         await ome.start()
         ome._scheduler.remove_all_jobs()
         ome._enqueue_run = lambda meta, event, run_id: self._waiting.append((meta, event, run_id))

@@ -221,7 +221,7 @@ class ExtractionHooks:
             inputs: dict[str, Any] = {"memcells": cells}
             live = lineage.items.get(self._watch.item(f"profile_{sender_id}"))
             if live is not None:
-                inputs["profile"] = live
+                inputs["profile"] = self._read_profile(live, old_profile)
             with self._watch.stage(
                 "profile", "update", inputs=inputs, prompt=self._watch.prompts.get(name),
                 points=("reply", "profile"),
@@ -244,6 +244,15 @@ class ExtractionHooks:
             return made
 
         return aextract
+
+    def _read_profile(self, live: Handle[str], old: Any) -> Handle[Any]:
+        """The stored profile as the records that EverOS shows the model."""
+        with Stage("read_profile", kind="retrieval", inputs={"item": live}) as op:
+            said = {
+                "explicit_info": list(getattr(old, "explicit_info", None) or []),
+                "implicit_traits": list(getattr(old, "implicit_traits", None) or []),
+            }
+            return op.output("profile", said, kind="profile")
 
     # Around ---------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from lmcommon.prompt import Prompt
+from memtrace.execution.stage import Stage
 from memtrace.memory.everos.clients import EmbedderProvider
 from memtrace.memory.everos.extracting import ExtractionHooks
 from memtrace.memory.everos.package import module
@@ -16,8 +17,12 @@ from memtrace.memory.everos.reasoning import ReasoningHooks
 from memtrace.memory.everos.recalling import RecallHooks
 from memtrace.memory.everos.storing import StoreHooks
 from memtrace.memory.everos.tracing import Watch
+from memtrace.memory.types import BrokenMemoryError
 
 __all__ = ["Hooks"]
+
+_BUGS = frozenset({"AssertionError", "AttributeError", "IndexError", "KeyError", "NameError"})
+"""Errors that no reply of a model causes."""
 
 
 class Hooks:
@@ -47,6 +52,14 @@ class Hooks:
         """Put them all in place."""
         for hooks in self._all:
             hooks.install(patches)
+
+    def gave_up(self, record: Any) -> None:
+        """Record that a background strategy failed for good; EverOS goes on without it."""
+        kind, _, message = str(record.error or "").partition("\n")[0].partition(": ")
+        with Stage(str(record.strategy_name), kind="operation") as op:
+            op.failed(kind or "Error", message)
+        if kind in _BUGS:
+            self.watch.keep(BrokenMemoryError(f"everos, {record.strategy_name}: {record.error}"))
 
     async def stored(self) -> dict[str, str]:
         """What the index holds, by item id."""

@@ -21,7 +21,6 @@ from typing import Any
 
 from lmcommon.data.types import Session, Turn
 from lmcommon.embed import Embedder
-from lmcommon.errors import LmCommonError
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import ChatResponse, Sampling
 from lmcommon.prompt import Prompt
@@ -29,7 +28,12 @@ from memtrace.execution.places import Scope, now, within
 from memtrace.execution.stage import Stage
 from memtrace.graph.recording.handle import Handle
 from memtrace.memory.answering import Answerer, Asked, default_prompt
-from memtrace.memory.everos.clients import CosineReranker, EmbedderProvider, ModelClient
+from memtrace.memory.everos.clients import (
+    CosineReranker,
+    EmbedderProvider,
+    ModelClient,
+    expected_errors,
+)
 from memtrace.memory.everos.engine import Engine
 from memtrace.memory.everos.hooks import Hooks
 from memtrace.memory.everos.lineage import Lineage, Told
@@ -181,12 +185,10 @@ class EverosMemory:
         failed: Exception | None = None
         try:
             await memorize(payload, **how)
-        except LmCommonError:
-            raise
+        except expected_errors() as error:  # EverOS's API tells the caller, and goes on
+            failed = error
         except (OSError, module("sqlalchemy.exc").SQLAlchemyError) as error:
             raise BrokenMemoryError(f"everos broke down: {error}") from error
-        except Exception as error:  # the border: EverOS answers such a request with an error
-            failed = error
         if failed is not None:
             with Stage("memorize", kind="ingest", parameters=how) as op:
                 op.failed(type(failed).__name__, str(failed))

@@ -7,6 +7,7 @@ Operations: `rerank` (hits -> hits; point `hits`), `sufficiency` (question + hit
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from lmcommon.errors import UserError
@@ -78,13 +79,13 @@ class ReasoningHooks:
                 prompt=self._watch.prompts.get("sufficiency"), points=("reply", "decision"),
             ) as (op, _):  # fmt: skip
                 said = await original(query=query, candidates=candidates, **given)
-                row = said.model_dump(mode="json")
+                row = asdict(said)
                 settled = op.settle("decision", row)
                 if settled != row:
                     if not isinstance(settled, dict) or "is_sufficient" not in settled:
                         raise UserError(f"decision: expected {row!r} or the like; got {settled!r}")
-                    said = said.model_copy(update=settled)
-                op.output("decision", said.model_dump(mode="json"), kind="decision")
+                    said = replace(said, **{key: settled[key] for key in settled.keys() & row})
+                op.output("decision", asdict(said), kind="decision")
             return said
 
         return check
@@ -101,7 +102,7 @@ class ReasoningHooks:
                 if settled != queries:
                     if not isinstance(settled, list) or any(not _is_text(q) for q in settled):
                         raise UserError(f"queries: expected a list of texts; got {settled!r}")
-                    made = made.model_copy(update={"queries": settled})
+                    made = replace(made, queries=settled)
                 handles = op.outputs("queries", list(made.queries), kind="query")
                 self._recall.queries |= dict(zip(made.queries, handles, strict=True))
             return made

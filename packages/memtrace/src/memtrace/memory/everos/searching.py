@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lmcommon.errors import LmCommonError, UserError
+from lmcommon.errors import UserError
 from lmcommon.llm.types import ModelFailure
 from memtrace.execution.stage import Stage
 from memtrace.graph.recording.handle import Handle
-from memtrace.memory.everos.clients import failure_of
+from memtrace.memory.everos.clients import expected_errors, failure_of
 from memtrace.memory.everos.package import module
 from memtrace.memory.everos.recalling import RecallHooks, checked_hits
 from memtrace.memory.everos.settings import EverosSettings
@@ -55,15 +55,17 @@ class Searcher:
         for owner in self._watch.lineage.owners:
             try:
                 rows += await self._ask(question.value, owner)
-            except LmCommonError:
-                raise
-            except Exception as error:  # the border: EverOS answers such a request with an error
-                failure = failure_of(error)
-                with Stage("search", kind="retrieval", inputs={"question": question}) as op:
-                    op.failed(type(error).__name__, str(error))
-                if failure is not None:
-                    return Found(failure=failure)
+            except expected_errors() as error:
+                return self._failed(question, error)
         return self._fused(question, rows)
+
+    def _failed(self, question: Handle[str], error: BaseException) -> Found:
+        """EverOS's API answers such a search with an error, so there are no memories to show."""
+        inputs = {"question": question, "hits": list(self._recall.found.values())}
+        with Stage("search", kind="retrieval", inputs=inputs) as op:
+            op.failed(type(error).__name__, str(error))
+            said = op.output("error", str(error), kind="error")
+        return Found(handles=(said,), failure=failure_of(error))
 
     async def _ask(self, text: str, owner: str) -> list[dict[str, Any]]:
         search = module("everos.memory.search")
