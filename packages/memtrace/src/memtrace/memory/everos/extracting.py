@@ -64,6 +64,7 @@ class ExtractionHooks:
         hooks: list[tuple[Any, str, Callable[[Any], Any]]] = [
             (boundary, "detect_boundaries", self._boundary),
             (boundary, "_mint_memcell_id", self._memcell_id),
+            (boundary, "_split_messages_per_cell", _ids_per_cell),
             (user.EpisodeExtractor, "aextract", self._episode),
             (user.AtomicFactExtractor, "aextract_from_text", self._atomic_facts),
             (user.ProfileExtractor, "aextract", self._profile),
@@ -104,36 +105,41 @@ class ExtractionHooks:
         with self._watch.stage("memcell", "segmentation", inputs=inputs, points=("cells",)) as (
             op, _,
         ):  # fmt: skip
-            turns = [[self._turn(one) for one in cell.items] for cell in result.cells]
-            settled = op.settle("cells", turns)
-            cells = list(result.cells)
-            if settled != turns:
-                result = self._recut(messages, settled, result)
-                cells = list(result.cells)
-            if not cells:
+            rows = [[self._said(one) for one in cell.items] for cell in result.cells]
+            settled = op.settle("cells", rows)
+            if settled != rows:
+                result = result._replace(cells=self._recut(messages, settled))
+            if not result.cells:
                 op.no_op("the conversation goes on")
             self._cut = [
-                (cell, op.output("cells", _said(cell), kind="memcell")) for cell in cells
+                (cell, op.output("cells", _texts(cell), kind="memcell")) for cell in result.cells
             ]
             self._unnamed = [cell for cell, _ in self._cut]
         return result
 
-    def _recut(self, messages: Sequence[Any], settled: Any, result: Any) -> Any:
-        """The pieces that a replay wants: turns in the order they were said, none left out."""
-        known = [self._turn(one) for one in messages]
-        flat = [turn for cell in settled for turn in cell] if _is_lists(settled) else None
-        if flat is None or flat != known[: len(flat)] or any(not cell for cell in settled):
-            raise UserError(
-                "cells: expected lists of turns that, one after the other, begin the buffer "
-                f"{known}; got {settled!r}"
+    def _recut(self, messages: Sequence[Any], settled: Any) -> list[Any]:
+        """The pieces that a replay wants. What it leaves out is forgotten."""
+        known = {self._turn(one): one for one in messages}
+        types = module("everalgo.types")
+        cells = []
+        for cell in settled if isinstance(settled, list) else [settled]:
+            is_right = isinstance(cell, list) and cell and all(
+                isinstance(row, dict) and row.get("turn") in known and "text" in row for row in cell
             )
-        cell_type = module("everalgo.types").MemCell
-        cells, place = [], 0
-        for cell in settled:
-            items = list(messages[place : place + len(cell)])
-            cells.append(cell_type(items=items, timestamp=items[-1].timestamp))
-            place += len(cell)
-        return result._replace(cells=cells, tail=list(messages[place:]))
+            if not is_right:
+                raise UserError(
+                    "cells: expected lists of rows {turn, speaker, text}, none of them empty, with "
+                    f"turns of the buffer ({', '.join(known)}); got {cell!r}"
+                )
+            items = [
+                known[row["turn"]].model_copy(update={"content": str(row["text"])}) for row in cell
+            ]
+            cells.append(types.MemCell(items=items, timestamp=items[-1].timestamp))
+        return cells
+
+    def _said(self, message: Any) -> dict[str, str]:
+        speaker = str(message.sender_name or message.sender_id)
+        return {"turn": self._turn(message), "speaker": speaker, "text": str(message.content)}
 
     def _memcell_id(self, original: Any) -> Any:
         def mint() -> str:
@@ -302,12 +308,24 @@ class ExtractionHooks:
         return mint
 
 
-def _said(cell: Any) -> list[dict[str, str]]:
+def _texts(cell: Any) -> list[dict[str, str]]:
     return [
         {"speaker": str(one.sender_name or one.sender_id), "text": str(one.content)}
         for one in cell.items
         if hasattr(one, "sender_id")
     ]
+
+
+def _ids_per_cell(original: Any) -> Any:
+    """By id, not by counting: a replay may cut anew."""
+
+    def split(merged: Sequence[Any], cells: Sequence[Any]) -> list[list[str]]:
+        if any(getattr(item, "id", None) is None for cell in cells for item in cell.items):
+            found: list[list[str]] = original(merged, cells)
+            return found
+        return [[item.id for item in cell.items] for cell in cells]
+
+    return split
 
 
 def _filled(row: Any, point: str, needed: Sequence[str]) -> dict[str, Any]:
@@ -326,7 +344,3 @@ def _facts(settled: Any, texts: Sequence[str], found: Sequence[Any], timestamp: 
         or fact.model_validate({"owner_id": None, "content": text, "timestamp": timestamp})
         for text in settled
     ]
-
-
-def _is_lists(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, list) for one in value)

@@ -21,7 +21,7 @@ from memtrace.graph.recording.handle import Handle
 from memtrace.memory.everos.clients import EmbedderProvider
 from memtrace.memory.everos.package import module
 from memtrace.memory.everos.patches import Patches
-from memtrace.memory.everos.profiles import profile_rows, profile_text
+from memtrace.memory.everos.profiles import profile_text
 from memtrace.memory.everos.tracing import Watch
 
 __all__ = ["RecallHooks", "checked_hits"]
@@ -208,19 +208,13 @@ class RecallHooks:
         ]
         try:
             new = checked_hits(op.settle("hits", rows), op, self._watch.lineage.items)
-            if any(row["item"] != item for row in new) or len(new) > 1:
-                raise UserError(f"hits at {op.place}: expected at most {item!r}; got {new!r}")
+            if any(row["item"] != item for row in new):
+                raise UserError(f"hits at {op.place}: expected {item!r} or nothing; got {new!r}")
         except UserError as error:
             self._watch.keep(error)
             raise
         self.record(op, new)
-        if new == rows:
-            return list(found)
-        kept = []
-        for row, one in zip(new, found, strict=False):
-            data = {**one.profile_data, **profile_rows(row["text"], one.profile_data)}
-            kept.append(one.model_copy(update={"profile_data": data}))
-        return kept
+        return list(found) if new else []
 
     def _query_of(self, vector: Sequence[float]) -> str | None:
         return None if self._provider is None else self._provider.query_of(vector)

@@ -80,7 +80,7 @@ class Searcher:
             rows += [self._row(fact.id, fact.content, fact.score) for fact in episode.atomic_facts]
         for profile in data.profiles:
             item = self._watch.item(f"profile_{profile.id}")
-            if item in self._recall.found:
+            if item in self._recall.found:  # as it was recalled, which a replay may have changed
                 rows.append({"item": item, "text": self._recall.found[item].value, "score": 0.0})
         return rows
 
