@@ -105,9 +105,7 @@ EFFECTS: dict[tuple[str, str], Any] = {
 
 
 @pytest.mark.parametrize(("name", "role"), EFFECTS)
-def test_a_change_reaches_the_answer_or_the_store(
-    replayer: Replayer, name: str, role: str
-) -> None:
+def test_a_change_reaches_the_answer_or_the_store(replayer: Replayer, name: str, role: str) -> None:
     point = the_points(replayer, name, role)[-1]
     change = Replace(at=point.operation, role=role, value=EFFECTS[name, role])
     with replayer.run([change]) as done:

@@ -82,7 +82,9 @@ def test_a_bad_option_is_refused_by_its_key(schema: Any, options: dict[str, Any]
 
 
 def test_every_schema_names_its_options() -> None:
-    assert set(MEMORY_SCHEMAS) == {"long_context", "rag_dense", "rag_bm25", "rag_hybrid"}
+    assert set(MEMORY_SCHEMAS) == {
+        "everos", "long_context", "rag_bm25", "rag_dense", "rag_hybrid",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

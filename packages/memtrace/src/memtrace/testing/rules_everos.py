@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 from lmcommon.llm.types import ChatRequest
 from memtrace.testing.rules import Rule, content_words
@@ -51,11 +52,7 @@ def _boundary(request: ChatRequest) -> str:
     """A new day begins a new episode."""
     log = _text(request).partition("```")[2].partition("```")[0]
     days = [(int(number), day) for number, day, _ in _NUMBERED.findall(log)]
-    cuts = [
-        number
-        for (number, day), (_, following) in zip(days, days[1:], strict=False)
-        if day != following
-    ]
+    cuts = [number for (number, day), (_, following) in pairwise(days) if day != following]
     return _json(reasoning="a new day", boundaries=cuts, should_wait=False)
 
 

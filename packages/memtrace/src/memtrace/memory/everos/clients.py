@@ -26,8 +26,8 @@ from memtrace.memory.everos.package import module, record_width
 from memtrace.memory.tokens import approximate_tokens
 
 __all__ = [
-    "ApproximateTokenizer", "Call", "CosineReranker", "EmbedderProvider", "ModelClient", "calling",
-    "expected_errors", "failed_call", "failure_of",
+    "ApproximateTokenizer", "Call", "CosineReranker", "EmbedderProvider", "ModelClient", "answered",
+    "calling", "expected_errors", "failed_call", "failure_of", "text_of", "to_everos",
 ]  # fmt: skip
 
 
@@ -61,11 +61,13 @@ def failed_call() -> type[Exception]:
     """The exception for a failed call: an `LLMError` of EverOS's, so that it reacts as ever."""
     base: type[Exception] = module("everalgo.llm.errors").LLMError
 
-    def __init__(self: Any, failure: ModelFailure) -> None:
-        base.__init__(self, f"{failure.kind}: {failure.message}")
-        self.failure = failure
+    class FailedCall(base):  # type: ignore[valid-type,misc]
+        def __init__(self, failure: ModelFailure) -> None:
+            super().__init__(f"{failure.kind}: {failure.message}")
+            self.failure = failure
 
-    return type("FailedCall", (base,), {"__init__": __init__})
+    made: type[Exception] = FailedCall
+    return made
 
 
 def failure_of(error: BaseException) -> ModelFailure | None:
@@ -101,35 +103,42 @@ class ModelClient:
     ) -> Any:  # fmt: skip
         """One completion. A failed call raises, as EverOS's own client does."""
         request = ChatRequest(
-            messages=tuple(Message(one.role, _text(one.content)) for one in messages),
+            messages=tuple(Message(one.role, text_of(one.content)) for one in messages),
             sampling=Sampling(
                 temperature=temperature or 0.0, max_tokens=max_tokens or self._max_tokens
             ),
         )
-        response = self._answered(request)
+        response = answered(self._model, request)
         if response.failure is not None:
             raise failed_call()(response.failure)
-        types = module("everalgo.llm.types")
-        usage = types.Usage(
-            prompt_tokens=response.usage.prompt_tokens,
-            completion_tokens=response.usage.completion_tokens,
-        )
-        return types.ChatResponse(
-            content=response.text, model=response.model or self._model.name, usage=usage,
-            finish_reason="length" if response.finish_reason == "length" else "stop",
-        )  # fmt: skip
+        return to_everos(response, self._model.name)
 
-    def _answered(self, request: ChatRequest) -> ChatResponse:
-        call = _CALL.get()
-        if call is not None and not call.is_made:
-            call.is_made = True
-            (completed,) = complete(self._model, [request], [call.op.place])
-            call.reply = call.op.answered(completed)
-            return completed.response
-        name, kind = ("chat", "operation") if call is None else (f"{call.name}_more", call.kind)
-        inputs = {} if call is None or call.reply is None else {"reply": call.reply}
-        with Stage(name, kind=kind, inputs=inputs, points=("reply",)) as op:
-            return op.generate(self._model, request)
+
+def answered(model: ChatModel, request: ChatRequest) -> ChatResponse:
+    """Make a model call for the operation that is open here, or for one of its own."""
+    call = _CALL.get()
+    if call is not None and not call.is_made:
+        call.is_made = True
+        (completed,) = complete(model, [request], [call.op.place])
+        call.reply = call.op.answered(completed)
+        return completed.response
+    name, kind = ("chat", "operation") if call is None else (f"{call.name}_more", call.kind)
+    inputs = {} if call is None or call.reply is None else {"reply": call.reply}
+    with Stage(name, kind=kind, inputs=inputs, points=("reply",)) as op:
+        return op.generate(model, request)
+
+
+def to_everos(response: ChatResponse, name: str) -> Any:
+    """A response as EverOS's own type."""
+    types = module("everalgo.llm.types")
+    usage = types.Usage(
+        prompt_tokens=response.usage.prompt_tokens,
+        completion_tokens=response.usage.completion_tokens,
+    )
+    return types.ChatResponse(
+        content=response.text, model=response.model or name, usage=usage,
+        finish_reason="length" if response.finish_reason == "length" else "stop",
+    )  # fmt: skip
 
 
 class EmbedderProvider:
@@ -203,7 +212,8 @@ def _key(vector: Sequence[float]) -> bytes:
     return np.asarray(vector, np.float32).tobytes()
 
 
-def _text(content: Any) -> str:
+def text_of(content: Any) -> str:
+    """The text of a message of EverOS."""
     if isinstance(content, str):
         return content
     return "\n".join(part.text for part in content if hasattr(part, "text"))

@@ -32,7 +32,7 @@ class EverosConfig(PackagedConfig):
     """message: each turn is told as it comes, and EverOS looks for a boundary each time.
     session: all turns of a session at once."""
     owner: str = "conversation"
-    """conversation: one memory for all who speak in it. speaker: one for each, searched together."""
+    """conversation: one memory for all who speak in it. speaker: one each, searched together."""
     defer_extraction: bool = False
     """Only buffer turns, and look for boundaries once, at the end of a session."""
     include_profile: bool = True

@@ -147,9 +147,7 @@ class Engine:
         while self._waiting:
             meta, event, run_id = self._waiting.popleft()
             retries = meta.max_retries if meta.max_retries is not None else 0
-            await self._ome._runner.run(
-                meta, event, run_id=run_id, max_retries_snapshot=retries
-            )
+            await self._ome._runner.run(meta, event, run_id=run_id, max_retries_snapshot=retries)
 
     async def index(self) -> None:
         """Bring the index up to date with the files.

@@ -21,9 +21,15 @@ from memtrace.memory.everos.patches import Patches
 from memtrace.memory.everos.profiles import profile_text
 from memtrace.memory.everos.tracing import Watch
 
-__all__ = ["ExtractionHooks"]
+__all__ = ["FACTS", "PROFILE", "ExtractionHooks"]
 
 _EVENT: ContextVar[Any] = ContextVar("memtrace_everos_event", default=None)
+_CELLS: ContextVar[tuple[str, ...]] = ContextVar("memtrace_everos_cells", default=())
+"""Memcells that the profile in this task is made from."""
+FACTS: ContextVar[tuple[Handle[str], ...]] = ContextVar("memtrace_everos_facts", default=())
+"""The facts that this task is about to store."""
+PROFILE: ContextVar[Handle[Any] | None] = ContextVar("memtrace_everos_profile", default=None)
+"""The profile that this task is about to store."""
 
 
 class ExtractionHooks:
@@ -44,15 +50,6 @@ class ExtractionHooks:
         """Memcells as EverOS's objects, until they have an id."""
         self._named: list[tuple[Any, str]] = []
         self._unnamed: list[Any] = []
-        self._facts: list[Handle[str]] = []
-        self._cells: list[str] = []
-        self.made: Handle[Any] | None = None
-        """What the latest profile came from."""
-
-    @property
-    def facts(self) -> list[Handle[str]]:
-        """The facts that are about to be stored."""
-        return self._facts
 
     def install(self, patches: Patches) -> None:
         """Put the hooks in place."""
@@ -123,8 +120,13 @@ class ExtractionHooks:
         types = module("everalgo.types")
         cells = []
         for cell in settled if isinstance(settled, list) else [settled]:
-            is_right = isinstance(cell, list) and cell and all(
-                isinstance(row, dict) and row.get("turn") in known and "text" in row for row in cell
+            is_right = (
+                isinstance(cell, list)
+                and cell
+                and all(
+                    isinstance(row, dict) and row.get("turn") in known and "text" in row
+                    for row in cell
+                )
             )
             if not is_right:
                 raise UserError(
@@ -199,8 +201,9 @@ class ExtractionHooks:
         ) -> Any:
             event = _EVENT.get()
             episode = self._watch.lineage.episodes.get(getattr(event, "memcell_id", ""))
+            inputs = {} if episode is None else {"episode": episode}
             with self._watch.stage(
-                "atomic_facts", "extraction", inputs={} if episode is None else {"episode": episode},
+                "atomic_facts", "extraction", inputs=inputs,
                 prompt=self._watch.prompts.get("atomic_facts"), points=("reply", "facts"),
             ) as (op, _):  # fmt: skip
                 found = await original(
@@ -211,7 +214,8 @@ class ExtractionHooks:
                 settled = op.settle("facts", texts)
                 if settled != texts:
                     found = _facts(settled, texts, found, timestamp)
-                self._facts = op.outputs("facts", [one.content for one in found], kind="fact")
+                made = op.outputs("facts", [one.content for one in found], kind="fact")
+                FACTS.set(tuple(made))
             return found
 
         return aextract_from_text
@@ -223,7 +227,7 @@ class ExtractionHooks:
         ) -> Any:  # fmt: skip
             name = "profile" if old_profile is None else "profile_update"
             lineage = self._watch.lineage
-            cells = [lineage.cells[one] for one in self._cells if one in lineage.cells]
+            cells = [lineage.cells[one] for one in _CELLS.get() if one in lineage.cells]
             inputs: dict[str, Any] = {"memcells": cells}
             live = lineage.items.get(self._watch.item(f"profile_{sender_id}"))
             if live is not None:
@@ -243,9 +247,9 @@ class ExtractionHooks:
                 settled = _filled(op.settle("profile", row), "profile", tuple(row))
                 if settled != row:
                     made = made.model_copy(update=dict(settled))
-                self.made = op.output("profile", profile_text(settled), kind="profile")
+                PROFILE.set(op.output("profile", profile_text(settled), kind="profile"))
             lineage.turns[self._watch.item(f"profile_{sender_id}")] = tuple(
-                dict.fromkeys(turn for one in self._cells for turn in lineage.turns.get(one, ()))
+                dict.fromkeys(turn for one in _CELLS.get() for turn in lineage.turns.get(one, ()))
             )
             return made
 
@@ -276,7 +280,7 @@ class ExtractionHooks:
 
     def _find_cells(self, original: Any) -> Any:
         async def find_by_ids(identifiers: Sequence[str]) -> Any:
-            self._cells = list(identifiers)
+            _CELLS.set(tuple(identifiers))
             return await original(identifiers)
 
         return find_by_ids

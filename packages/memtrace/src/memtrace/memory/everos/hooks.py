@@ -42,9 +42,9 @@ class Hooks:
     ) -> None:  # fmt: skip
         self.watch = Watch(scope, prompts)
         self.recall = RecallHooks(self.watch, provider)
-        extraction = ExtractionHooks(self.watch, index, is_frozen=is_frozen)
         self._all = (
-            extraction, StoreHooks(self.watch, extraction, is_frozen=is_frozen), self.recall,
+            ExtractionHooks(self.watch, index, is_frozen=is_frozen),
+            StoreHooks(self.watch, is_frozen=is_frozen), self.recall,
             ReasoningHooks(self.watch, self.recall),
         )  # fmt: skip
 

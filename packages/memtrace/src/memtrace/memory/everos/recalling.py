@@ -168,9 +168,7 @@ class RecallHooks:
                     self.found[item] for item in map(self._watch.item, parents)
                     if item in self.found
                 ]  # fmt: skip
-                with Stage(
-                    "recall_facts", kind="retrieval", inputs=inputs, points=("hits",)
-                ) as op:
+                with Stage("recall_facts", kind="retrieval", inputs=inputs, points=("hits",)) as op:
                     buckets = await original(parents, where, query_vector=query_vector, **given)
                     flat = _ordered([one for bucket in buckets.values() for one in bucket])
                     shape = _child_of(parents)
@@ -242,9 +240,7 @@ def checked_hits(rows: Any, op: Stage, live: Mapping[str, Handle[str]]) -> list[
                 f"got {row!r}"
             )
         text = row.get("text", "" if stored is None else stored.value)
-        made.append(
-            {"item": row["item"], "text": text, "score": float(row.get("score") or 0.0)}
-        )
+        made.append({"item": row["item"], "text": text, "score": float(row.get("score") or 0.0)})
     return made
 
 

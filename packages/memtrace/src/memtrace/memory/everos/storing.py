@@ -17,7 +17,7 @@ from memtrace.execution.places import now
 from memtrace.execution.stage import Stage
 from memtrace.graph.recording.handle import Handle
 from memtrace.memory.everos.entries import EntryFile, Template
-from memtrace.memory.everos.extracting import ExtractionHooks
+from memtrace.memory.everos.extracting import FACTS, PROFILE
 from memtrace.memory.everos.package import module
 from memtrace.memory.everos.patches import Patches
 from memtrace.memory.everos.profiles import profile_rows, profile_text
@@ -33,12 +33,11 @@ class StoreHooks:
 
     Args:
         watch: Shared state.
-        extraction: Knows what is about to be stored.
         is_frozen: Name files by the time of the session, not by today's date.
     """
 
-    def __init__(self, watch: Watch, extraction: ExtractionHooks, *, is_frozen: bool) -> None:
-        self._watch, self._extraction, self._is_frozen = watch, extraction, is_frozen
+    def __init__(self, watch: Watch, *, is_frozen: bool) -> None:
+        self._watch, self._is_frozen = watch, is_frozen
 
     def install(self, patches: Patches) -> None:
         """Put the hooks in place."""
@@ -80,7 +79,13 @@ class StoreHooks:
                     if row["event"] != "ADD":
                         op.input("items", self._watch.lineage.items[row["item"]])
                 if settled == rows:
-                    await original(owner, entries, date=date, **space)
+                    identifiers = await original(owner, entries, date=date, **space)
+                    templates = {
+                        self._item(owner, one): (one, entry)
+                        for one, entry in zip(identifiers, entries, strict=True)
+                    }
+                    for row, item in zip(settled, templates, strict=True):
+                        row["item"] = item  # others may have written meanwhile
                 else:
                     templates = await self._write(file, owner, settled, templates)
                 self._record(op, settled, templates, file)
@@ -139,7 +144,7 @@ class StoreHooks:
 
     def _sources(self, name: str, entries: Sequence[Template]) -> dict[str, Any]:
         if name == "store_facts":
-            return {"facts": list(self._extraction.facts)}
+            return {"facts": list(FACTS.get())}
         episodes = self._watch.lineage.episodes
         parents = {str(inline.get("parent_id", "")) for inline, _ in entries}
         return {"episode": [episodes[parent] for parent in sorted(parents) if parent in episodes]}
@@ -162,8 +167,9 @@ class StoreHooks:
             event = "ADD" if live is None else "UPDATE"
             rows = [{"event": event, "item": item, "text": profile_text(said)}]
             inputs: dict[str, Any] = {}
-            if self._extraction.made is not None:
-                inputs["profile"] = self._extraction.made
+            made_of = PROFILE.get()
+            if made_of is not None:
+                inputs["profile"] = made_of
             if live is not None:
                 inputs["item"] = live
             with Stage("store_profile", kind="store", inputs=inputs, points=("writes",)) as op:
