@@ -278,5 +278,6 @@ MEMORY_SCHEMAS: Mapping[str, type[Any]] = _Schemas({
     "langmem": "memtrace.memory.langmem.config:LangMemConfig",
     "mem0": "memtrace.memory.mem0.config:Mem0Config",
     "mem0_classic": "memtrace.memory.mem0.config:Mem0ClassicConfig",
+    "everos": "memtrace.memory.everos.config:EverosConfig",
 })  # fmt: skip
 """Option of the group `memory` to its schema."""

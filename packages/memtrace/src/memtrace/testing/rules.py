@@ -60,9 +60,13 @@ class RuleModel(ScriptedModel):
 
 def rule_model() -> RuleModel:
     """The model that knows the prompts of every memory system that comes with memtrace."""
-    from memtrace.testing.rules_mem0 import mem0_rules  # they are written with the rules above
+    from memtrace.testing.rules_everos import everos_rules  # they are written with those here
+    from memtrace.testing.rules_langmem import langmem_rules
+    from memtrace.testing.rules_mem0 import mem0_rules
+    from memtrace.testing.rules_rag import rag_rules
 
-    return RuleModel(mem0_rules(), name="all-rules")
+    rules = (*mem0_rules(), *everos_rules(), *langmem_rules(), *rag_rules())
+    return RuleModel(rules, name="all-rules")
 
 
 def answer_rule() -> Rule:

@@ -56,13 +56,15 @@ class Database:
         with schema.readable(self.path):
             # Not `yield from`: that would close the cursor when a stream is dropped half-read,
             # which SQLite refuses once the trace is closed.
-            for row in self.connection.execute(statement, values):  # noqa: UP028
+            for row in self.connection.execute(statement, _bound(statement, values)):  # noqa: UP028
                 yield row
 
     def one(self, statement: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """The first row of a statement; None when there is none."""
         with schema.readable(self.path):
-            row: tuple[Any, ...] | None = self.connection.execute(statement, values).fetchone()
+            row: tuple[Any, ...] | None = self.connection.execute(
+                statement, _bound(statement, values)
+            ).fetchone()
         return row
 
     def number(self, statement: str, values: Sequence[Any] = ()) -> int | None:
@@ -92,3 +94,10 @@ class Database:
                 self._depth -= 1
                 if not self._depth and self.connection.in_transaction:
                     self.connection.execute("COMMIT")
+
+
+def _bound(statement: str, values: Sequence[Any]) -> Sequence[Any] | dict[str, Any]:
+    """Values as SQLite binds them: numbered placeholders (`?1`) count as names from Python 3.12."""
+    if "?1" not in statement:
+        return values
+    return {str(place): value for place, value in enumerate(values, 1)}
