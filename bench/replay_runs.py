@@ -32,8 +32,6 @@ def config_of(name: str, *, embed: str = "hash", **settings: Any) -> Any:
     known: dict[str, Any] = {**SETTINGS.get(name, {}), **settings}
     if name in ("rag_dense", "rag_hybrid") or issubclass(schema, PackagedConfig):
         known["embed"] = HashEmbedConfig() if embed == "hash" else BundledEmbedConfig()
-    if hasattr(schema, "line"):
-        known["line"] = "classic" if name.endswith("classic") else "additive"
     return schema(**known)
 
 
