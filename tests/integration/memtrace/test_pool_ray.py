@@ -154,6 +154,19 @@ def test_a_task_that_kills_every_worker_is_reported(tmp_path: Path) -> None:
     assert not any(episode.is_unscored for episode in second.episodes)
 
 
+def test_an_address_without_a_cluster_is_told_at_once(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "memtrace.run.trace", "llm=scripted", "memory=rag_bm25",
+            "data.size=tiny", "backend=ray", "ray_address=127.0.0.1:1",
+        ],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()[-1:]
+    assert "ray_address='127.0.0.1:1': expected a Ray cluster there" in line
+
+
 def test_a_killed_driver_loses_nothing_that_lies_in_a_shared_folder(tmp_path: Path) -> None:
     with StubServer(latency_s=0.2) as server:
         command = [

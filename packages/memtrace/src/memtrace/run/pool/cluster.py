@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 import traceback
 from collections import deque
@@ -34,6 +35,7 @@ __all__ = ["Cluster", "run_on_ray"]
 
 _FILES = ("trace.db", "episodes.jsonl", "costs.jsonl")
 _WAIT_S = 1.0
+_CONNECT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,8 @@ def run_on_ray(
 
 
 def _connect(ray: Any, cluster: Cluster) -> None:
+    if cluster.address is not None:
+        _check_reachable(cluster.address)
     quiet = {"log_to_driver": False, "configure_logging": False}
     try:
         ray.init(address=cluster.address or "auto", **quiet)
@@ -104,6 +108,24 @@ def _connect(ray: Any, cluster: Cluster) -> None:
         cpus = max(cluster.workers, os.cpu_count() or 1)
         # Started for this run alone: no machine but this one has to reach it.
         ray.init(num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+
+
+def _check_reachable(address: str) -> None:
+    """Refuse an address where nobody listens: Ray itself would try for many minutes.
+
+    Raises:
+        UserError: Says so. Addresses that are no host and port are left to Ray.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
+    except OSError as error:
+        raise UserError(
+            f"ray_address={address!r}: expected a Ray cluster there; {error}; `ray start --head` "
+            "prints the address of a cluster it starts"
+        ) from error
 
 
 def _link(folder: Path, shared: Path) -> None:
