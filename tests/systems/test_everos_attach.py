@@ -11,9 +11,9 @@ import pytest
 
 import memtrace
 from lmcommon.errors import UserError
+from memtrace.execution.replies import place_of
 from memtrace.memory.everos import attach_everos
 from memtrace.memory.everos.package import has_everos
-from memtrace.execution.replies import place_of
 
 pytestmark = pytest.mark.skipif(
     not has_everos(), reason="the package everos is not in this environment (Python 3.12)"

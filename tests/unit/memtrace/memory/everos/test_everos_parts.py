@@ -132,7 +132,7 @@ def test_the_rule_for_facts_keeps_who_said_it() -> None:
 
 def test_the_rule_for_sufficiency_says_what_is_missing() -> None:
     said = ask(
-        'User Query:\nWhere is the red door?\nRetrieved Documents:\nDocument 1:\n'
+        "User Query:\nWhere is the red door?\nRetrieved Documents:\nDocument 1:\n"
         '  Content: The door is open.\nReturn "is_sufficient".'
     )
     assert (said["is_sufficient"], said["missing_information"]) == (False, ["red"])
