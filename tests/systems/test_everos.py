@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -214,6 +215,15 @@ def test_closing_leaves_the_process_as_it_was() -> None:
     memory.close()
     after = dict(os.environ), vars(module("everos.component.llm.client"))["_llm_client"]
     assert (before, folder.exists()) == (after, False)
+
+
+def test_an_abandoned_memory_tidies_up() -> None:
+    memory = build()
+    fill(memory, sessions()[:1])
+    folder = memory._folder
+    del memory
+    gc.collect()
+    assert not folder.exists()
 
 
 def test_a_prompt_of_ours_is_the_package_s_own_when_filled() -> None:

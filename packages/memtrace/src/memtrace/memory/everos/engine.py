@@ -24,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from lmcommon.errors import UserError
 from memtrace.memory.everos.clients import (
     ApproximateTokenizer,
     CosineReranker,
@@ -84,8 +85,10 @@ class _Home:
 
     def park(self, engine: Engine | None) -> None:
         """Close an engine's files, if it is the one that is mounted."""
+        if engine is None or self.mounted is not engine:
+            return  # without the lock: the garbage collector may come here from any thread
         with self._lock:
-            if engine is not None and self.mounted is engine:
+            if self.mounted is engine:
                 self.mounted = None
                 self._run(engine.unmount)
 
@@ -165,7 +168,17 @@ class Engine:
     # Mounting -------------------------------------------------------------------------------
 
     async def mount(self) -> None:
-        """Open the folder and put clients and hooks in place."""
+        """Open the folder and put clients and hooks in place.
+
+        Raises:
+            UserError: An EverOS app of somebody else's runs in this process.
+        """
+        running = module("everos.service.memorize")._ome_engine
+        if running is not None and running._started:
+            raise UserError(
+                "everos: expected no other EverOS app in this process, which keeps its state in "
+                "module globals; end it, or use memory.isolation=always"
+            )
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / "ome.toml").touch()
         (self.root / "everos.toml").write_text(self._settings.toml(self._provider.dim), "utf-8")

@@ -12,7 +12,8 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from importlib.metadata import PackageNotFoundError, version
@@ -90,7 +91,7 @@ class EverosMemory:
         self._embedder = embedder
         provider = EmbedderProvider(embedder)
         self._folder = Path(tempfile.mkdtemp(prefix="everos-"))
-        self._hooks = Hooks(self.scope.name, self._prompts, provider, self._index)
+        self._hooks = Hooks(self.scope.name, self._prompts, provider, _weakly(self._index))
         self._engine = Engine(
             self._folder / "root", self.settings, hooks=self._hooks, provider=provider,
             client=ModelClient(model, self.settings.max_extraction_tokens),
@@ -272,8 +273,21 @@ class EverosMemory:
         self._forget()
 
 
+def _weakly(method: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Awaitable[None]]:
+    """The method, without keeping its object alive: an abandoned memory tidies up behind itself."""
+    found = weakref.WeakMethod(method)
+
+    async def call() -> None:
+        alive = found()
+        if alive is not None:
+            await alive()
+
+    return call
+
+
 def _forget(engine: Engine, folder: Path) -> None:
-    engine.park()
+    with suppress(RuntimeError):  # the interpreter ends, and its threads are gone already
+        engine.park()
     shutil.rmtree(folder, ignore_errors=True)
 
 
