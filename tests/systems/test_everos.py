@@ -226,6 +226,15 @@ def test_an_abandoned_memory_tidies_up() -> None:
     assert not folder.exists()
 
 
+def test_a_process_that_forgets_to_close_ends_and_leaves_nothing(tmp_path: Path) -> None:
+    script = SCRIPT.replace("memory.close()", "print(memory._folder)")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, __file__, tmp_path / "t.db", "vector"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert not Path(done.stdout.split()[-1]).exists(), done.stdout
+
+
 def test_a_prompt_of_ours_is_the_package_s_own_when_filled() -> None:
     sources = module("memtrace.memory.everos.prompts")._SOURCES
     for name, prompt in defaults().items():

@@ -14,6 +14,7 @@ looked for an episode that the index did not have yet cannot happen.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
 import os
 import shutil
@@ -99,6 +100,11 @@ class _Home:
     def _in_thread(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
+            # EverOS's database has threads that the interpreter would wait for at its end, for
+            # ever; so they must be gone before it waits. The thread pools of the standard library
+            # end the same way.
+            at_end = getattr(threading, "_register_atexit", atexit.register)
+            at_end(lambda: self.park(self.mounted))
         return self._loop.run_until_complete(work())
 
 
