@@ -43,7 +43,7 @@ def test_option_composes(option: str) -> None:
             (verb, [f"experiment={name}"])
             for verb in verbs()
             if verb.startswith(f"{package}/")
-            and verb.split("/")[1] in (CONF / f"{option}.yaml").read_text(encoding="utf-8")
+            and verb.replace("/", "-") in (CONF / f"{option}.yaml").read_text(encoding="utf-8")
         ]
     else:
         tried = [

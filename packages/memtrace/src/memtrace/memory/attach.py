@@ -22,7 +22,10 @@ from memtrace.execution.places import Scope
 
 __all__ = ["ATTACHABLE", "Attachment", "attach"]
 
-ATTACHABLE: dict[str, str] = {"mem0": "memtrace.memory.mem0.attaching"}
+ATTACHABLE: dict[str, str] = {
+    "mem0": "memtrace.memory.mem0.attaching",
+    "fastapi": "memtrace.memory.everos.attaching",  # the app of EverOS; others are refused
+}
 """Top-level package of an object's class to the module that attaches to it: its function
 `attach(obj, name)` checks version and names, and gives an `Attachment`."""
 
