@@ -41,7 +41,7 @@ def test_attach_refuses_what_it_does_not_know_and_names_what_it_does() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("1.0.11", "classic"), ("1.0.7", "classic"), ("1.0.6", None), ("1.1.0", None),
+        ("1.0.11", "classic"), ("1.0.5", "classic"), ("1.0.4", None), ("1.1.0", None),
         ("2.2.1", "additive"), ("2.1.9", None), ("2.3.0rc1", None), ("0.1.118", None),
     ],
 )  # fmt: skip

@@ -45,7 +45,7 @@ def test_an_environment_pins_everything_and_installs_a_version_that_counts(
 
 @pytest.mark.parametrize(
     ("version", "holds"),
-    [("1.0.4", False), ("1.0.5", True), ("1.0.11", True), ("1.9rc1", True), ("2.0.0", False),
+    [("1.0.4", False), ("1.0.5", True), ("1.0.11", True), ("1.0.12rc1", True), ("2.0.0", False),
      ("2", False), ("1.0.5.dev1", True)],
 )  # fmt: skip
 def test_versions_are_compared_as_numbers(version: str, holds: bool) -> None:
@@ -53,7 +53,7 @@ def test_versions_are_compared_as_numbers(version: str, holds: bool) -> None:
 
 
 def test_the_two_lines_of_mem0_exclude_each_other() -> None:
-    for version in ("1.0.5", "1.0.11", "2.0.0", "2.2.1"):
+    for version in ("1.0.5", "1.0.11", "2.2.0", "2.2.1"):
         counts = [ENVIRONMENTS[name].holds(version) for name in ("mem0", "mem0_classic")]
         assert sum(counts) == 1, version
 

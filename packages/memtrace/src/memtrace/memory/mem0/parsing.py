@@ -36,7 +36,8 @@ def parse_facts(main: Any, reply: str) -> Parsed:
     try:
         loaded = _loaded(main, reply)
         raw = [] if loaded is None else loaded["facts"]
-        facts = list(main.normalize_facts(raw))
+        # Releases before 1.0.7 take the facts as they come.
+        facts = list(getattr(main, "normalize_facts", list)(raw))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         return Parsed([], error=f"{type(error).__name__}: {error}")
     if isinstance(raw, list) and len(raw) > len(facts):

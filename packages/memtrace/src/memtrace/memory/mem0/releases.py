@@ -24,7 +24,7 @@ LineName = Literal["classic", "additive"]
 class Release:
     """What is wrapped of one line.
 
-    Example: `RELEASES["classic"].since` is `(1, 0, 7)`.
+    Example: `RELEASES["classic"].since` is `(1, 0, 5)`.
     """
 
     line: LineName
@@ -46,12 +46,12 @@ _MODULE = ("concurrent", "datetime", "uuid", "json", "extract_json", "remove_cod
 
 RELEASES: Mapping[LineName, Release] = MappingProxyType({
     "classic": Release(
-        line="classic", since=(1, 0, 7), before=(1, 1), limit="limit",
+        line="classic", since=(1, 0, 5), before=(1, 1), limit="limit",
         names={
             "": (*_PUBLIC, *_INNER, "config"), "llm": ("generate_response",),
             "embedding_model": ("embed",), "vector_store": _STORE, "db": ("add_history",),
         },
-        module_names=(*_MODULE, "get_update_memory_messages", "normalize_facts"),
+        module_names=(*_MODULE, "get_update_memory_messages"),
     ),
     "additive": Release(
         line="additive", since=(2, 2), before=(2, 3), limit="top_k",

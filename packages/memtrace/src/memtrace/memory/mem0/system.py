@@ -237,7 +237,7 @@ def _line_of(main: Any) -> LineName:
     line = installed_line()
     if line is None:
         raise UserError(
-            f"mem0ai: expected a supported release (1.0.x from 1.0.7, or 2.2.x); got "
+            f"mem0ai: expected a supported release (1.0.x from 1.0.5, or 2.2.x); got "
             f"{version('mem0ai')} at {main.__file__}"
         )
     return line
