@@ -140,8 +140,9 @@ class Execution:
             return value
         with self._lock:
             self._applied.add((place, role))
+        alike = "" if role == "reply" else value
         for intervention in found:
-            value = intervention.apply(value)
+            value = intervention.checked(intervention.apply(value), alike)
         return value
 
     def complete(
@@ -204,12 +205,12 @@ class Execution:
             return None
         found = self._points.get((place, "reply"), ())
         if found and not found[0].needs_value:
-            text = str(self.settle(place, "reply", None))
+            text = self.settle(place, "reply", None)
             self._count("intervened", Usage(), place)
             return Completed(request, _reply(request, text, "intervention"), key, "intervened")
         if self._replies is None:
             return None
-        response = self._replies.find(place.scope, key)
+        response = self._replies.find(place, key)
         if response is not None and (response.ok or not self._retries_failures):
             self._count("recorded", Usage(), place)
             return self._changed(Completed(request, response, key, "recorded"), place)
@@ -228,13 +229,13 @@ class Execution:
         if place is None or not self.intervenes(place, "reply") or not completed.response.ok:
             return completed
         before = completed.response.text
-        text = str(self.settle(place, "reply", before))
+        text = self.settle(place, "reply", before)
         if text == before:
             return completed
         response = replace(
             completed.response, text=text, parsed=_reply(completed.request, text, "").parsed
         )
-        return replace(completed, response=response)
+        return replace(completed, response=response, origin="intervened")
 
     def _count(self, origin: Origin, usage: Usage, place: Place | None) -> None:
         with self._lock:
