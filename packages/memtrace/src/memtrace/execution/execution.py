@@ -101,6 +101,7 @@ class Execution:
             point = cast("Place", intervention.at), intervention.role
             self._points.setdefault(point, []).append(intervention)
         self._applied: set[tuple[Place, str]] = set()
+        self._used: set[int] = set()
         self._lock = threading.Lock()
         self._draws: Counter[tuple[str, str]] = Counter()
         self._counts: Counter[str] = Counter()
@@ -128,6 +129,11 @@ class Execution:
         """Points of interventions that the run has not come to."""
         with self._lock:
             return tuple(point for point in self._points if point not in self._applied)
+
+    @property
+    def unused_models(self) -> tuple[SwapModel, ...]:
+        """Swaps of models that no call was made for."""
+        return tuple(swap for n, swap in enumerate(self._models) if n not in self._used)
 
     def intervenes(self, place: Place, role: str) -> bool:
         """Whether anything is to be changed at this point."""
@@ -176,9 +182,10 @@ class Execution:
     def _model(self, model: ChatModel, place: Place | None) -> ChatModel:
         if place is not None:
             name = place.path.rpartition("/")[2].rpartition("#")[0]
-            for swap in self._models:
+            for number, swap in enumerate(self._models):
                 if swap.scope in (None, place.scope) and swap.operation in (None, name):
                     model = swap.model
+                    self._used.add(number)
         return model
 
     def _drawn(
