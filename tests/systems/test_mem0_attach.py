@@ -321,3 +321,16 @@ def test_a_model_that_names_no_memory_raises_as_untraced(tmp_path: Path) -> None
         made.add(SAID[1], user_id="ana")
     with memtrace.open(tmp_path / "t.db") as trace:
         assert {op.name for op in trace.operations() if op.error} == {"add", "parse"}
+
+
+def test_one_attachment_serves_several_recordings(tmp_path: Path) -> None:
+    made = users_memory()
+    with memtrace.attach(made, name="bot"):
+        with memtrace.record(tmp_path / "first.db"):
+            made.add([{"role": "user", "content": SAID[0]}], user_id="ana")
+        with memtrace.record(tmp_path / "second.db"):
+            made.add([{"role": "user", "content": SAID[2]}], user_id="ana")
+            find(made, "Where does Ana work?")
+    held = stored(made, "bot")
+    assert state_of(tmp_path / "second.db").items() <= held.items()
+    assert "Ana: I moved to Porto for a new job." in held.values()

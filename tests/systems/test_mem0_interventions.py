@@ -175,6 +175,7 @@ def test_a_replaced_context_is_what_is_answered_from(tmp_path: Path) -> None:
          [{"event": "DELETE", "item": "c1/00000000-0000-0000-0000-000000000000"}],
          "does not hold"),
         ("add s2/s2:4/search_similar#0", "hits", [{"item": "c9/x"}], "items in the store"),
+        ("ask q1/retrieve#0", "hits", ["x"], "rows {item, text, score}"),
         ("ask q1/retrieve#0", "hits",
          [{"item": "c1/00000000-0000-0000-0000-000000000000"}], "items in the store"),
     ],

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import memtrace
+from lmcommon.errors import UserError
 from lmcommon.llm import Sampling, ScriptedModel, chat
 from lmcommon.llm.types import ModelFailure
 from memtrace.execution import (
@@ -112,6 +115,46 @@ def test_a_recorded_failure_comes_back_unless_it_is_to_be_asked_again(tmp_path: 
                 ask(failing, ["x"], Scope("a"), Sampling())
             kinds.append((execution.ledger.recorded, execution.ledger.called))
     assert kinds == [(1, 0), (0, 1)]
+
+
+def replayed(
+    path: Path, out: Path, texts: list[str], *interventions: Replace,
+    model: ScriptedModel | None = None,
+) -> list[str]:  # fmt: skip
+    """What is said when a recording answers."""
+    with memtrace.open(path) as trace:
+        execution = Execution(replies=RecordedReplies(trace), interventions=interventions)
+        with memtrace.record(out) as recorder, execute(recorder, execution):
+            return ask(model or echo(), texts, Scope("a"), Sampling())
+
+
+def test_a_request_that_failed_once_and_then_succeeded_comes_back_as_it_was(
+    tmp_path: Path,
+) -> None:
+    replies = iter([ModelFailure(kind="timeout", message="late"), "one", "two"])
+    flaky = ScriptedModel(lambda request: next(replies))
+    with memtrace.record(tmp_path / "t.db"):
+        before = ask(flaky, ["x", "x", "x"], Scope("a"), Sampling())
+    assert before == ["", "one", "two"]
+    texts = ["x", "x", "x"]
+    assert replayed(tmp_path / "t.db", tmp_path / "r.db", texts, model=flaky) == before
+
+
+def test_a_changed_reply_stays_at_its_place_when_it_is_replayed(tmp_path: Path) -> None:
+    texts = ["x", "x", "x"]
+    record(tmp_path / "t.db", texts, Sampling())
+    change = Replace(at=Place("a", "ask/call#0"), role="reply", value="mine")
+    said = replayed(tmp_path / "t.db", tmp_path / "once.db", texts, change)
+    assert said == ["mine", "x 0", "x 0"]
+    assert replayed(tmp_path / "once.db", tmp_path / "twice.db", texts) == said
+
+
+@pytest.mark.parametrize("value", [None, 3, ["a"]])
+def test_a_reply_that_is_no_text_is_refused(tmp_path: Path, value: object) -> None:
+    record(tmp_path / "t.db", ["x"], Sampling())
+    change = Replace(at=Place("a", "ask/call#0"), role="reply", value=value)
+    with pytest.raises(UserError, match="expected a str"):
+        replayed(tmp_path / "t.db", tmp_path / "r.db", ["x"], change)
 
 
 def test_code_that_knows_nothing_of_stages_is_recorded_too(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from memtrace.execution import (
     Drop,
     Insert,
     Intervention,
+    Oracle,
     Place,
     Reorder,
     Replace,
@@ -51,11 +52,15 @@ def test_what_is_passed_on(intervention: AtPoint, value: Any, expected: Any) -> 
         (Drop(at=PLACE, index=2), ["a"], "index into 1 items; got 2"),
         (Drop(at=PLACE, index=0), "text", "expected a list to work on"),
         (Reorder(at=PLACE, order=(0, 0)), ["a", "b"], "the places 0 to 1, each once"),
+        (Drop(at=PLACE, index="0"), ["a"], "index into 1 items; got '0'"),  # type: ignore[arg-type]
+        (Insert(at=PLACE, value="x", index=7), ["a"], "index into 1 items; got 7"),
+        (Oracle(at=PLACE, function=lambda text: None), "text", "expected a str .*got None"),
+        (Oracle(at=PLACE, function=lambda rows: "text"), [1], "expected a list .*got 'text'"),
     ],
 )
 def test_what_does_not_fit_is_refused(intervention: AtPoint, value: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        intervention.apply(value)
+        intervention.checked(intervention.apply(value), value)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +90,8 @@ def test_json_and_back(intervention: Intervention) -> None:
         ({"kind": "drop", "at": "op-1", "indx": 2}, "indx"),
         ({"kind": "replace", "at": "op-1"}, "value"),
         ({"kind": "resample", "at": "op-1", "draw": 0}, "at least 1"),
+        ({"kind": "resample", "at": "op-1", "role": "facts"}, "the role 'reply'"),
+        ({"kind": "drop", "at": ["a"]}, r"an operation's id or \[scope, path\]"),
     ],
 )
 def test_a_row_that_says_nothing_is_refused(row: dict[str, Any], message: str) -> None:

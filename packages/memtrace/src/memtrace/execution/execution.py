@@ -101,6 +101,7 @@ class Execution:
             point = cast("Place", intervention.at), intervention.role
             self._points.setdefault(point, []).append(intervention)
         self._applied: set[tuple[Place, str]] = set()
+        self._used: set[int] = set()
         self._lock = threading.Lock()
         self._draws: Counter[tuple[str, str]] = Counter()
         self._counts: Counter[str] = Counter()
@@ -129,6 +130,11 @@ class Execution:
         with self._lock:
             return tuple(point for point in self._points if point not in self._applied)
 
+    @property
+    def unused_models(self) -> tuple[SwapModel, ...]:
+        """Swaps of models that no call was made for."""
+        return tuple(swap for n, swap in enumerate(self._models) if n not in self._used)
+
     def intervenes(self, place: Place, role: str) -> bool:
         """Whether anything is to be changed at this point."""
         return (place, role) in self._points
@@ -140,8 +146,9 @@ class Execution:
             return value
         with self._lock:
             self._applied.add((place, role))
+        alike = "" if role == "reply" else value
         for intervention in found:
-            value = intervention.apply(value)
+            value = intervention.checked(intervention.apply(value), alike)
         return value
 
     def complete(
@@ -175,9 +182,10 @@ class Execution:
     def _model(self, model: ChatModel, place: Place | None) -> ChatModel:
         if place is not None:
             name = place.path.rpartition("/")[2].rpartition("#")[0]
-            for swap in self._models:
+            for number, swap in enumerate(self._models):
                 if swap.scope in (None, place.scope) and swap.operation in (None, name):
                     model = swap.model
+                    self._used.add(number)
         return model
 
     def _drawn(
@@ -204,12 +212,12 @@ class Execution:
             return None
         found = self._points.get((place, "reply"), ())
         if found and not found[0].needs_value:
-            text = str(self.settle(place, "reply", None))
+            text = self.settle(place, "reply", None)
             self._count("intervened", Usage(), place)
             return Completed(request, _reply(request, text, "intervention"), key, "intervened")
         if self._replies is None:
             return None
-        response = self._replies.find(place.scope, key)
+        response = self._replies.find(place, key)
         if response is not None and (response.ok or not self._retries_failures):
             self._count("recorded", Usage(), place)
             return self._changed(Completed(request, response, key, "recorded"), place)
@@ -228,13 +236,13 @@ class Execution:
         if place is None or not self.intervenes(place, "reply") or not completed.response.ok:
             return completed
         before = completed.response.text
-        text = str(self.settle(place, "reply", before))
+        text = self.settle(place, "reply", before)
         if text == before:
             return completed
         response = replace(
             completed.response, text=text, parsed=_reply(completed.request, text, "").parsed
         )
-        return replace(completed, response=response)
+        return replace(completed, response=response, origin="intervened")
 
     def _count(self, origin: Origin, usage: Usage, place: Place | None) -> None:
         with self._lock:

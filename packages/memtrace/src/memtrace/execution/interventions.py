@@ -55,6 +55,16 @@ class AtPoint(Intervention):
         """What is passed on instead of `value`."""
         raise TypeError(f"{type(self).__name__} must define apply()")
 
+    def checked(self, value: Any, alike: Any) -> Any:
+        """The value to pass on, which must be of the same sort as what it stands for."""
+        if not _are_alike(alike, value):
+            shown = f" such as {_short(alike)}" if alike else ""
+            raise UserError(
+                f"{self.kind} at {self.at}, role {self.role!r}: expected a "
+                f"{type(alike).__name__}{shown}; got {_short(value)}"
+            )
+        return value
+
     def _items(self, value: Any) -> list[Any]:
         if isinstance(value, list):
             return list(value)
@@ -63,11 +73,11 @@ class AtPoint(Intervention):
             f"is a {type(value).__name__}; use Replace"
         )
 
-    def _index(self, items: Sequence[Any], index: int) -> int:
-        if not -len(items) <= index < len(items):
+    def _index(self, items: Sequence[Any], index: Any) -> int:
+        if type(index) is not int or not -len(items) <= index < len(items):
             raise UserError(
                 f"{self.kind} at {self.at}, role {self.role!r}: expected an index into "
-                f"{len(items)} items; got {index}"
+                f"{len(items)} items; got {index!r}"
             )
         return index
 
@@ -81,12 +91,7 @@ class Replace(AtPoint):
     value: Any
 
     def apply(self, value: Any) -> Any:
-        """The value given, which must be of the same sort."""
-        if value is not None and not _are_alike(value, self.value):
-            raise UserError(
-                f"replace at {self.at}, role {self.role!r}: expected a {type(value).__name__} "
-                f"such as {_short(value)}; got {_short(self.value)}"
-            )
+        """The value given."""
         return self.value
 
 
@@ -119,7 +124,10 @@ class Insert(AtPoint):
     def apply(self, value: Any) -> Any:
         """The list with it."""
         items = self._items(value)
-        items.insert(len(items) if self.index is None else self.index, self.value)
+        last = len(items)
+        items.insert(
+            last if self.index in (None, last) else self._index(items, self.index), self.value
+        )
         return items
 
 
@@ -173,8 +181,10 @@ class Resample(AtPoint):
     """Which draw, counted from the recorded one."""
 
     def __post_init__(self) -> None:
-        if self.draw < 1:
-            raise ValueError(f"resample: expected a draw of at least 1; got {self.draw}")
+        if type(self.draw) is not int or self.draw < 1:
+            raise ValueError(f"resample: expected a draw of at least 1; got {self.draw!r}")
+        if self.role != "reply":
+            raise ValueError(f"resample: expected the role 'reply'; got {self.role!r}")
 
     def apply(self, value: Any) -> Any:
         """The reply as it came: the draw was changed before the model was asked."""
@@ -248,6 +258,11 @@ def from_dict(row: Mapping[str, Any]) -> Intervention:
     if unknown := sorted(given.keys() - set(names)):
         raise UserError(f"intervention {kind.kind}: expected {', '.join(names)}; got {unknown}")
     if isinstance(at := given.get("at"), list):
+        if len(at) != 2 or not all(isinstance(part, str) for part in at):
+            raise UserError(
+                f"intervention {kind.kind}: expected at to be an operation's id or [scope, path]; "
+                f"got {at!r}"
+            )
         given["at"] = Place(*at)
     if isinstance(order := given.get("order"), list):
         given["order"] = tuple(order)

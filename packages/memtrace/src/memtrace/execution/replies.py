@@ -59,10 +59,12 @@ class RecordedReplies:
                 continue
             made = operation.outputs.get(str(note.get("role")), ())
             reply = _Reply(made[0] if made else None, note, operation.model or "", operation.usage)
+            self._by_place.setdefault(place, reply)
+            if note.get("origin") in ("intervened", "guessed"):
+                continue  # nobody said that to this request, so it answers no other place
             self._by_key.setdefault((place.scope, note["key"]), reply)
             if "failure" not in note:
                 self._by_key.setdefault((None, note["key"]), reply)
-            self._by_place.setdefault(place, reply)
 
     def __len__(self) -> int:
         return len(self._by_place)
@@ -72,9 +74,16 @@ class RecordedReplies:
         """Where the calls were made."""
         return frozenset(self._by_place)
 
-    def find(self, scope: str, key: str) -> ChatResponse | None:
-        """The reply to this request, in this scope or (where it succeeded) in any other."""
-        reply = self._by_key.get((scope, key)) or self._by_key.get((None, key))
+    def find(self, place: Place, key: str) -> ChatResponse | None:
+        """The reply to this request: at this place, else in its scope, else in any other.
+
+        The same request can have had several replies: an endpoint was down for a while, a replay
+        changed one of them. In other scopes only replies that succeeded count.
+        """
+        here = self._by_place.get(place)
+        if here is not None and here.note["key"] == key:
+            return self._response(here)
+        reply = self._by_key.get((place.scope, key)) or self._by_key.get((None, key))
         return None if reply is None else self._response(reply)
 
     def at(self, place: Place) -> ChatResponse | None:

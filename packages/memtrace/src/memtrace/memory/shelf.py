@@ -141,6 +141,8 @@ class Shelf:
                 f"hits at {op.place}: expected rows {{item, score}} of items in the store "
                 f"({', '.join(list(places)[:5])}, ...); got {unknown[0]!r}"
             )
+        if wrong := [row for row in settled if not isinstance(row.get("score", 0.0), int | float)]:
+            raise UserError(f"hits at {op.place}: expected a number as score; got {wrong[0]!r}")
         return [(places[row["item"]], float(row.get("score", 0.0))) for row in settled]
 
     def _hits(self, ranking: Ranking, handles: Sequence[Handle[str]]) -> Found:

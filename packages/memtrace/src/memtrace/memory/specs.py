@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from memtrace.memory.base import MemorySystem
     from memtrace.memory.config import MemoryConfig
 
-__all__ = ["LLM", "PREFIX", "announced", "config_from", "described"]
+__all__ = ["LLM", "PREFIX", "announced", "config_from", "described", "fits"]
 
 PREFIX = "system "
 """What the metadata keys of systems start with; the scope follows."""
@@ -39,8 +39,10 @@ def announced(
         system = config.check_prompts(make(scope))
         here = recording.current_scope()
         if here is not None:
+            # As they were read: a file (`@file`) may be another one when the trace is replayed.
+            prompts = {name: system.prompts[name].text for name in config.prompts}
             here[0].annotate(f"{PREFIX}{system.scope.name}", {
-                "name": system.name, "config": described(config),
+                "name": system.name, "config": {**described(config), "prompts": prompts},
                 "parameters": dict(system.parameters), "versions": dict(system.versions),
                 "model": {"name": model.name, "identity": dict(model.identity)},
             })  # fmt: skip
@@ -80,8 +82,40 @@ def config_from(row: Any) -> Any:
                 f"the trace was made with {row[_CLASS]!r}, which this version does not know; "
                 "replay it with the version that made it, or give systems={scope: factory}"
             )
-        return found(**values)
+        return _made(found, values)
     return [config_from(value) for value in row] if isinstance(row, list) else row
+
+
+def _made(schema: type[Any], values: Mapping[str, Any]) -> Any:
+    """A configuration, unless it was written for another version of its class."""
+    kinds = {field.name: str(field.type) for field in fields(schema)}
+    for key, value in values.items():
+        if key not in kinds or not fits(value, kinds[key]):
+            raise UserError(
+                f"the trace was made with a {schema.__name__} that has {key}={value!r}, which this "
+                "version does not take; replay it with the version that made it, or give "
+                "systems={scope: factory}"
+            )
+    return schema(**values)
+
+
+def fits(value: Any, kind: str) -> bool:
+    """Whether a value is of the sort that a field of a configuration says, as far as is known.
+
+    Args:
+        value: JSON.
+        kind: The annotation, such as `int` or `str | None`.
+    """
+    sorts = [_SORTS.get(one.partition("[")[0]) for one in kind.split(" | ")]
+    if isinstance(value, bool):
+        return bool in sorts or None in sorts
+    return any(sort is None or isinstance(value, sort) for sort in sorts)
+
+
+_SORTS: Mapping[str, Any] = {
+    "int": int, "float": (int, float), "str": str, "bool": bool, "None": type(None), "dict": dict,
+    "list": list,
+}  # fmt: skip
 
 
 def _classes() -> Mapping[str, type[Any]]:

@@ -20,7 +20,7 @@ from lmcommon.llm.budget import Budget
 from memtrace.execution.calls import TracedModel
 from memtrace.execution.interventions import InProgram, SetParameter, SwapPrompt
 from memtrace.memory.base import MemorySystem
-from memtrace.memory.specs import config_from, described
+from memtrace.memory.specs import config_from, described, fits
 from memtrace.replaying.models import AbsentModel, guarded
 from memtrace.replaying.program import MemoryProgram
 from memtrace.replaying.sharing import SharedEmbedders
@@ -73,6 +73,8 @@ class Builder:
         Raises:
             UserError: If the trace does not say how it was built, or a change does not fit.
         """
+        if program.obstacle is not None:
+            raise UserError(f"{program.scope}: {program.obstacle}")
         mine = [one for one in changes if one.scope in (None, program.scope)]
         swaps = [one for one in mine if isinstance(one, SwapPrompt | SetParameter)]
         if program.scope in self._systems:
@@ -143,18 +145,29 @@ def _are_equal(identity: Mapping[str, Any], recorded: Mapping[str, Any]) -> bool
 
 def _with(config: Any, swap: SwapPrompt | SetParameter) -> Any:
     if isinstance(swap, SwapPrompt):
+        if not isinstance(swap.text, str):
+            raise UserError(f"swap_prompt: expected a text for {swap.name!r}; got {swap.text!r}")
         return replace(config, prompts={**config.prompts, swap.name: swap.text})
     return _set(config, swap.name.split("."), swap)
 
 
 def _set(config: Any, path: Sequence[str], swap: SetParameter) -> Any:
-    names = [field.name for field in fields(config)] if is_dataclass(config) else []
-    if path[0] not in names:
+    kinds = (
+        {field.name: str(field.type) for field in fields(config)} if is_dataclass(config) else {}
+    )
+    if path[0] not in kinds:
+        known = ", ".join(kinds) or "it has none of that name (prompts: swap_prompt)"
         raise UserError(
-            f"set_parameter: expected a setting of the system: {', '.join(names)}; got "
-            f"{swap.name!r}"
+            f"set_parameter: expected a setting of the system: {known}; got {swap.name!r}"
         )
-    value = swap.value if len(path) == 1 else _set(getattr(config, path[0]), path[1:], swap)
+    if len(path) > 1:
+        value = _set(getattr(config, path[0]), path[1:], swap)
+    elif fits(swap.value, kinds[path[0]]):
+        value = swap.value
+    else:
+        raise UserError(
+            f"set_parameter: expected {swap.name} to be {kinds[path[0]]}; got {swap.value!r}"
+        )
     return replace(config, **{path[0]: value})
 
 

@@ -13,12 +13,23 @@ from typing import Any
 
 from lmcommon.data.types import Question, Session, Turn
 from lmcommon.errors import UserError
+from memtrace.execution.places import Place
 from memtrace.execution.replies import place_of
 from memtrace.graph.reading.trace import Trace
 from memtrace.memory.specs import PREFIX
 from memtrace.types import Operation, Variable
 
 __all__ = ["Added", "Asked", "MemoryProgram", "read_programs"]
+
+
+_TWICE = (
+    "two memories were recorded under this name, or one was put back to a snapshot: the trace does "
+    "not say which was given what; give each memory of a trace a name of its own"
+)
+_UNTOLD = (
+    "the trace does not hold all that this memory was given (that of an attached object never "
+    "does); record it with a MemorySystem built from a configuration"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,8 @@ class MemoryProgram:
     judge: Mapping[str, Any] | None = None
     """Identity of the judge; None: nothing was judged."""
     events: list[Added | Asked] = field(default_factory=list)
+    obstacle: str | None = None
+    """Why it cannot be replayed, as far as that can be told from the trace."""
 
     @property
     def conversation(self) -> str:
@@ -94,12 +107,19 @@ def read_programs(trace: Trace) -> dict[str, MemoryProgram]:
         return programs[scope]
 
     golds, judges = _judged(trace)
+    seen: set[Place] = set()
     for operation in _in_order(trace):
         place = place_of(operation)
         if place is None:
             continue
         program = of(place.scope)
-        if operation.name == "add":
+        if place in seen:
+            program.obstacle = _TWICE
+        seen.add(place)
+        if operation.name == "add" and "session" not in operation.parameters:
+            if program.system is None:  # else it is an operation of the user's own
+                program.obstacle = _UNTOLD
+        elif operation.name == "add":
             program.events.append(Added(_session(trace, operation)))
         else:
             questions = tuple(_questions(trace, operation, place.scope, golds))

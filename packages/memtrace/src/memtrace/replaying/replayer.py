@@ -171,6 +171,11 @@ class Replayer:
             on_episode: Called with each episode as it is done.
         """
         started = time.perf_counter()
+        if wrong := [one for one in interventions if not isinstance(one, Intervention)]:
+            raise UserError(
+                f"interventions: expected objects such as Drop(at='op-20', index=0); got "
+                f"{wrong[0]!r}"
+            )
         programs = self._chosen(scopes, questions)
         points = resolve(self.trace, [one for one in interventions if isinstance(one, AtPoint)])
         program_wide = [one for one in interventions if isinstance(one, InProgram)]
@@ -194,6 +199,10 @@ class Replayer:
                 for program in programs.values()
             ]
             episodes = self._execute(path, execution, runs, interventions, warnings, on_episode)
+            warnings += [
+                f"swap_model: no call of an operation {swap.operation!r} was made"
+                for swap in execution.unused_models
+            ]
             changes = tuple(self._changes(path, programs))
         except BaseException:
             if folder is not None:

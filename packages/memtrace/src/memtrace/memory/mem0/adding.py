@@ -20,7 +20,7 @@ from memtrace.graph.recording.scope import current_scope
 from memtrace.graph.recording.tracing import variable
 from memtrace.memory.mem0 import parsing
 from memtrace.memory.mem0.hits import settle_points
-from memtrace.memory.mem0.store import arguments, declare
+from memtrace.memory.mem0.store import adopted, arguments, declare
 from memtrace.memory.mem0.types import Call, ModelCallError, Parsed
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class AddTrace:
             return original(*args, **kwargs)
         scope = str(arguments(original, args, kwargs)["session_scope"])
         listed = original(*args, **kwargs)
-        known = dict(self.said.get(scope, []))
+        known = {text: adopted(handle) for text, handle in self.said.get(scope, [])}
         handles = [
             known.get(str(row.get("content"))) or variable(str(row.get("content")), kind="message")
             for row in listed

@@ -101,7 +101,8 @@ def _resolved(op: Stage, store: StoreTrace, row: Any, known: Mapping[str, Any], 
     item = row.get("item") if isinstance(row, Mapping) else None
     if isinstance(item, str) and item.startswith(store.prefix):
         found = known.get(item) or find(item.removeprefix(store.prefix))
-        if found is not None:
+        text, score = row.get("text", ""), row.get("score") or 0.0
+        if found is not None and isinstance(text, str) and isinstance(score, int | float):
             return found
     shown = [store.item(key) for key in list(store.order)[:3]]
     raise UserError(

@@ -75,7 +75,9 @@ def planned_additions(texts: Sequence[str], known: Collection[str]) -> Parsed:
     seen = set(known)
     rows, dropped = [], []
     for text in texts:
-        digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+        digest = hashlib.md5(
+            text.encode("utf-8", "surrogatepass"), usedforsecurity=False
+        ).hexdigest()
         if digest in seen:
             dropped.append(f"duplicate: {text}")
             continue

@@ -20,7 +20,7 @@ from memtrace.graph.recording.tracing import variable
 if TYPE_CHECKING:
     from memtrace.memory.mem0.types import Call
 
-__all__ = ["StoreTrace", "arguments"]
+__all__ = ["StoreTrace", "adopted", "arguments", "declare"]
 
 
 @lru_cache(maxsize=64)
@@ -91,7 +91,7 @@ class StoreTrace:
 
     def inputs(self) -> dict[str, Any]:
         """The store as an input."""
-        return {} if self.handle is None else {"store": self.handle}
+        return {} if self.handle is None else {"store": adopted(self.handle)}
 
     def changed(self, op: Stage) -> None:
         """Record that an operation left the store changed."""
@@ -146,6 +146,22 @@ class StoreTrace:
         with Stage("store", kind="store", inputs=inputs) as op:
             yield op
             self.changed(op)
+
+
+def adopted(handle: Handle[Any]) -> Handle[Any]:
+    """The handle, for the recording that runs here: one of an earlier recording is a new variable.
+
+    A memory of a user's lives longer than a recording of it.
+    """
+    here = current_scope()
+    if here is None or handle.run is None or _run(handle.run) == _run(here[0].id):
+        return handle
+    return Handle(handle.value, kind=handle.kind, name=handle.name, item=handle.item)
+
+
+def _run(recording: str) -> str:
+    """A recording that was resumed is one run."""
+    return recording.rpartition("/")[0]
 
 
 def declare(op: Stage, role: str, handle: Handle[Any]) -> None:
