@@ -67,7 +67,7 @@ class Ledger:
     called: int = 0
     """Requests that went to a model."""
     recorded: int = 0
-    """Requests that an earlier run had answered."""
+    """Requests that an earlier run (the parent, or another replay) had answered."""
     intervened: int = 0
     """Replies that an intervention gave without asking."""
     refused: int = 0
@@ -173,6 +173,8 @@ class Execution:
                 failure = response.failure
                 is_sent = failure is None or failure.kind not in ("replay_miss", "budget")
                 origin: Origin = "called" if is_sent else "refused"
+                if response.cached:  # another replay has asked it
+                    origin = "recorded"
                 self._count(origin, response.usage, places[number])
                 done[number] = self._changed(
                     Completed(request, response, key, origin), places[number]

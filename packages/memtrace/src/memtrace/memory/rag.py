@@ -202,17 +202,16 @@ class Rag:
 
     def _build_context(self, retrieved: Found) -> Handle[str]:
         """Lines of the best hits that fit, each once, in the order they were said."""
-        places = self._shelf.places()
         parameters = {"context_tokens": self.context_tokens, "order": "time"}
         inputs = {"hits": [handle for _, handle in retrieved]}
         with Stage(
             "build_context", kind="context", inputs=inputs, points=("context",),
             parameters=parameters,
         ) as op:  # fmt: skip
-            kept: list[int] = []
+            kept: list[Hit] = []
             cut: list[str] = []
             for hit, _ in retrieved:
-                tried = sorted([*kept, places[hit.item]])
+                tried = [*kept, hit]
                 if approximate_tokens(self._shelf.page(tried)) <= self.context_tokens:
                     kept = tried
                 else:

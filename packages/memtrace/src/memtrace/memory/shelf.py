@@ -15,7 +15,7 @@ from memtrace.execution.stage import Stage
 from memtrace.graph.recording.handle import Handle
 from memtrace.memory.chunking import Chunk
 from memtrace.memory.index import Index, Ranking, fuse
-from memtrace.memory.rendering import page
+from memtrace.memory.rendering import Line, page
 from memtrace.memory.types import Hit
 
 __all__ = ["Found", "Shelf"]
@@ -97,9 +97,7 @@ class Shelf:
             "fuse", kind="retrieval", inputs=inputs, points=("hits",),
             parameters={"top_k": top_k},
         ) as op:  # fmt: skip
-            best = self._settled(op, fuse([ranking for ranking, _ in rankings], top_k))
-            stored = {place: copies.get(place, self._items[place].handle) for place, _ in best}
-            return self._hits(best, _ranked(op, best, stored))
+            return self._pass_on(op, fuse([ranking for ranking, _ in rankings], top_k), copies)
 
     def in_order(self, op: Stage, found: Found, order: Sequence[int] | None, top_k: int) -> Found:
         """The best of what was found, in another order (None: as it was); outputs of `op`."""
@@ -108,9 +106,7 @@ class Shelf:
         copies = {place: copy for (place, _), (_, copy) in zip(ranking, found, strict=True)}
         if order is not None:  # the order is all the model said: scores are one over the rank
             ranking = [(ranking[old][0], 1.0 / rank) for rank, old in enumerate(order, 1)]
-        best = self._settled(op, ranking[:top_k])
-        stored = {place: copies.get(place, self._items[place].handle) for place, _ in best}
-        return self._hits(best, _ranked(op, best, stored))
+        return self._pass_on(op, ranking[:top_k], copies)
 
     def _search(
         self, index: Index, question: Handle[str], top_k: int
@@ -122,35 +118,60 @@ class Shelf:
         with Stage(
             "retrieve", kind="retrieval", inputs=inputs, points=("hits",), parameters=parameters
         ) as op:
-            ranking = self._settled(op, index.search(question.value, top_k))
-            stored = {place: self._items[place].handle for place, _ in ranking}
-            return ranking, _ranked(op, ranking, stored)
+            found = self._pass_on(op, index.search(question.value, top_k), {})
+        places = self.places()
+        ranking = [(places[hit.item], hit.score) for hit, _ in found]
+        return ranking, [handle for _, handle in found]
 
-    def _settled(self, op: Stage, ranking: Ranking) -> Ranking:
-        """A ranking, or what a replay puts in its place: stored items by id, best first."""
+    def _pass_on(self, op: Stage, ranking: Ranking, copies: Mapping[int, Handle[str]]) -> Found:
+        """Record a ranked list, or what a replay puts in its place.
+
+        Args:
+            op: The operation that ranked.
+            ranking: Places and scores, best first.
+            copies: Hits of earlier operations, by place; the others are copies of stored items.
+        """
+
+        def known(place: int) -> Handle[str]:
+            return copies.get(place) or self._items[place].handle
+
         rows: list[dict[str, Any]] = [
-            {"item": self._items[place].id, "score": score, "text": self._items[place].chunk.text}
+            {"item": self._items[place].id, "score": score, "text": known(place).value}
             for place, score in ranking
         ]
         settled = op.settle("hits", rows)
-        if settled is rows:
-            return ranking
+        if settled is not rows:
+            ranking = self._checked(op, settled)
+        handles = []
+        for rank, ((place, score), row) in enumerate(zip(ranking, settled, strict=True), 1):
+            said = row.get("text", known(place).value)
+            is_copy = said == known(place).value
+            handles.append(op.output(
+                "hits", known(place) if is_copy else said, kind="hit",
+                metadata={"rank": rank, "score": round(score, 6)},
+            ))  # fmt: skip
+        return self._hits(ranking, handles)
+
+    def _checked(self, op: Stage, rows: Sequence[Any]) -> Ranking:
+        """The ranking that a replay gave: stored items by id, with other words if it likes."""
         places = self.places()
-        if unknown := [row for row in settled if _item_of(row) not in places]:
+        if unknown := [row for row in rows if _item_of(row) not in places]:
             raise UserError(
-                f"hits at {op.place}: expected rows {{item, score}} of items in the store "
+                f"hits at {op.place}: expected rows {{item, score, text}} of items in the store "
                 f"({', '.join(list(places)[:5])}, ...); got {unknown[0]!r}"
             )
-        if wrong := [row for row in settled if not isinstance(row.get("score", 0.0), int | float)]:
+        if wrong := [row for row in rows if not isinstance(row.get("score", 0.0), int | float)]:
             raise UserError(f"hits at {op.place}: expected a number as score; got {wrong[0]!r}")
-        return [(places[row["item"]], float(row.get("score", 0.0))) for row in settled]
+        if wrong := [row for row in rows if not isinstance(row.get("text", ""), str)]:
+            raise UserError(f"hits at {op.place}: expected a text; got {wrong[0]!r}")
+        return [(places[row["item"]], float(row.get("score", 0.0))) for row in rows]
 
     def _hits(self, ranking: Ranking, handles: Sequence[Handle[str]]) -> Found:
         found = []
         for (place, score), handle in zip(ranking, handles, strict=True):
             item = self._items[place]
             hit = Hit(
-                item=item.id, text=item.chunk.text, score=score, turns=item.chunk.turns,
+                item=item.id, text=handle.value, score=score, turns=item.chunk.turns,
                 variable=handle.id,
             )  # fmt: skip
             found.append((hit, handle))
@@ -160,9 +181,16 @@ class Shelf:
         """Where each item stands, oldest first."""
         return {item.id: place for place, item in enumerate(self._items)}
 
-    def page(self, places: Sequence[int]) -> str:
-        """The lines of the items at these places, each once."""
-        lines = {line.turn: line for place in places for line in self._items[place].chunk.lines}
+    def page(self, hits: Sequence[Hit]) -> str:
+        """The lines of hits, each once, in the order their items were stored."""
+        places = self.places()
+        lines: dict[str, Line] = {}
+        for hit in sorted(hits, key=lambda one: places[one.item]):
+            chunk = self._items[places[hit.item]].chunk
+            if hit.text == chunk.text:
+                lines |= {line.turn: line for line in chunk.lines}
+            else:  # other words, by a replay
+                lines[hit.item] = Line(hit.item, chunk.lines[0].date, hit.text)
         return page(list(lines.values()))
 
 
@@ -178,9 +206,3 @@ def _named(op: Stage, row: Any) -> tuple[str | None, Chunk]:
 
 def _item_of(row: Any) -> Any:
     return row.get("item") if isinstance(row, dict) else None
-
-
-def _ranked(op: Stage, ranking: Ranking, found: Mapping[int, Handle[str]]) -> list[Handle[str]]:
-    """Record a ranked list: copies of what was found, with rank and score."""
-    notes = [{"rank": rank, "score": round(score, 6)} for rank, (_, score) in enumerate(ranking, 1)]
-    return op.outputs("hits", [found[place] for place, _ in ranking], kind="hit", metadata=notes)
