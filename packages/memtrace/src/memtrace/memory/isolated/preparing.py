@@ -98,9 +98,15 @@ def prepare(
             "among pyenv's versions; found none; install one, or name it with python=PATH"
         )
     folder = _folder(row, interpreter, extra)
-    with _locked(folder):
-        if not (folder / _STAMP).is_file():
-            _make(row, interpreter, folder, extra, say)
+    try:
+        with _locked(folder):
+            if not (folder / _STAMP).is_file():
+                _make(row, interpreter, folder, extra, say)
+    except OSError as error:
+        raise UserError(
+            f"environment {row.name!r}: cannot be made in {folder.parent}: {error}; expected a "
+            "folder that can be written, with room in it; LMCOMMON_CACHE names another place"
+        ) from error
     return Prepared(row.name, str(_python(folder)), folder)
 
 
