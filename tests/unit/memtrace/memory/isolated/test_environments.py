@@ -240,3 +240,14 @@ def test_a_cache_that_cannot_be_written_is_told_in_a_line(
     monkeypatch.setenv("LMCOMMON_CACHE", str(tmp_path / "file"))
     with pytest.raises(UserError, match="LMCOMMON_CACHE names another place"):
         prepare(ENVIRONMENTS["mem0"])
+
+
+def test_an_environment_whose_interpreter_is_gone_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LMCOMMON_CACHE", str(tmp_path))
+    python = Path(prepare(TINY).python)
+    python.unlink()
+    assert prepared(TINY) is None
+    assert prepare(TINY).python == str(python)
+    assert python.exists()
