@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -23,6 +24,7 @@ from lmcommon.judge.base import AnswerJudge
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.budget import Budget
 from memtrace.evaluate.evaluating import run_stages
+from memtrace.evaluate.opening import Unbuilt, opened
 from memtrace.evaluate.stages import Stage
 from memtrace.evaluate.types import Episode
 from memtrace.execution.execution import Execution, execute
@@ -36,7 +38,7 @@ from memtrace.execution.replies import RecordedReplies
 from memtrace.graph.reading.trace import Trace, open
 from memtrace.graph.recording.tracing import record
 from memtrace.memory.base import MemorySystem
-from memtrace.memory.types import Query
+from memtrace.memory.types import BrokenMemoryError, Query
 from memtrace.replaying.building import Builder, Factory, check_scopes, version_warnings
 from memtrace.replaying.outcome import AnswerChange, Price, Replay, read_answers
 from memtrace.replaying.program import Added, MemoryProgram, read_programs
@@ -87,15 +89,13 @@ class _Run:
     judge: AnswerJudge | None
 
     def drive(self, warnings: list[str]) -> Iterator[Episode]:
-        system = self.make(self.program.scope)
-        try:
-            warnings += version_warnings(self.program, system)
+        with opened(self.make, self.program.scope) as system:
+            if not isinstance(system, Unbuilt):
+                warnings += version_warnings(self.program, system)
             yield from run_stages(
                 system, self._stages(system), self.judge, self.program.conversation,
                 batch_size=_WHOLE,
             )  # fmt: skip
-        finally:
-            system.close()
 
     def _stages(self, system: MemorySystem) -> Iterator[Stage]:
         for event in self.program.events:
@@ -105,7 +105,8 @@ class _Run:
                 yield Stage((), event.questions)
             else:
                 for question in event.questions:
-                    system.search(Query(question.text, id=question.id, time=question.time))
+                    with suppress(BrokenMemoryError):  # what comes after it says so
+                        system.search(Query(question.text, id=question.id, time=question.time))
 
 
 class Replayer:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +20,7 @@ from lmcommon.llm.tally import Spent, Tally
 from lmcommon.runlog import Run
 from memtrace.attribution import Attribution, TraceReader, attribute
 from memtrace.evaluate import Episode, evaluate
+from memtrace.evaluate.opening import opened
 from memtrace.memory.config import MemoryFactory
 from memtrace.memory.specs import LLM, described
 from memtrace.show.cases import case_view
@@ -173,7 +173,7 @@ def record_work(
     ) as recorder:
         for one in work:
             cost = _Cost(run, one, tally)
-            with closing(one.make(one.scope)) as system:
+            with opened(one.make, one.scope) as system:
                 episodes = evaluate(
                     system, one.conversation, judge, done=one.answered, batch_size=batch_size
                 )

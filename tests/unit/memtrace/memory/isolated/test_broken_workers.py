@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -170,6 +171,38 @@ def test_a_worker_ends_with_its_parent(tmp_path: Path) -> None:
             return
         time.sleep(0.1)
     raise AssertionError(f"worker {worker} outlived its parent")
+
+
+def test_what_a_killed_parent_leaves_is_unfinished_and_no_error(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "import memtrace\n"
+        "from lmcommon.embed.config import HashEmbedConfig\n"
+        "from lmcommon.llm.scripted import ScriptedModel\n"
+        "from memtrace.testing.toy_packaged import ToyConfig\n"
+        "from conftest import sessions\n"
+        "def reply(request):\n"
+        "    if 'coffee' in request.messages[-1].content:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return 'Ana likes tea.'\n"
+        "config = ToyConfig(embed=HashEmbedConfig(), extracts=True, isolation='always')\n"
+        "with memtrace.record(sys.argv[2], processes=True):\n"
+        "    memory = config.build(ScriptedModel(reply))('toy/1')\n"
+        "    for session in sessions():\n"
+        "        memory.add(session)\n"
+    )
+    path = tmp_path / "trace.db"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(Path(__file__).parent), str(path)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    time.sleep(2.0)  # the worker looks for its parent every second
+    with memtrace.open(path) as trace:
+        names = [operation.name for operation in trace.operations()]
+        assert names.count("add") == 2, names
+        assert [one.error for one in trace.operations() if one.error] == []
 
 
 def test_a_forked_child_is_told_that_the_worker_is_not_its_own(make: Make) -> None:

@@ -14,7 +14,10 @@ import pytest
 
 import lmcommon
 import memtrace
+from lmcommon.embed.config import HashEmbedConfig
 from lmcommon.errors import UserError
+from memtrace.memory.config import MEMORY_SCHEMAS
+from memtrace.memory.isolated import environments
 from memtrace.memory.isolated.environments import (
     ENVIRONMENTS,
     HERE,
@@ -26,6 +29,8 @@ from memtrace.memory.isolated.factory import isolated_factory
 from memtrace.memory.isolated.interpreters import find_interpreter
 from memtrace.memory.isolated.linking import lent_packages
 from memtrace.memory.isolated.preparing import prepare, prepared, remove, systems_root
+from memtrace.memory.mem0 import config as mem0_config
+from memtrace.memory.mem0 import releases
 from memtrace.testing import RuleModel
 from memtrace.testing.toy_packaged import ToyConfig
 
@@ -45,7 +50,7 @@ def test_an_environment_pins_everything_and_installs_a_version_that_counts(
 
 @pytest.mark.parametrize(
     ("version", "holds"),
-    [("1.0.4", False), ("1.0.5", True), ("1.0.11", True), ("1.0.12rc1", True), ("2.0.0", False),
+    [("1.0.4", False), ("1.0.5", True), ("1.0.11", True), ("1.0.99rc1", True), ("1.1.0", False),
      ("2", False), ("1.0.5.dev1", True)],
 )  # fmt: skip
 def test_versions_are_compared_as_numbers(version: str, holds: bool) -> None:
@@ -186,5 +191,63 @@ def test_a_system_without_its_environment_says_how_to_make_it() -> None:
         environment = "everos"
 
     config = Config(embed=Hashing())
-    with pytest.raises(UserError, match=r"everos>=1.5,<2.*memtrace-systems prepare=everos"):
+    with pytest.raises(UserError, match=r"everos>=1.5,<1.6.*memtrace-systems prepare=everos"):
         isolated_factory(config, RuleModel(), Hashing().build())
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_a_folder_with_the_name_of_a_package_is_not_the_package(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clone of its repository, or a folder of runs, in the folder one works in."""
+    row = ENVIRONMENTS[name]
+    if installed_here(row):
+        pytest.skip(f"{row.distribution} is installed here")
+    for folder in ("everos", "langmem", "mem0", "qdrant_client"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    config = MEMORY_SCHEMAS[name](embed=HashEmbedConfig())
+    assert not config.is_here()
+    with pytest.raises(UserError):
+        MEMORY_SCHEMAS[name](embed=HashEmbedConfig(), isolation="never").build(RuleModel())("c1")
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "counts"),
+    [
+        ("mem0", "2.2.1", True), ("mem0", "2.0.1", False), ("mem0", "2.3", False),
+        ("mem0_classic", "1.0.11", True), ("mem0_classic", "1.0.5", False),
+        ("everos", "1.5.1", True), ("everos", "1.6.0", False),
+    ],
+)  # fmt: skip
+def test_a_version_is_listed_as_here_only_if_it_is_taken(
+    name: str, version: str, counts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(distribution: str) -> str:
+        return version
+
+    monkeypatch.setattr(environments, "version", found)
+    monkeypatch.setattr(releases, "version", found)
+    monkeypatch.setattr(mem0_config, "is_available", lambda package: True)
+    assert (installed_here(ENVIRONMENTS[name]) is not None) is counts
+    assert MEMORY_SCHEMAS[name](embed=HashEmbedConfig()).is_here() is counts
+
+
+def test_a_cache_that_cannot_be_written_is_told_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("LMCOMMON_CACHE", str(tmp_path / "file"))
+    with pytest.raises(UserError, match="LMCOMMON_CACHE names another place"):
+        prepare(ENVIRONMENTS["mem0"])
+
+
+def test_an_environment_whose_interpreter_is_gone_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LMCOMMON_CACHE", str(tmp_path))
+    python = Path(prepare(TINY).python)
+    python.unlink()
+    assert prepared(TINY) is None
+    assert prepare(TINY).python == str(python)
+    assert python.exists()

@@ -77,10 +77,10 @@ class EverosConfig(PackagedConfig):
         return EverosSettings(**{name: getattr(self, name) for name in names})
 
     def is_here(self) -> bool:
-        """Whether everos can be imported in this process."""
-        from memtrace.memory.everos.package import has_everos
+        """Whether the right version of everos is installed in this process. Imports nothing."""
+        from memtrace.memory.isolated.environments import ENVIRONMENTS, installed_here
 
-        return has_everos()
+        return installed_here(ENVIRONMENTS[self.environment]) is not None
 
     def build_here(self, model: ChatModel, embedder: Embedder) -> MemoryFactory:
         """A factory of memories in this process, which take turns in it."""

@@ -33,7 +33,8 @@ _width = 0
 
 def has_everos() -> bool:
     """Whether the package can be imported here. Imports nothing."""
-    return find_spec("everos") is not None
+    found = find_spec("everos")
+    return found is not None and found.origin is not None  # a folder of that name is no package
 
 
 def record_width(least: int) -> int:

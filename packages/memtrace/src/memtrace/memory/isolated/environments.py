@@ -70,9 +70,11 @@ ENVIRONMENTS: Mapping[str, Environment] = MappingProxyType(
         row.name: row
         for row in (
             Environment(name="mem0", distribution="mem0ai", at_least="2.2", below="2.3"),
-            Environment(name="mem0_classic", distribution="mem0ai", at_least="1.0.5", below="1.1"),
             Environment(
-                name="everos", distribution="everos", at_least="1.5", below="2",
+                name="mem0_classic", distribution="mem0ai", at_least="1.0.5", below="1.1",
+            ),
+            Environment(
+                name="everos", distribution="everos", at_least="1.5", below="1.6",
                 minimum=(3, 12), one_per_process=True,
             ),
             Environment(name="langmem", distribution="langmem", at_least="0.0.30", below="0.1"),

@@ -51,6 +51,11 @@ class Joined:
         if found is not None:
             found[0].close()
 
+    def flush(self) -> None:
+        """Bring what was recorded to the disk."""
+        for recorder, _ in list(self._recorders.values()):
+            recorder.flush()
+
     def close(self) -> None:
         """Leave all of them."""
         for run in list(self._recorders):

@@ -62,13 +62,13 @@ def prepared(
     interpreter = find_interpreter(row.minimum, python)
     if interpreter is not None:
         folder = _folder(row, interpreter, extra)
-        if (folder / _STAMP).is_file():
+        if _is_made(folder):
             return Prepared(row.name, str(_python(folder)), folder)
     if python is not None or extra:
         return None
     for stamp in sorted(systems_root().glob(f"{row.name}-*/{_STAMP}")):
         facts = json.loads(stamp.read_text(encoding="utf-8"))
-        if facts["requirements"] == list(row.pins) and _python(stamp.parent).exists():
+        if facts["requirements"] == list(row.pins) and _is_made(stamp.parent):
             return Prepared(row.name, str(_python(stamp.parent)), stamp.parent)
     return None
 
@@ -98,9 +98,15 @@ def prepare(
             "among pyenv's versions; found none; install one, or name it with python=PATH"
         )
     folder = _folder(row, interpreter, extra)
-    with _locked(folder):
-        if not (folder / _STAMP).is_file():
-            _make(row, interpreter, folder, extra, say)
+    try:
+        with _locked(folder):
+            if not _is_made(folder):
+                _make(row, interpreter, folder, extra, say)
+    except OSError as error:
+        raise UserError(
+            f"environment {row.name!r}: cannot be made in {folder.parent}: {error}; expected a "
+            "folder that can be written, with room in it; LMCOMMON_CACHE names another place"
+        ) from error
     return Prepared(row.name, str(_python(folder)), folder)
 
 
@@ -164,6 +170,11 @@ def _folder(row: Environment, interpreter: Interpreter, extra: Sequence[str]) ->
     digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:10]
     major, minor = interpreter.version[:2]
     return systems_root() / f"{row.name}-py{major}{minor}-{digest}"
+
+
+def _is_made(folder: Path) -> bool:
+    """Whether it was made to the end, and the interpreter it was made with still exists."""
+    return (folder / _STAMP).is_file() and _python(folder).exists()
 
 
 def _name_of(folder: Path) -> str:

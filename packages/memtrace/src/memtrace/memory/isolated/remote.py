@@ -35,6 +35,8 @@ class Parent:
 
     def __init__(self, pipes: Pipes) -> None:
         self.pipes = pipes
+        self.when_gone: Callable[[], None] = lambda: None
+        """Called when the parent is found gone in the middle of a call, before it is an error."""
         self._lock = threading.Lock()
         self._listens = False
 
@@ -67,8 +69,12 @@ class Parent:
                     f"expected a call of the parent to be running; {what!r} was asked after it "
                     "had ended (a thread that the memory left behind?)"
                 )
-            self.pipes.send(message)
-            reply = self.pipes.receive()
+            try:
+                self.pipes.send(message)
+                reply = self.pipes.receive()
+            except EOFError:
+                self.when_gone()
+                raise
         if "error" in reply:
             raise from_wire_error(reply["error"])
         return from_wire(reply["reply"])

@@ -61,6 +61,7 @@ class _Memory:
 class _Worker:
     def __init__(self, parent: Parent) -> None:
         self._parent = parent
+        parent.when_gone = self._abandon
         self._memories: dict[int, _Memory] = {}
         self._joined = Joined(parent, lambda: self._current)
         self._current = 0
@@ -87,6 +88,16 @@ class _Worker:
         for memory in self._memories.values():
             memory.system.close()
         self._joined.close()
+
+    def _abandon(self) -> None:
+        """The parent was killed: what ran stays unfinished in the trace, as if we had been too.
+
+        A system that went on would note its trouble as an error of the memory, which it is not.
+        """
+        try:
+            self._joined.flush()
+        finally:
+            os._exit(1)
 
     def _outcome(self, call: dict[str, Any]) -> dict[str, Any]:
         try:

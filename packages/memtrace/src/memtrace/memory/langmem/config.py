@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
 from lmcommon.errors import UserError
@@ -41,11 +40,22 @@ class LangMemConfig(PackagedConfig):
             )
 
     def is_here(self) -> bool:
-        """Whether `langmem` can be imported in this process."""
-        return find_spec("langmem") is not None
+        """Whether the right version of `langmem` is installed in this process. Imports nothing."""
+        from memtrace.memory.isolated.environments import ENVIRONMENTS, installed_here
+
+        return installed_here(ENVIRONMENTS[self.environment]) is not None
 
     def build_here(self, model: ChatModel, embedder: Embedder) -> MemoryFactory:
-        """A factory of `LangMemMemory`."""
+        """A factory of `LangMemMemory`.
+
+        Raises:
+            UserError: The package is not here.
+        """
+        if not self.is_here():
+            raise UserError(
+                "memory 'langmem': expected the package langmem in this environment; install it, "
+                "or use isolation=auto"
+            )
         from memtrace.memory.answering import default_prompt
         from memtrace.memory.langmem.system import (
             LangMemMemory,

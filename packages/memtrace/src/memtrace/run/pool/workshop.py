@@ -18,6 +18,7 @@ from lmcommon.llm.budget import Meter
 from lmcommon.llm.config import BudgetConfig
 from lmcommon.llm.tally import Tally, TallyModel
 from lmcommon.runlog import Run
+from memtrace.evaluate.opening import opened
 from memtrace.execution.calls import TracedModel
 from memtrace.memory.config import MemoryFactory
 from memtrace.run.pipeline import Work, record_work
@@ -71,7 +72,8 @@ def workshop(setup: Setup, meters: Mapping[str, Meter] | None = None) -> Iterato
         systems = {name: config.build(model) for name, config in setup.systems.items()}
         for name, config in setup.systems.items():
             if config.prompts:  # a wrong name is told before anything is recorded
-                systems[name]("").close()
+                with opened(systems[name], ""):
+                    pass
         judge = stack.enter_context(_judge(setup, model, meters.get("judge_llm"), tally))
         yield Workshop(model, systems, judge, tally, setup)
 
