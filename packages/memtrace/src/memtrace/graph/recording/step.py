@@ -53,7 +53,8 @@ class Step:
     _parameters: dict[str, Any] | None = None
     _parameters_json: str | None = None
     _metadata: dict[str, Any] | None = None
-    _metadata_json: str | None = None
+    _notes: dict[str, str] | None = None
+    """The metadata by key, each entry as JSON; inside a recording."""
     _usage: dict[str, Any] | None = None
     _usage_json: str | None = None
 
@@ -113,7 +114,7 @@ class Step:
         if self._parameters is not None:
             self._parameters_json = self._json("parameters", self._parameters)
         if self._metadata is not None:
-            self._metadata_json = self._json("metadata", self._metadata)
+            self._notes = self._noted(self._metadata)
         edges: list[tuple[int, str, int]] = []
         if self._inputs:
             check_names(*self._inputs)
@@ -278,7 +279,7 @@ class Step:
         with self._adding:
             self._metadata = {**(self._metadata or {}), key: value}
             if self._recorder is not None:
-                self._metadata_json = self._json("metadata", self._metadata)
+                self._notes = {**(self._notes or {}), **self._noted({key: value})}
 
     def failed(self, error_type: str, message: str) -> None:
         """Mark the step as failed without an exception (a model call that came back empty)."""
@@ -305,7 +306,7 @@ class Step:
             ", ".join(self._models) or None, self._usage_json,
             error_type, message, self._started_ns,
             self._started_ns + time.perf_counter_ns() - self._started if is_done else None,
-            self._metadata_json,
+            None if self._notes is None else f"{{{','.join(self._notes.values())}}}",
         )  # fmt: skip
 
     # Inside ---------------------------------------------------------------------------------
@@ -364,6 +365,11 @@ class Step:
     def _json(self, what: str, value: Mapping[str, Any]) -> str | None:
         redact = None if self._recorder is None else self._recorder.redact
         return to_json(value, f"{what} of {self._name!r}", redact)
+
+    def _noted(self, metadata: Mapping[str, Any]) -> dict[str, str]:
+        """Each entry of the metadata as JSON, so that one more does not write all again."""
+        texts = {key: self._json("metadata", {key: value}) for key, value in metadata.items()}
+        return {key: text[1:-1] for key, text in texts.items() if text is not None}
 
     def _is_too_new(self, number: int | None) -> bool:
         return self.first_output is not None and number is not None and number > self.first_output
