@@ -153,8 +153,8 @@ class Step:
         if self._recorder is None:
             return
         self._check_here()
-        for place, _, number in self._edges(role, value):
-            self._recorder.link(self, place, role, number)
+        if edges := self._edges(role, value):
+            self._recorder.link(self, edges)
 
     def output(
         self, role: str, value: Any, *, kind: str | None = None, name: str | None = None,
@@ -196,6 +196,11 @@ class Step:
             metadata: One mapping a value.
         """
         notes = [None] * len(values) if metadata is None else metadata
+        if (
+            self._recorder is not None and len(values) > 1
+            and all(isinstance(value, Handle) for value in values)
+        ):  # fmt: skip
+            return self._copies(self._recorder, role, values, kind, notes)
         return [
             self.output(role, value, kind=kind, metadata=note)
             for value, note in zip(values, notes, strict=True)
@@ -355,6 +360,19 @@ class Step:
             source.value, kind=kind, name=name or source.name, metadata=metadata, step=self,
             role=role, position=self._place(role), source=source,
         )  # fmt: skip
+
+    def _copies(
+        self, recorder: Recorder, role: str, sources: Sequence[Handle[Any]], kind: str | None,
+        notes: Sequence[Mapping[str, Any] | None],
+    ) -> list[Handle[Any]]:  # fmt: skip
+        """Several outputs of that sort at once."""
+        new = [source for source in sources if recorder.resolve(source) not in self._seen]
+        if new:
+            self.input(role, list(dict.fromkeys(new)))
+        positions = [self._place(role) for _ in sources]
+        return recorder.add_copies(
+            self, role, sources, kind=kind, notes=notes, positions=positions
+        )
 
     def _check_here(self) -> None:
         if self.is_distant:

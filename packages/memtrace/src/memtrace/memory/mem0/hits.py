@@ -87,12 +87,15 @@ def settle_memories(
 
 def _recorded(op: Stage, found: Sequence[Found]) -> list[Found]:
     """Hits are copies of what the store holds, or new texts where a replay gave another text."""
-    for rank, one in enumerate(found, 1):
-        about = {"rank": rank, "score": round(one.score, 6)}
-        if one.handle.value == one.text:
-            one.handle = op.output("hits", one.handle, kind="hit", metadata=about)
-        else:
-            one.handle = op.output("hits", one.text, kind="hit", metadata=about)
+    made = op.outputs(
+        "hits", [one.handle if one.handle.value == one.text else one.text for one in found],
+        kind="hit",
+        metadata=[
+            {"rank": rank, "score": round(one.score, 6)} for rank, one in enumerate(found, 1)
+        ],
+    )  # fmt: skip
+    for one, handle in zip(found, made, strict=True):
+        one.handle = handle
     return list(found)
 
 
