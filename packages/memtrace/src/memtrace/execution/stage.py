@@ -20,7 +20,7 @@ from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import ChatRequest, ChatResponse
 from lmcommon.prompt import Prompt
 from memtrace.execution.calls import Completed, complete
-from memtrace.execution.execution import current_execution, note_of
+from memtrace.execution.execution import Decider, current_execution, note_of
 from memtrace.execution.places import Place, next_place
 from memtrace.graph.compact import ascii_json, ascii_string
 from memtrace.graph.recording.handle import Handle
@@ -96,15 +96,30 @@ class Stage(Step):
             role: One of `points`.
             value: JSON.
         """
-        if role not in self.points:
-            raise ValueError(f"stage {self._name!r}: expected one of {self.points}; got {role!r}")
-        decider = current_execution()
-        if decider is None or self.place is None or not decider.intervenes(self.place, role):
+        decider = self._decider(role)
+        if decider is None or self.place is None:
             return value
         settled: T = decider.settle(self.place, role, value)
         if settled != value:
             self.note("intervened", [*(self._metadata or {}).get("intervened", ()), role])
         return settled
+
+    def is_changed(self, role: str) -> bool:
+        """Whether a replay intervenes at this point, so that its value has to be made for `settle`.
+
+        Args:
+            role: One of `points`.
+        """
+        return self._decider(role) is not None
+
+    def _decider(self, role: str) -> Decider | None:
+        """Who changes the value of this point; None where nobody does."""
+        if role not in self.points:
+            raise ValueError(f"stage {self._name!r}: expected one of {self.points}; got {role!r}")
+        decider = current_execution()
+        if decider is None or self.place is None or not decider.intervenes(self.place, role):
+            return None
+        return decider
 
     def generate(
         self, model: ChatModel, request: ChatRequest, *, role: str = "reply"

@@ -363,9 +363,7 @@ class Recorder:
             self.check_open()
             number = step.number = self._draw()  # before the writer sees the step
             self._steps[number] = step
-            self._batch.inputs.extend(
-                InputRow(number, place, role, variable) for place, role, variable in inputs
-            )
+            self._batch.inputs += [InputRow(number, *edge) for edge in inputs]
 
     def link(self, step: Step, inputs: Sequence[tuple[int, str, int]]) -> None:
         """Queue input edges of a running step, as in `open_step`."""

@@ -324,17 +324,28 @@ class Step:
             if not value:
                 return []
             if any(isinstance(part, Handle) for part in value):
-                return [edge for part in value for edge in self._edges(role, part)]
+                return [
+                    edge
+                    for part in value
+                    for edge in (
+                        (self._edge(recorder, role, part),)
+                        if isinstance(part, Handle)
+                        else self._edges(role, part)
+                    )
+                ]
         if not isinstance(value, Handle):
             value = self._recorded(role, value)
-        number = recorder.resolve(value)
+        return [self._edge(recorder, role, value)]
+
+    def _edge(self, recorder: Recorder, role: str, handle: Handle[Any]) -> tuple[int, str, int]:
+        number = recorder.resolve(handle)
         if self.first_output is not None and number > self.first_output:
             raise ValueError(
-                f"step {self._name!r}: input {role!r} ({value!r}) is newer than an output of the "
+                f"step {self._name!r}: input {role!r} ({handle!r}) is newer than an output of the "
                 "step; declare inputs first, or open a nested step"
             )
         self._seen.add(number)
-        return [(next(self._input_places), role, number)]
+        return next(self._input_places), role, number
 
     def _recorded(self, role: str, value: Any) -> Handle[Any]:
         """A plain value that was given as an input, as a variable."""
@@ -370,9 +381,7 @@ class Step:
         if new:
             self.input(role, list(dict.fromkeys(new)))
         positions = [self._place(role) for _ in sources]
-        return recorder.add_copies(
-            self, role, sources, kind=kind, notes=notes, positions=positions
-        )
+        return recorder.add_copies(self, role, sources, kind=kind, notes=notes, positions=positions)
 
     def _check_here(self) -> None:
         if self.is_distant:

@@ -39,14 +39,14 @@ def settle_points(
     op: Stage, store: StoreTrace, points: Sequence[Any], find: Find
 ) -> tuple[list[Any], list[Found]]:
     """Record what a search inside `add` found; gives what Mem0 goes on with."""
+    if not op.is_changed("hits"):
+        return list(points), _recorded(op, [_found(store, point) for point in points])
     rows = [_row(store, point.id, _payload(point).get("data", ""), _score(point))
             for point in points]  # fmt: skip
     settled = op.settle("hits", rows)
-    stored, kept = list(points), list(points)
-    if settled is not rows:
-        known = {store.item(point.id): point for point in points}
-        stored = [_resolved(op, store, row, known, find) for row in settled]
-        kept = [_changed_point(point, row) for point, row in zip(stored, settled, strict=True)]
+    known = {store.item(point.id): point for point in points}
+    stored = [_resolved(op, store, row, known, find) for row in settled]
+    kept = [_changed_point(point, row) for point, row in zip(stored, settled, strict=True)]
     found = [
         Found(
             str(point.id), _text(point), store.live(point.id, _text(source)),
@@ -83,6 +83,13 @@ def settle_memories(
         for one, row, text in zip(kept, settled, texts, strict=True)
     ]  # fmt: skip
     return kept, _recorded(op, found)
+
+
+def _found(store: StoreTrace, point: Any) -> Found:
+    """A point as it was found."""
+    payload, memory_id = _payload(point), str(point.id)
+    text = str(payload.get("data", ""))
+    return Found(memory_id, text, store.live(memory_id, text), payload.get("hash"), _score(point))
 
 
 def _recorded(op: Stage, found: Sequence[Found]) -> list[Found]:
