@@ -109,7 +109,8 @@ def to_json(value: Mapping[str, Any], what: str, redact: Redact | None) -> str |
     """
     if not value:
         return None
-    clean = _masked(value)
+    is_plain = redact is None and _PLAIN.issuperset(map(type, value.values()))
+    clean = value if is_plain and type(value) is dict else _masked(value)
     if redact is not None:
         clean = redact_value(clean, redact)
     try:

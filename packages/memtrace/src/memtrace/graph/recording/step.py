@@ -380,7 +380,9 @@ class Step:
         new = [source for source in sources if recorder.resolve(source) not in self._seen]
         if new:
             self.input(role, list(dict.fromkeys(new)))
-        positions = [self._place(role) for _ in sources]
+        self._check_here()
+        taken = self._positions.setdefault(role, count())
+        positions = [next(taken) for _ in sources]
         return recorder.add_copies(self, role, sources, kind=kind, notes=notes, positions=positions)
 
     def _check_here(self) -> None:
