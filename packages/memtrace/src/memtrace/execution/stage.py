@@ -13,20 +13,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import ChatRequest, ChatResponse
 from lmcommon.prompt import Prompt
 from memtrace.execution.calls import Completed, complete
-from memtrace.execution.execution import current_execution, note_of
+from memtrace.execution.execution import Decider, current_execution, note_of
 from memtrace.execution.places import Place, next_place
+from memtrace.graph.compact import ascii_json, ascii_string
 from memtrace.graph.recording.handle import Handle
+from memtrace.graph.recording.redact import mask_secrets
 from memtrace.graph.recording.step import Step
 
 __all__ = ["Stage"]
 
 T = TypeVar("T")
+
+
+@lru_cache(maxsize=64)
+def _scope_json(name: str) -> str:
+    return ascii_string(mask_secrets(name))
+
+
+@lru_cache(maxsize=256)
+def _points_json(points: tuple[str, ...]) -> str:
+    return f'"points":{ascii_json([mask_secrets(role) for role in points])}'
 
 
 class Stage(Step):
@@ -53,7 +66,7 @@ class Stage(Step):
     ) -> None:  # fmt: skip
         self.place = place if place is not None else next_place(name)
         self.points = tuple(points)
-        about: dict[str, Any] = dict(metadata or {})
+        about: dict[str, Any] = dict(metadata) if metadata else {}
         if self.place is not None:
             about["place"] = list(self.place)
             if self.points:
@@ -63,6 +76,19 @@ class Stage(Step):
             metadata=about or None,
         )  # fmt: skip
 
+    def _noted(self, metadata: Mapping[str, Any]) -> dict[str, str]:
+        """As in `Step`. Every stage has a place and most have points: they are written by hand."""
+        place, recorder = self.place, self._recorder
+        is_plain = recorder is not None and recorder.redact is None
+        if place is None or metadata is not self._metadata or not is_plain:
+            return super()._noted(metadata)
+        path = mask_secrets(place.path)
+        notes = {"place": f'"place":[{_scope_json(place.scope)},{ascii_string(path)}]'}
+        if self.points:
+            notes["points"] = _points_json(self.points)
+        rest = {key: value for key, value in metadata.items() if key not in notes}
+        return {**super()._noted(rest), **notes} if rest else notes
+
     def settle(self, role: str, value: T) -> T:
         """What is passed on at one of the points: `value`, unless a replay intervenes.
 
@@ -70,15 +96,30 @@ class Stage(Step):
             role: One of `points`.
             value: JSON.
         """
-        if role not in self.points:
-            raise ValueError(f"stage {self._name!r}: expected one of {self.points}; got {role!r}")
-        decider = current_execution()
-        if decider is None or self.place is None or not decider.intervenes(self.place, role):
+        decider = self._decider(role)
+        if decider is None or self.place is None:
             return value
         settled: T = decider.settle(self.place, role, value)
         if settled != value:
             self.note("intervened", [*(self._metadata or {}).get("intervened", ()), role])
         return settled
+
+    def is_changed(self, role: str) -> bool:
+        """Whether a replay intervenes at this point, so that its value has to be made for `settle`.
+
+        Args:
+            role: One of `points`.
+        """
+        return self._decider(role) is not None
+
+    def _decider(self, role: str) -> Decider | None:
+        """Who changes the value of this point; None where nobody does."""
+        if role not in self.points:
+            raise ValueError(f"stage {self._name!r}: expected one of {self.points}; got {role!r}")
+        decider = current_execution()
+        if decider is None or self.place is None or not decider.intervenes(self.place, role):
+            return None
+        return decider
 
     def generate(
         self, model: ChatModel, request: ChatRequest, *, role: str = "reply"

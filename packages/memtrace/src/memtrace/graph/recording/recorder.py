@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from lmcommon.errors import UserError
 from memtrace.graph.ids import check_names, variable_number
 from memtrace.graph.recording import scope
+from memtrace.graph.recording.copying import copies
 from memtrace.graph.recording.handle import Handle
 from memtrace.graph.recording.items import Items, Live
 from memtrace.graph.recording.numbers import SharedNumbers, numbers_path
@@ -315,6 +316,26 @@ class Recorder:
             self._writer.press(weight)
         return handle
 
+    def add_copies(
+        self, step: Step, role: str, sources: Sequence[Handle[Any]], *, kind: str | None,
+        notes: Sequence[Mapping[str, Any] | None], positions: Sequence[int],
+    ) -> list[Handle[Any]]:  # fmt: skip
+        """Number and queue a copy of every source, all of them inputs of the step already."""
+        what = f"metadata of {role!r}"
+        texts = [to_json(note, what, self.redact) if note else None for note in notes]
+        check_names(kind, role)
+        with self._lock:
+            self.check_open()
+            made, rows = copies(
+                self._draw, self.id, step, role, sources, kind=kind, notes=texts,
+                positions=positions,
+            )  # fmt: skip
+            if step.first_output is None and made:
+                step.first_output = made[0].number
+            self._batch.variables += rows
+            self._weight += _ROW_BYTES * len(rows)
+        return made
+
     def resolve(self, handle: Handle[Any]) -> int:
         """The number of a handle in this file; an unrecorded handle is recorded now.
 
@@ -342,15 +363,14 @@ class Recorder:
             self.check_open()
             number = step.number = self._draw()  # before the writer sees the step
             self._steps[number] = step
-            self._batch.inputs.extend(
-                InputRow(number, place, role, variable) for place, role, variable in inputs
-            )
+            self._batch.inputs += [InputRow(number, *edge) for edge in inputs]
 
-    def link(self, step: Step, place: int, role: str, variable: int) -> None:
-        """Queue an input edge of a running step."""
+    def link(self, step: Step, inputs: Sequence[tuple[int, str, int]]) -> None:
+        """Queue input edges of a running step, as in `open_step`."""
+        number = step.number
         with self._lock:
             self.check_open()
-            self._batch.inputs.append(InputRow(step.number, place, role, variable))
+            self._batch.inputs += [InputRow(number, *edge) for edge in inputs]
 
     def close_step(self, step: Step) -> None:
         """Queue a finished step. After the recording has closed it stays marked interrupted."""

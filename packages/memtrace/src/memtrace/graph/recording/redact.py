@@ -6,10 +6,12 @@ hook, if one is given, sees every piece of text besides identifiers (ids, kinds,
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
+
+from memtrace.graph.compact import ascii_json
 
 __all__ = ["Redact", "mask_secrets", "redact_value", "to_json"]
 
@@ -53,7 +55,7 @@ _KEYED = re.compile(
     rf"(?i)({_WORDS}(?:\\*[\"']\s*[:=]|=)\s*(\\*[\"']))(?!\[secret\]).*?(?=\2)"
     rf"|({_WORDS}=)(?!\[secret\])[^\s&;,\"'\\]{{6,}}"
 )
-_HINTS = ("key", "secret", "passw", "token", "credential", "authorization")
+_PLAIN = frozenset({int, float, bool, type(None)})
 
 
 def mask_secrets(text: str) -> str:
@@ -72,7 +74,10 @@ def mask_secrets(text: str) -> str:
         text = _IN_URLS.sub(rf"\1:{_MASK}", text)
     if "-----BEGIN" in text:
         text = _PRIVATE_KEYS.sub(_MASK, text)
-    if any(hint in lowered for hint in _HINTS):
+    if (  # one by one: a third of the time of a loop
+        "key" in lowered or "secret" in lowered or "passw" in lowered or "token" in lowered
+        or "credential" in lowered or "authorization" in lowered
+    ):  # fmt: skip
         text = _KEYED.sub(lambda found: (found[1] or found[3]) + _MASK, text)
     return text
 
@@ -104,22 +109,34 @@ def to_json(value: Mapping[str, Any], what: str, redact: Redact | None) -> str |
     """
     if not value:
         return None
-    clean = _masked(value)
+    is_plain = redact is None and _PLAIN.issuperset(map(type, value.values()))
+    clean = value if is_plain and type(value) is dict else _masked(value)
     if redact is not None:
         clean = redact_value(clean, redact)
     try:
-        return json.dumps(clean, separators=(",", ":"))
+        return ascii_json(clean)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{what}: expected values that JSON can hold; {error}") from None
 
 
+@lru_cache(maxsize=1024)
+def _is_telling(key: str) -> bool:
+    """Whether what this key holds is a secret."""
+    return _KEYS.match(key) is not None
+
+
 def _masked(value: Any) -> Any:
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
     if isinstance(value, str):
         return mask_secrets(value)
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         return {
-            key: _MASK
-            if isinstance(part, str) and isinstance(key, str) and _KEYS.match(key)
+            key: part
+            if type(part) in _PLAIN
+            else _MASK
+            if isinstance(part, str) and isinstance(key, str) and _is_telling(key)
             else _masked(part)
             for key, part in value.items()
         }

@@ -53,7 +53,8 @@ class Step:
     _parameters: dict[str, Any] | None = None
     _parameters_json: str | None = None
     _metadata: dict[str, Any] | None = None
-    _metadata_json: str | None = None
+    _notes: dict[str, str] | None = None
+    """The metadata by key, each entry as JSON; inside a recording."""
     _usage: dict[str, Any] | None = None
     _usage_json: str | None = None
 
@@ -113,7 +114,7 @@ class Step:
         if self._parameters is not None:
             self._parameters_json = self._json("parameters", self._parameters)
         if self._metadata is not None:
-            self._metadata_json = self._json("metadata", self._metadata)
+            self._notes = self._noted(self._metadata)
         edges: list[tuple[int, str, int]] = []
         if self._inputs:
             check_names(*self._inputs)
@@ -152,8 +153,8 @@ class Step:
         if self._recorder is None:
             return
         self._check_here()
-        for place, _, number in self._edges(role, value):
-            self._recorder.link(self, place, role, number)
+        if edges := self._edges(role, value):
+            self._recorder.link(self, edges)
 
     def output(
         self, role: str, value: Any, *, kind: str | None = None, name: str | None = None,
@@ -195,6 +196,11 @@ class Step:
             metadata: One mapping a value.
         """
         notes = [None] * len(values) if metadata is None else metadata
+        if (
+            self._recorder is not None and len(values) > 1
+            and all(isinstance(value, Handle) for value in values)
+        ):  # fmt: skip
+            return self._copies(self._recorder, role, values, kind, notes)
         return [
             self.output(role, value, kind=kind, metadata=note)
             for value, note in zip(values, notes, strict=True)
@@ -278,7 +284,7 @@ class Step:
         with self._adding:
             self._metadata = {**(self._metadata or {}), key: value}
             if self._recorder is not None:
-                self._metadata_json = self._json("metadata", self._metadata)
+                self._notes = {**(self._notes or {}), **self._noted({key: value})}
 
     def failed(self, error_type: str, message: str) -> None:
         """Mark the step as failed without an exception (a model call that came back empty)."""
@@ -305,7 +311,7 @@ class Step:
             ", ".join(self._models) or None, self._usage_json,
             error_type, message, self._started_ns,
             self._started_ns + time.perf_counter_ns() - self._started if is_done else None,
-            self._metadata_json,
+            None if self._notes is None else f"{{{','.join(self._notes.values())}}}",
         )  # fmt: skip
 
     # Inside ---------------------------------------------------------------------------------
@@ -318,17 +324,28 @@ class Step:
             if not value:
                 return []
             if any(isinstance(part, Handle) for part in value):
-                return [edge for part in value for edge in self._edges(role, part)]
+                return [
+                    edge
+                    for part in value
+                    for edge in (
+                        (self._edge(recorder, role, part),)
+                        if isinstance(part, Handle)
+                        else self._edges(role, part)
+                    )
+                ]
         if not isinstance(value, Handle):
             value = self._recorded(role, value)
-        number = recorder.resolve(value)
+        return [self._edge(recorder, role, value)]
+
+    def _edge(self, recorder: Recorder, role: str, handle: Handle[Any]) -> tuple[int, str, int]:
+        number = recorder.resolve(handle)
         if self.first_output is not None and number > self.first_output:
             raise ValueError(
-                f"step {self._name!r}: input {role!r} ({value!r}) is newer than an output of the "
+                f"step {self._name!r}: input {role!r} ({handle!r}) is newer than an output of the "
                 "step; declare inputs first, or open a nested step"
             )
         self._seen.add(number)
-        return [(next(self._input_places), role, number)]
+        return next(self._input_places), role, number
 
     def _recorded(self, role: str, value: Any) -> Handle[Any]:
         """A plain value that was given as an input, as a variable."""
@@ -355,6 +372,19 @@ class Step:
             role=role, position=self._place(role), source=source,
         )  # fmt: skip
 
+    def _copies(
+        self, recorder: Recorder, role: str, sources: Sequence[Handle[Any]], kind: str | None,
+        notes: Sequence[Mapping[str, Any] | None],
+    ) -> list[Handle[Any]]:  # fmt: skip
+        """Several outputs of that sort at once."""
+        new = [source for source in sources if recorder.resolve(source) not in self._seen]
+        if new:
+            self.input(role, list(dict.fromkeys(new)))
+        self._check_here()
+        taken = self._positions.setdefault(role, count())
+        positions = [next(taken) for _ in sources]
+        return recorder.add_copies(self, role, sources, kind=kind, notes=notes, positions=positions)
+
     def _check_here(self) -> None:
         if self.is_distant:
             raise RuntimeError(
@@ -364,6 +394,11 @@ class Step:
     def _json(self, what: str, value: Mapping[str, Any]) -> str | None:
         redact = None if self._recorder is None else self._recorder.redact
         return to_json(value, f"{what} of {self._name!r}", redact)
+
+    def _noted(self, metadata: Mapping[str, Any]) -> dict[str, str]:
+        """Each entry of the metadata as JSON, so that one more does not write all again."""
+        texts = {key: self._json("metadata", {key: value}) for key, value in metadata.items()}
+        return {key: text[1:-1] for key, text in texts.items() if text is not None}
 
     def _is_too_new(self, number: int | None) -> bool:
         return self.first_output is not None and number is not None and number > self.first_output

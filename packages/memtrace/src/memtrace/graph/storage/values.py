@@ -11,10 +11,12 @@ import base64
 import json
 from typing import Any
 
+from memtrace.graph.compact import LONG_FROM, unicode_json
+
 __all__ = ["decode", "encode", "to_bytes"]
 
 _TAG = "~"
-_SCALARS = frozenset({str, int, float, bool, type(None)})
+_PLAIN = frozenset({int, float, bool, type(None)})
 
 
 def encode(value: object, role: str) -> tuple[str, str | bytes]:
@@ -38,8 +40,8 @@ def encode(value: object, role: str) -> tuple[str, str | bytes]:
     if isinstance(value, bytes):
         return "bytes", value
     try:
-        if _is_json(value):
-            return "json", json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        if longest := _longest(value):
+            return "json", unicode_json(value, has_long=longest >= LONG_FROM)
         return "tagged", json.dumps(_tag(value, role), ensure_ascii=False, separators=(",", ":"))
     except RecursionError:
         raise TypeError(f"{role!r}: expected a value of finite depth; got a circular one") from None
@@ -64,18 +66,33 @@ def decode(encoding: str, data: bytes) -> Any:
     raise ValueError(f"expected the encoding text, json, tagged or bytes; got {encoding!r}")
 
 
-def _is_json(value: object) -> bool:
+def _longest(value: object) -> int:
+    """The length of the longest string in a value that is JSON, at least 1; 0 if it is not JSON."""
     kind = type(value)
-    if kind in _SCALARS:
-        return True
-    if kind is list:
-        return all(_is_json(part) for part in value)  # type: ignore[attr-defined]
+    if kind is str:
+        return len(value) or 1  # type: ignore[arg-type]
+    if kind in _PLAIN:
+        return 1
+    longest = 1
     if kind is dict:
-        return _TAG not in value and all(  # type: ignore[operator]
-            type(key) is str and _is_json(part)
-            for key, part in value.items()  # type: ignore[attr-defined]
-        )
-    return False
+        if _TAG in value:  # type: ignore[operator]
+            return 0
+        for key, part in value.items():  # type: ignore[attr-defined]
+            found = _longest(part) if type(key) is str else 0
+            if not found:
+                return 0
+            if found > longest:
+                longest = found
+        return longest
+    if kind is list:
+        for part in value:  # type: ignore[attr-defined]
+            found = _longest(part)
+            if not found:
+                return 0
+            if found > longest:
+                longest = found
+        return longest
+    return 0
 
 
 def _tag(value: object, role: str) -> Any:

@@ -39,14 +39,14 @@ def settle_points(
     op: Stage, store: StoreTrace, points: Sequence[Any], find: Find
 ) -> tuple[list[Any], list[Found]]:
     """Record what a search inside `add` found; gives what Mem0 goes on with."""
+    if not op.is_changed("hits"):
+        return list(points), _recorded(op, [_found(store, point) for point in points])
     rows = [_row(store, point.id, _payload(point).get("data", ""), _score(point))
             for point in points]  # fmt: skip
     settled = op.settle("hits", rows)
-    stored, kept = list(points), list(points)
-    if settled is not rows:
-        known = {store.item(point.id): point for point in points}
-        stored = [_resolved(op, store, row, known, find) for row in settled]
-        kept = [_changed_point(point, row) for point, row in zip(stored, settled, strict=True)]
+    known = {store.item(point.id): point for point in points}
+    stored = [_resolved(op, store, row, known, find) for row in settled]
+    kept = [_changed_point(point, row) for point, row in zip(stored, settled, strict=True)]
     found = [
         Found(
             str(point.id), _text(point), store.live(point.id, _text(source)),
@@ -85,14 +85,24 @@ def settle_memories(
     return kept, _recorded(op, found)
 
 
+def _found(store: StoreTrace, point: Any) -> Found:
+    """A point as it was found."""
+    payload, memory_id = _payload(point), str(point.id)
+    text = str(payload.get("data", ""))
+    return Found(memory_id, text, store.live(memory_id, text), payload.get("hash"), _score(point))
+
+
 def _recorded(op: Stage, found: Sequence[Found]) -> list[Found]:
     """Hits are copies of what the store holds, or new texts where a replay gave another text."""
-    for rank, one in enumerate(found, 1):
-        about = {"rank": rank, "score": round(one.score, 6)}
-        if one.handle.value == one.text:
-            one.handle = op.output("hits", one.handle, kind="hit", metadata=about)
-        else:
-            one.handle = op.output("hits", one.text, kind="hit", metadata=about)
+    made = op.outputs(
+        "hits", [one.handle if one.handle.value == one.text else one.text for one in found],
+        kind="hit",
+        metadata=[
+            {"rank": rank, "score": round(one.score, 6)} for rank, one in enumerate(found, 1)
+        ],
+    )  # fmt: skip
+    for one, handle in zip(found, made, strict=True):
+        one.handle = handle
     return list(found)
 
 
