@@ -24,12 +24,14 @@ from lmcommon.llm.scripted import ScriptedModel
 from lmcommon.llm.types import ChatRequest, ChatResponse, ModelFailure
 from lmcommon.testing.hash_embedder import HashEmbedder
 from memtrace.memory import LongContext, MemorySystem, Query, Rag
+from memtrace.memory.everos.package import has_everos
 from memtrace.memory.index import Bm25Index, DenseIndex
 from memtrace.memory.mem0.releases import installed_line
 from memtrace.memory.reranking import Reranker
 from memtrace.memory.rewriting import Rewriter
 from memtrace.memory.summarising import Summariser
 from memtrace.testing import Rule, RuleModel, mem0_rules, perfect_reader
+from memtrace.testing.rules_everos import everos_rules
 from memtrace.testing.rules_langmem import langmem_rules
 from memtrace.testing.rules_rag import rag_rules
 
@@ -142,7 +144,24 @@ def mem0(line: str) -> Build:
     return build
 
 
-SYSTEMS |= {"mem0": mem0("additive"), "mem0_classic": mem0("classic")}
+def everos(model: ChatModel, **settings: Any) -> MemorySystem:
+    """The real engine, where it is installed."""
+    if not has_everos():
+        pytest.skip("everos is not installed here; see memtrace-systems")
+    from memtrace.memory.everos import EverosMemory
+    from memtrace.memory.everos.settings import EverosSettings
+
+    return EverosMemory(
+        with_rules(model, everos_rules()), HashEmbedder(256), scope="c1",
+        settings=EverosSettings(**settings),
+    )  # fmt: skip
+
+
+SYSTEMS |= {
+    "mem0": mem0("additive"), "mem0_classic": mem0("classic"), "everos": everos,
+    "everos_agentic": partial(everos, retrieval="agentic"),
+    "everos_keyword": partial(everos, retrieval="keyword"),
+}  # fmt: skip
 
 
 def sessions() -> list[Session]:
