@@ -216,7 +216,7 @@ def test_a_folder_with_the_name_of_a_package_is_not_the_package(
     ("name", "version", "counts"),
     [
         ("mem0", "2.2.1", True), ("mem0", "2.0.1", False), ("mem0", "2.3", False),
-        ("mem0_classic", "1.0.11", True), ("mem0_classic", "1.0.5", False),
+        ("mem0_classic", "1.0.11", True), ("mem0_classic", "1.0.4", False),
         ("everos", "1.5.1", True), ("everos", "1.6.0", False),
     ],
 )  # fmt: skip
