@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeGuard
 
 from memtrace.graph.compact import LONG_FROM, unicode_json
 
-__all__ = ["Chat", "Payload", "decode", "encode", "to_bytes"]
+__all__ = ["Chat", "Payload", "decode", "encode", "queued", "to_bytes"]
 
 _TAG = "~"
 _PLAIN = frozenset({int, float, bool, type(None)})
@@ -43,19 +43,27 @@ Payload: TypeAlias = str | bytes | Chat
 """What is stored, as it waits in the queue."""
 
 
-def encode(value: object, role: str) -> tuple[str, Payload]:
-    """Encode a value now, so that later changes to it cannot reach the trace.
+def encode(value: object, role: str) -> tuple[str, str | bytes]:
+    """Encode a value.
 
     Args:
         value: What to record.
         role: What the value is, for the error message.
 
     Returns:
-        The encoding (`text`, `json`, `tagged` or `bytes`) and the payload. A string is its own
-        payload, and long messages of a chat wait as they are: nothing is copied.
+        The encoding (`text`, `json`, `tagged` or `bytes`) and the payload.
 
     Raises:
         TypeError: For a value that could not be read back as it was.
+    """
+    encoding, payload = queued(value, role)
+    return encoding, str(payload) if isinstance(payload, Chat) else payload
+
+
+def queued(value: object, role: str) -> tuple[str, Payload]:
+    """`encode` for the queue: later changes to the value cannot reach the trace.
+
+    A string is its own payload, and long messages of a chat wait as they are: nothing is copied.
     """
     if type(value) is str:
         return "text", value
