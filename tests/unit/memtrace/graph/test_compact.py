@@ -45,7 +45,7 @@ def test_a_circle_is_refused() -> None:
 
 
 def test_what_is_no_json_is_refused() -> None:
-    with pytest.raises(TypeError, match="object is not JSON serializable|of type object"):
+    with pytest.raises(TypeError, match="not JSON serializable"):
         ascii_json({"x": object()})
 
 
