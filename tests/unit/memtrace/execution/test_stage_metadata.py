@@ -15,9 +15,12 @@ SECRET = "sk-abcdefghijkl1234567890"
 def written(path: Path, key: str, scope: str = "toy", **options: Any) -> dict[str, Any]:
     """The metadata of the one operation of a trace."""
     redact = options.pop("redact", None)
-    with memtrace.record(path, redact=redact), within(key, scope=Scope(scope)):
-        with Stage("find", **options) as op:
-            op.note("later", {"n": 1})
+    with (
+        memtrace.record(path, redact=redact),
+        within(key, scope=Scope(scope)),
+        Stage("find", **options) as op,
+    ):
+        op.note("later", {"n": 1})
     with memtrace.open(path) as trace:
         (operation,) = trace.operations()
         return dict(operation.metadata)
