@@ -31,7 +31,7 @@ from memtrace.graph.recording.session import RESERVED_KEYS, Session
 from memtrace.graph.recording.step import Step
 from memtrace.graph.recording.writer import WAKE_AT_BYTES, Writer
 from memtrace.graph.storage.store import Batch, InputRow, Store, VariableRow
-from memtrace.graph.storage.values import encode
+from memtrace.graph.storage.values import Payload, queued
 from memtrace.types import INTERRUPTED
 
 __all__ = ["Recorder"]
@@ -400,8 +400,8 @@ class Recorder:
 
     # Inside ---------------------------------------------------------------------------------
 
-    def _encode(self, value: object, role: str) -> tuple[str, str | bytes]:
-        return encode(value if self.redact is None else redact_value(value, self.redact), role)
+    def _encode(self, value: object, role: str) -> tuple[str, Payload]:
+        return queued(value if self.redact is None else redact_value(value, self.redact), role)
 
     def _meta_json(self, key: str, value: Any) -> str:
         if key in RESERVED_KEYS:

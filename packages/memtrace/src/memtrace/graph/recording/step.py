@@ -377,10 +377,9 @@ class Step:
         notes: Sequence[Mapping[str, Any] | None],
     ) -> list[Handle[Any]]:  # fmt: skip
         """Several outputs of that sort at once."""
-        new = [source for source in sources if recorder.resolve(source) not in self._seen]
-        if new:
-            self.input(role, list(dict.fromkeys(new)))
-        self._check_here()
+        by_number = {recorder.resolve(source): source for source in sources}
+        new = [source for number, source in by_number.items() if number not in self._seen]
+        self.input(role, new)
         taken = self._positions.setdefault(role, count())
         positions = [next(taken) for _ in sources]
         return recorder.add_copies(self, role, sources, kind=kind, notes=notes, positions=positions)

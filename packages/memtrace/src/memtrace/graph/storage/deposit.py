@@ -18,7 +18,7 @@ from memtrace.graph.storage.chunks import CHUNK_FROM_BYTES, recipe
 from memtrace.graph.storage.known import Known
 from memtrace.graph.storage.packs import Compressor, PackWriter, place
 from memtrace.graph.storage.splitter import Splitter
-from memtrace.graph.storage.values import to_bytes
+from memtrace.graph.storage.values import Payload, to_bytes
 
 __all__ = ["Deposit"]
 
@@ -39,7 +39,7 @@ class Deposit:
         self._chunks = Known(self._connection, "chunks")
         self._splitter = Splitter()
 
-    def put(self, values: Iterable[tuple[str, str | bytes]]) -> list[bytes]:
+    def put(self, values: Iterable[tuple[str, Payload]]) -> list[bytes]:
         """Store values, given as encoding and payload; returns their digests.
 
         Big values are cut as they come, so that of many versions of a growing one only what

@@ -20,6 +20,7 @@ from memtrace.graph.storage.blobs import BlobReader
 from memtrace.graph.storage.bulk import insert
 from memtrace.graph.storage.deposit import Deposit
 from memtrace.graph.storage.migrate import migrate
+from memtrace.graph.storage.values import Payload
 from memtrace.types import INTERRUPTED
 
 __all__ = ["Batch", "InputRow", "OperationRow", "Store", "VariableRow"]
@@ -36,7 +37,7 @@ class VariableRow(NamedTuple):
     kind: str
     name: str | None
     encoding: str
-    payload: str | bytes | None
+    payload: Payload | None
     producer: int | None
     role: str | None
     position: int

@@ -9,29 +9,61 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard
 
 from memtrace.graph.compact import LONG_FROM, unicode_json
 
-__all__ = ["decode", "encode", "to_bytes"]
+__all__ = ["Chat", "Payload", "decode", "encode", "queued", "to_bytes"]
 
 _TAG = "~"
 _PLAIN = frozenset({int, float, bool, type(None)})
 
 
+class Chat:
+    """Messages of a chat, written as JSON only when they go to the disk.
+
+    Requests repeat long prompts: their text is much to copy for the caller, and until then the
+    strings are shared. What is kept cannot change: nothing but strings.
+    """
+
+    __slots__ = ("_length", "_messages")
+
+    def __init__(self, messages: list[dict[str, str]]) -> None:
+        self._messages = [tuple(message.items()) for message in messages]
+        self._length = sum(len(text) for message in messages for text in message.values())
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __str__(self) -> str:
+        return unicode_json([dict(message) for message in self._messages], has_long=True)
+
+
+Payload: TypeAlias = str | bytes | Chat
+"""What is stored, as it waits in the queue."""
+
+
 def encode(value: object, role: str) -> tuple[str, str | bytes]:
-    """Encode a value now, so that later changes to it cannot reach the trace.
+    """Encode a value.
 
     Args:
         value: What to record.
         role: What the value is, for the error message.
 
     Returns:
-        The encoding (`text`, `json`, `tagged` or `bytes`) and the payload. A string is its own
-        payload: nothing is copied.
+        The encoding (`text`, `json`, `tagged` or `bytes`) and the payload.
 
     Raises:
         TypeError: For a value that could not be read back as it was.
+    """
+    encoding, payload = queued(value, role)
+    return encoding, str(payload) if isinstance(payload, Chat) else payload
+
+
+def queued(value: object, role: str) -> tuple[str, Payload]:
+    """`encode` for the queue: later changes to the value cannot reach the trace.
+
+    A string is its own payload, and long messages of a chat wait as they are: nothing is copied.
     """
     if type(value) is str:
         return "text", value
@@ -41,14 +73,18 @@ def encode(value: object, role: str) -> tuple[str, str | bytes]:
         return "bytes", value
     try:
         if longest := _longest(value):
+            if longest >= LONG_FROM and _is_chat(value):
+                return "json", Chat(value)
             return "json", unicode_json(value, has_long=longest >= LONG_FROM)
         return "tagged", json.dumps(_tag(value, role), ensure_ascii=False, separators=(",", ":"))
     except RecursionError:
         raise TypeError(f"{role!r}: expected a value of finite depth; got a circular one") from None
 
 
-def to_bytes(payload: str | bytes) -> bytes:
+def to_bytes(payload: Payload) -> bytes:
     """The stored form of a payload. Lone surrogates survive, as Python strings may hold them."""
+    if isinstance(payload, Chat):
+        payload = str(payload)
     return payload if isinstance(payload, bytes) else payload.encode("utf-8", "surrogatepass")
 
 
@@ -64,6 +100,14 @@ def decode(encoding: str, data: bytes) -> Any:
     if encoding == "tagged":
         return _untag(json.loads(text))
     raise ValueError(f"expected the encoding text, json, tagged or bytes; got {encoding!r}")
+
+
+def _is_chat(value: object) -> TypeGuard[list[dict[str, str]]]:
+    """Whether a value that is JSON is a list of flat dictionaries of strings."""
+    return type(value) is list and all(
+        type(message) is dict and all(type(text) is str for text in message.values())
+        for message in value
+    )
 
 
 def _longest(value: object) -> int:
