@@ -7,11 +7,12 @@ many of them answered from a cache, how many failed, and what the rest used. Thr
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from lmcommon.llm.base import ChatModel
+from lmcommon.llm.passing import PassingModel
 from lmcommon.llm.types import ChatRequest, ChatResponse, ScoreRequest, ScoreResponse
 
 __all__ = ["Spent", "Tally", "TallyModel"]
@@ -70,7 +71,7 @@ class Tally:
             self._spent += spent
 
 
-class TallyModel:
+class TallyModel(PassingModel):
     """Any model, its responses counted.
 
     Args:
@@ -79,43 +80,23 @@ class TallyModel:
     """
 
     def __init__(self, inner: ChatModel, tally: Tally) -> None:
-        self._inner, self._tally = inner, tally
-
-    def __repr__(self) -> str:
-        return f"TallyModel({self._inner!r})"
-
-    @property
-    def name(self) -> str:
-        """The inner model's name."""
-        return self._inner.name
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """The inner model's identity: counting changes no reply."""
-        return self._inner.identity
-
-    def check(self) -> None:
-        """Check the inner model."""
-        self._inner.check()
+        super().__init__(inner)
+        self._tally = tally
 
     def generate(self, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
         """Ask the inner model."""
-        responses = self._inner.generate(requests)
+        responses = super().generate(requests)
         self._tally.count(responses)
         return responses
 
     async def agenerate(self, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
         """`generate` without blocking the event loop."""
-        responses = await self._inner.agenerate(requests)
+        responses = await super().agenerate(requests)
         self._tally.count(responses)
         return responses
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[ScoreResponse]:
         """Ask the inner model."""
-        responses = self._inner.score(requests)
+        responses = super().score(requests)
         self._tally.count(responses)
         return responses
-
-    def close(self) -> None:
-        """Close the inner model."""
-        self._inner.close()

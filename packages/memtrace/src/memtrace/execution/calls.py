@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from lmcommon.llm.base import ChatModel
-from lmcommon.llm.types import ChatRequest, ChatResponse, ScoreRequest, ScoreResponse
+from lmcommon.llm.passing import PassingModel
+from lmcommon.llm.types import ChatRequest, ChatResponse
 from memtrace.execution.execution import Completed, current_execution
 from memtrace.execution.places import Place, next_place
 
@@ -38,10 +38,11 @@ def complete(
     return decider.complete(model, requests, places)
 
 
-class TracedModel:
+class TracedModel(PassingModel):
     """A model for code that knows nothing of stages: each call becomes an operation of its own.
 
-    So a replay answers it from the recording as well. Where there is no place, the model is asked.
+    So a replay answers it from the recording as well; scores are not recorded. Where there is no
+    place, the model is asked.
 
     Args:
         inner: Whom to ask.
@@ -50,21 +51,8 @@ class TracedModel:
     """
 
     def __init__(self, inner: ChatModel, *, name: str = "call", kind: str = "call") -> None:
-        self._inner, self._operation, self._kind = inner, name, kind
-
-    @property
-    def name(self) -> str:
-        """The inner model's name."""
-        return self._inner.name
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """The inner model's identity: tracing changes no reply."""
-        return self._inner.identity
-
-    def check(self) -> None:
-        """Check the inner model."""
-        self._inner.check()
+        super().__init__(inner)
+        self._operation, self._kind = name, kind
 
     def generate(self, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
         """Answer a batch, each call recorded."""
@@ -80,11 +68,3 @@ class TracedModel:
     async def agenerate(self, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
         """`generate` in a thread."""
         return await asyncio.to_thread(self.generate, requests)
-
-    def score(self, requests: Sequence[ScoreRequest]) -> list[ScoreResponse]:
-        """Scores are not recorded."""
-        return self._inner.score(requests)
-
-    def close(self) -> None:
-        """Close the inner model."""
-        self._inner.close()

@@ -10,6 +10,7 @@ from lmcommon.llm.base import ChatModel
 from lmcommon.llm.budget import Budget, Meter
 from lmcommon.llm.cache import CachedModel
 from lmcommon.llm.metered import MeteredModel
+from lmcommon.llm.passing import PassingModel
 from lmcommon.llm.types import (
     ChatRequest,
     ChatResponse,
@@ -64,34 +65,11 @@ class AbsentModel:
         """Nothing is held."""
 
 
-class _Borrowed:
+class _Borrowed(PassingModel):
     """A model of somebody else's, which is not ours to close."""
 
-    def __init__(self, inner: ChatModel) -> None:
-        self._inner = inner
-
-    @property
-    def name(self) -> str:
-        return self._inner.name
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        return self._inner.identity
-
-    def check(self) -> None:
-        self._inner.check()
-
-    def generate(self, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
-        return self._inner.generate(requests)
-
-    async def agenerate(self, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
-        return await self._inner.agenerate(requests)
-
-    def score(self, requests: Sequence[ScoreRequest]) -> list[ScoreResponse]:
-        return self._inner.score(requests)
-
     def close(self) -> None:
-        pass
+        """Nothing: its owner closes it."""
 
 
 def guarded(model: ChatModel, budget: Budget | None, cache: Path | None) -> ChatModel:
