@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +85,15 @@ SYSTEMS: dict[str, Build] = {
 }  # fmt: skip
 
 
-if find_spec("langmem"):
+def langmem(model: ChatModel) -> MemorySystem:
+    """The real package, where it is installed."""
+    pytest.importorskip("langmem", reason="langmem is not installed here; see memtrace-systems")
     from memtrace.memory.langmem import LangMemMemory
 
-    SYSTEMS["langmem"] = lambda model: LangMemMemory(model, HashEmbedder(), scope="c1")
+    return LangMemMemory(model, HashEmbedder(), scope="c1")
+
+
+SYSTEMS["langmem"] = langmem
 
 
 def from_the_guide(model: ChatModel) -> MemorySystem:
