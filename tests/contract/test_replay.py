@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,10 +15,21 @@ from lmcommon.errors import UserError
 from lmcommon.judge import NormalizedAnswerJudge
 from lmcommon.llm.base import ChatModel
 from memtrace.evaluate import evaluate
-from memtrace.execution import Drop, Oracle, Reorder, Replace, SetParameter, SwapPrompt
+from memtrace.execution import (
+    Drop,
+    Execution,
+    Oracle,
+    Reorder,
+    Replace,
+    SetParameter,
+    SwapPrompt,
+    execute,
+)
+from memtrace.execution.interventions import AtPoint
 from memtrace.memory.config import LongContextConfig, MemoryConfig, RagConfig
 from memtrace.memory.mem0.config import Mem0ClassicConfig, Mem0Config
 from memtrace.memory.packaged import PackagedConfig
+from memtrace.memory.specs import config_from
 from memtrace.replaying import Point, Replayer, first_mismatch, points
 from memtrace.testing import random_intervention, rule_model
 
@@ -37,9 +48,12 @@ def conversation(seed: int = 5) -> Conversation:
     return generate_conversation(seed, num_sessions=4, num_people=2, num_questions=4)
 
 
-def record(path: Path, config: MemoryConfig, model: ChatModel, seed: int = 5) -> Path:
+def record(
+    path: Path, config: MemoryConfig, model: ChatModel, seed: int = 5,
+    defects: Sequence[AtPoint] = (),
+) -> Path:  # fmt: skip
     row = conversation(seed)
-    with memtrace.record(path):
+    with memtrace.record(path) as recorder, execute(recorder, Execution(defects=defects)):
         system = config.build(model)(f"memory/{row.id}")
         list(evaluate(system, row, NormalizedAnswerJudge()))
         system.close()
@@ -192,3 +206,34 @@ def check_equality(replayer: Replayer, seed: int) -> None:
         found = first_mismatch(scratch.trace, done.trace)
         assert found is None, f"{change.to_dict()}: {found}"
         assert [e.prediction for e in done.episodes] == [e.prediction for e in scratch.episodes]
+
+
+def test_a_defect_is_in_every_replay_and_leaves_no_mark(replayer: Replayer, tmp_path: Path) -> None:
+    """A system with a bug: its trace shows what it did, and a repair of the point undoes it."""
+    reply, context = last_point(replayer, "reply"), last_point(replayer, "context")
+    defects = [
+        Oracle(at=reply.place, role="reply", function=lambda text: f"{text} Or not."),
+        Oracle(at=context.place, role="context", function=lambda text: text[:20]),
+    ]
+    path = tmp_path / "faulty.db"
+    config = config_from(next(iter(replayer.programs.values())).system["config"])
+    record(path, config, rule_model(), defects=defects)
+    with Replayer(path, model=rule_model(), cache=False, defects=defects) as faulty:
+        made = faulty.trace.operation(last_point(faulty, "context").operation)
+        assert len(faulty.trace.value(made.outputs["context"][0])) <= 20
+        said = faulty.trace.operation(last_point(faulty, "reply").operation)
+        assert faulty.trace.value(said.output_ids[-1]).endswith("Or not.")
+        for operation in faulty.trace.operations():
+            assert "intervened" not in operation.metadata
+            assert "origin" not in operation.metadata.get("call", {})
+        with faulty.run() as factual:
+            assert factual.calls == 0
+            assert first_mismatch(faulty.trace, factual.trace) is None
+        whole = Replace(at=context.place, role="context", value="Ana: I moved to Lisbon.")
+        with faulty.run([whole]) as repaired:
+            texts = [
+                repaired.trace.value(one.outputs["context"][0])
+                for one in repaired.trace.operations() if "context" in one.outputs
+            ]  # fmt: skip
+            assert "Ana: I moved to Lisbon." in texts
+            assert repaired.episodes[-1].prediction.endswith("Or not."), "the other defect stays"

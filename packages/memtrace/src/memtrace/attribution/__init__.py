@@ -5,24 +5,45 @@ from typing import TYPE_CHECKING
 from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from memtrace.attribution.attributing import STAGES, attribute
+    from memtrace.attribution.attributing import STAGES, AttributionStage, attribute, examine
+    from memtrace.attribution.case import Case, Question
     from memtrace.attribution.facts import CriticalFact, Witness, critical_facts
     from memtrace.attribution.reader import TraceReader
+    from memtrace.attribution.suspecting import SurvivalStage
     from memtrace.attribution.taxonomy import DEFINITIONS, ErrorType, LossKind
-    from memtrace.attribution.types import Attribution, FactPath, FactStep, Suspect
+    from memtrace.attribution.types import (
+        Attribution,
+        Cost,
+        DecisiveSet,
+        FactPath,
+        FactStep,
+        Rate,
+        Suspect,
+        Trial,
+        Verdict,
+    )
+    from memtrace.attribution.validity import ValidityStage
 
 __all__ = [
-    "DEFINITIONS", "STAGES", "Attribution", "CriticalFact", "ErrorType", "FactPath", "FactStep",
-    "LossKind", "Suspect", "TraceReader", "Witness", "attribute", "critical_facts",
+    "DEFINITIONS", "STAGES", "Attribution", "AttributionStage", "Case", "Cost", "CriticalFact",
+    "DecisiveSet", "ErrorType", "FactPath", "FactStep", "LossKind", "Question", "Rate",
+    "SurvivalStage", "Suspect", "TraceReader", "Trial", "ValidityStage", "Verdict", "Witness",
+    "attribute", "critical_facts", "examine",
 ]  # fmt: skip
 
 _HOMES = {
-    "attributing": ("STAGES", "attribute"),
+    "attributing": ("STAGES", "AttributionStage", "attribute", "examine"),
+    "case": ("Case", "Question"),
     "facts": ("CriticalFact", "Witness", "critical_facts"),
     "reader": ("TraceReader",),
+    "suspecting": ("SurvivalStage",),
     "taxonomy": ("DEFINITIONS", "ErrorType", "LossKind"),
-    "types": ("Attribution", "FactPath", "FactStep", "Suspect"),
-}
+    "types": (
+        "Attribution", "Cost", "DecisiveSet", "FactPath", "FactStep", "Rate", "Suspect", "Trial",
+        "Verdict",
+    ),
+    "validity": ("ValidityStage",),
+}  # fmt: skip
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {name: f"memtrace.attribution.{home}" for home, names in _HOMES.items() for name in names},

@@ -4,12 +4,100 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
 from memtrace.attribution.facts import CriticalFact
 from memtrace.attribution.taxonomy import ErrorType, LossKind
 
-__all__ = ["Attribution", "FactPath", "FactStep", "Suspect"]
+__all__ = [
+    "Attribution", "Cost", "DecisiveSet", "FactPath", "FactStep", "Rate", "Suspect", "Trial",
+    "Verdict",
+]  # fmt: skip
+
+
+class Verdict(StrEnum):
+    """What came of an attribution as a whole."""
+
+    MEMORY = "memory error"
+    ANNOTATION = "annotation error"
+    JUDGE = "judge error"
+    NO_FAILURE = "no failure"
+    """The answer is right and was judged right."""
+    ABSTAINED = "abstained"
+
+    @classmethod
+    def of(cls, error_type: ErrorType) -> Verdict:
+        """The verdict that blames this type of error."""
+        if error_type is ErrorType.ANNOTATION:
+            return cls.ANNOTATION
+        return cls.JUDGE if error_type is ErrorType.JUDGE else cls.MEMORY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """A share with its 95 % interval (Wilson). Example: `Rate(hits=3, trials=3, low=0.44, ...)`"""
+
+    hits: int
+    trials: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One set of repairs that was replayed, some draws of it."""
+
+    operations: tuple[str, ...]
+    """What was repaired."""
+    flips: Rate
+    """How often the answer became right."""
+    answers: tuple[str, ...] = ()
+    """What was answered, draw by draw."""
+    calls: int = 0
+    """Model calls that it took."""
+    repairs: tuple[str, ...] = ()
+    """What was passed on instead, in words, one a repaired point."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisiveSet:
+    """The Decisive Error Set: the earliest minimal set whose repair makes the answer right.
+
+    Paper: MemTrace, definition of the DES; here every clause was replayed.
+    """
+
+    members: tuple[Suspect, ...]
+    """In the order of time. The operation of each *decided* the loss."""
+    executed_by: tuple[str | None, ...] = ()
+    """For each member the operation that carried the loss out (itself, as a rule)."""
+    sufficiency: Rate
+    """How often repairing all members made the answer right."""
+    necessity: tuple[Rate, ...] = ()
+    """For each member, how often repairing the others alone did: 0 for a minimal set. Of a single
+    member: how often replaying without any repair did."""
+    is_minimal: bool = False
+    trials: tuple[Trial, ...] = ()
+    """Everything that was replayed, in order."""
+    prompts: tuple[str | None, ...] = ()
+    """For each member the name of the prompt its operation used; None: it used none."""
+
+
+@dataclass(slots=True)
+class Cost:
+    """What an attribution came to."""
+
+    model_calls: int = 0
+    """Of the attribution itself (judges, tracing) and of its replays."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+    replays: int = 0
+    time_ms: float = 0.0
+
+    def to_dict(self) -> dict[str, float]:
+        """JSON-able form."""
+        return {**asdict(self), "time_ms": round(self.time_ms, 1)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +154,8 @@ class Suspect:
     """In [0, 1]; a ranking within one attribution, not a probability."""
     evidence: str
     """Why, in one sentence."""
+    stage: str = "survival"
+    """Which stage suspects it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,28 +172,54 @@ class Attribution:
     paths: tuple[FactPath, ...]
     confidence: float
     """In [0, 1]: how much the evidence bears the first suspect."""
-    abstained: bool
+    verdict: Verdict
     reason: str
     """One sentence for people: what happened, or why there is no verdict."""
+    decisive: DecisiveSet | None = None
+    """The set that was proved by replay; None: nothing was replayed, or no set was found."""
     log: tuple[str, ...] = ()
     """What each stage found."""
     cost: Mapping[str, float] | None = None
-    """`model_calls`, `cost_usd` and `time_ms` of the attribution itself."""
+    """Fields of `Cost`: what the attribution itself came to."""
+
+    @property
+    def abstained(self) -> bool:
+        """Whether there is no verdict."""
+        return self.verdict is Verdict.ABSTAINED
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether the operations were found by repair and replay."""
+        return self.decisive is not None and self.verdict is Verdict.MEMORY
+
+    @property
+    def _first(self) -> Suspect | None:
+        is_told = self.verdict not in (Verdict.ABSTAINED, Verdict.NO_FAILURE)
+        return self.suspects[0] if is_told and self.suspects else None
 
     @property
     def operation(self) -> str | None:
-        """The decisive operation; None with `abstained`, or when no operation is at fault."""
-        return None if self.abstained or not self.suspects else self.suspects[0].operation
+        """The decisive operation (of a set the earliest); None when no operation is blamed."""
+        return None if self._first is None else self._first.operation
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """All blamed operations: the decisive set where there is one, else the best suspect."""
+        if self.verdict is not Verdict.MEMORY:
+            return ()
+        if self.decisive is not None:
+            return tuple(one.operation for one in self.decisive.members if one.operation)
+        return () if self.operation is None else (self.operation,)
 
     @property
     def error_type(self) -> ErrorType | None:
-        """The kind of error; None with `abstained`."""
-        return None if self.abstained or not self.suspects else self.suspects[0].error_type
+        """The kind of error; None when nothing is blamed."""
+        return None if self._first is None else self._first.error_type
 
     @property
     def loss(self) -> LossKind | None:
-        """How the fact was lost; None with `abstained`."""
-        return None if self.abstained or not self.suspects else self.suspects[0].loss
+        """How the fact was lost; None when nothing is blamed."""
+        return None if self._first is None else self._first.loss
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -111,5 +227,6 @@ class Attribution:
         for path in body["paths"]:
             path["fact"]["anchors"] = sorted(path["fact"]["anchors"])
         return {
-            **body, "operation": self.operation, "error_type": self.error_type, "loss": self.loss,
+            **body, "operation": self.operation, "operations": list(self.operations),
+            "error_type": self.error_type, "loss": self.loss, "abstained": self.abstained,
         }  # fmt: skip

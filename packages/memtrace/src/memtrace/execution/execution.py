@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, cast
 
 from lmcommon.llm.budget import estimate_chat
 from lmcommon.llm.cache_store import request_key
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from memtrace.execution.replies import RecordedReplies
     from memtrace.graph.recording.recorder import Recorder
 
-__all__ = ["Completed", "Decider", "Execution", "Ledger", "Origin", "current_execution", "execute"]
+__all__ = [
+    "Completed", "Decider", "Execution", "Ledger", "Origin", "Settled", "current_execution",
+    "execute",
+]  # fmt: skip
 
 Origin = Literal["called", "recorded", "intervened", "guessed", "refused"]
 
@@ -42,6 +45,13 @@ class Completed:
     origin: Origin
 
 
+class Settled(NamedTuple):
+    """What an operation passes on, and whether an intervention made it so."""
+
+    value: Any
+    is_intervened: bool
+
+
 class Decider(Protocol):
     """What operations ask while they run: `Execution`, or in a worker its stand-in."""
 
@@ -55,7 +65,7 @@ class Decider(Protocol):
         """Whether anything is to be changed at this point."""
         ...
 
-    def settle(self, place: Place, role: str, value: Any) -> Any:
+    def settle(self, place: Place, role: str, value: Any) -> Settled:
         """What is passed on at this point instead of `value`."""
         ...
 
@@ -84,6 +94,9 @@ class Execution:
     Args:
         replies: Of an earlier run; None: every request goes to the model.
         interventions: Resolved to places, in the order they apply.
+        defects: How the system under test misbehaves, resolved to places. They work as
+            interventions do, before these, and leave no mark in the recording: a trace shows what
+            a defective system did, not that it is one. A recorded reply has them in it already.
         models: Stand in for the model a system asks.
         retries_failures: Ask again where the earlier run recorded a failed call.
         is_dry: Ask no model: the reply recorded at the same place stands in for a new one.
@@ -91,15 +104,14 @@ class Execution:
 
     def __init__(
         self, *, replies: RecordedReplies | None = None, interventions: Iterable[AtPoint] = (),
-        models: Sequence[SwapModel] = (), retries_failures: bool = False, is_dry: bool = False,
+        models: Sequence[SwapModel] = (), defects: Iterable[AtPoint] = (),
+        retries_failures: bool = False, is_dry: bool = False,
     ) -> None:  # fmt: skip
         self._replies = replies
         self._models = tuple(models)
         self._retries_failures, self._is_dry = retries_failures, is_dry
-        self._points: dict[tuple[Place, str], list[AtPoint]] = {}
-        for intervention in interventions:
-            point = cast("Place", intervention.at), intervention.role
-            self._points.setdefault(point, []).append(intervention)
+        self._points = _by_point(interventions)
+        self._defects = _by_point(defects)
         self._applied: set[tuple[Place, str]] = set()
         self._used: set[int] = set()
         self._lock = threading.Lock()
@@ -122,6 +134,11 @@ class Execution:
     @property
     def points(self) -> frozenset[tuple[Place, str]]:
         """Where something is to be changed."""
+        return self.intervened_points | frozenset(self._defects)
+
+    @property
+    def intervened_points(self) -> frozenset[tuple[Place, str]]:
+        """Where an intervention changes something."""
         return frozenset(self._points)
 
     @property
@@ -137,19 +154,23 @@ class Execution:
 
     def intervenes(self, place: Place, role: str) -> bool:
         """Whether anything is to be changed at this point."""
-        return (place, role) in self._points
+        return (place, role) in self._points or (place, role) in self._defects
 
-    def settle(self, place: Place, role: str, value: Any) -> Any:
+    def settle(self, place: Place, role: str, value: Any) -> Settled:
         """What is passed on at this point instead of `value`."""
+        misbehaved = self._misbehaved(place, role, value)
         found = self._points.get((place, role))
         if found is None:
-            return value
+            return Settled(misbehaved, False)
         with self._lock:
             self._applied.add((place, role))
-        alike = "" if role == "reply" else value
-        for intervention in found:
-            value = intervention.checked(intervention.apply(value), alike)
-        return value
+        settled = _applied(found, misbehaved, role)
+        return Settled(settled, settled != misbehaved)
+
+    def _misbehaved(self, place: Place | None, role: str, value: Any) -> Any:
+        """A value as a defective operation makes it."""
+        found = None if place is None else self._defects.get((place, role))
+        return value if found is None else _applied(found, value, role)
 
     def complete(
         self, model: ChatModel, requests: Sequence[ChatRequest], places: Sequence[Place | None]
@@ -176,6 +197,7 @@ class Execution:
                 if response.cached:  # another replay has asked it
                     origin = "recorded"
                 self._count(origin, response.usage, places[number])
+                response = self._defective(request, response, places[number])
                 done[number] = self._changed(
                     Completed(request, response, key, origin), places[number]
                 )
@@ -214,7 +236,7 @@ class Execution:
             return None
         found = self._points.get((place, "reply"), ())
         if found and not found[0].needs_value:
-            text = self.settle(place, "reply", None)
+            text = self._intervened(place, None)
             self._count("intervened", Usage(), place)
             return Completed(request, _reply(request, text, "intervention"), key, "intervened")
         if self._replies is None:
@@ -235,16 +257,29 @@ class Execution:
 
     def _changed(self, completed: Completed, place: Place | None) -> Completed:
         """A reply after the interventions that work on it."""
-        if place is None or not self.intervenes(place, "reply") or not completed.response.ok:
+        if place is None or (place, "reply") not in self._points or not completed.response.ok:
             return completed
         before = completed.response.text
-        text = self.settle(place, "reply", before)
+        text = self._intervened(place, before)
         if text == before:
             return completed
-        response = replace(
-            completed.response, text=text, parsed=_reply(completed.request, text, "").parsed
-        )
+        response = _said(completed.request, completed.response, text)
         return replace(completed, response=response, origin="intervened")
+
+    def _intervened(self, place: Place, text: str | None) -> Any:
+        """A reply after the interventions at its place."""
+        with self._lock:
+            self._applied.add((place, "reply"))
+        return _applied(self._points[place, "reply"], text, "reply")
+
+    def _defective(
+        self, request: ChatRequest, response: ChatResponse, place: Place | None
+    ) -> ChatResponse:
+        """A new reply as a defective model gives it."""
+        if not response.ok:
+            return response
+        text = self._misbehaved(place, "reply", response.text)
+        return response if text == response.text else _said(request, response, text)
 
     def _count(self, origin: Origin, usage: Usage, place: Place | None) -> None:
         with self._lock:
@@ -252,6 +287,26 @@ class Execution:
             self._usage += usage
             if place is not None:
                 self.trail.append((place, origin))
+
+
+def _by_point(changes: Iterable[AtPoint]) -> dict[tuple[Place, str], list[AtPoint]]:
+    found: dict[tuple[Place, str], list[AtPoint]] = {}
+    for change in changes:
+        found.setdefault((cast("Place", change.at), change.role), []).append(change)
+    return found
+
+
+def _applied(changes: Sequence[AtPoint], value: Any, role: str) -> Any:
+    """A value after changes, each of which must give the same sort of thing."""
+    alike = "" if role == "reply" else value
+    for change in changes:
+        value = change.checked(change.apply(value), alike)
+    return value
+
+
+def _said(request: ChatRequest, response: ChatResponse, text: str) -> ChatResponse:
+    """The response with another text."""
+    return replace(response, text=text, parsed=_reply(request, text, "").parsed)
 
 
 _FAR = 1_000_000

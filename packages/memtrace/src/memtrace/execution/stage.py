@@ -99,10 +99,11 @@ class Stage(Step):
         decider = self._decider(role)
         if decider is None or self.place is None:
             return value
-        settled: T = decider.settle(self.place, role, value)
-        if settled != value:
+        settled = decider.settle(self.place, role, value)
+        if settled.is_intervened:
             self.note("intervened", [*(self._metadata or {}).get("intervened", ()), role])
-        return settled
+        passed_on: T = settled.value
+        return passed_on
 
     def is_changed(self, role: str) -> bool:
         """Whether a replay intervenes at this point, so that its value has to be made for `settle`.

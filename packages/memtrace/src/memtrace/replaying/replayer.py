@@ -66,13 +66,14 @@ def replay(
             (`missing`).
         budget: A hard limit on what it may spend.
         dry_run: Ask no model; tell the price.
-        **options: See `Replayer` (`judge`, `systems`, `cache`) and `Replayer.run` (`out`,
-            `scopes`, `questions`, `from_scratch`, `retries_failures`, `on_episode`).
+        **options: See `Replayer` (`judge`, `systems`, `cache`, `defects`) and `Replayer.run`
+            (`out`, `scopes`, `questions`, `from_scratch`, `retries_failures`, `on_episode`).
 
     Raises:
         UserError: If the trace cannot be replayed, or an intervention does not fit it.
     """
-    mine = {key: options.pop(key) for key in ("judge", "systems", "cache") if key in options}
+    names = ("judge", "systems", "cache", "defects")
+    mine = {name: options.pop(name) for name in names if name in options}
     replayer = Replayer(trace, model=model, **mine)
     try:
         return replayer.run(interventions, budget=budget, dry_run=dry_run, **options)
@@ -120,13 +121,16 @@ class Replayer:
         systems: Factories by scope, for memories that were not built from a configuration.
         cache: Where new replies are kept for other replays: a file; None: beside the trace
             (`trace.db.replies`); False: nowhere. Vectors lie beside it (`.vectors`).
+        defects: How the system under test misbehaves, at places: part of the system, as a bug in
+            its code is, so every replay has them (see `Execution`).
     """
 
     def __init__(
         self, trace: Trace | str | Path, *, model: ChatModel | None = None,
         judge: AnswerJudge | None = None, systems: Mapping[str, Factory] | None = None,
-        cache: str | Path | bool | None = None,
+        cache: str | Path | bool | None = None, defects: Sequence[AtPoint] = (),
     ) -> None:  # fmt: skip
+        self._defects = tuple(defects)
         self._owns = not isinstance(trace, Trace)
         self.trace = trace if isinstance(trace, Trace) else open(trace)
         beside = self.trace.path.with_name(f"{self.trace.path.name}.replies")
@@ -184,7 +188,7 @@ class Replayer:
         execution = Execution(
             replies=None if from_scratch else self._replies, interventions=points,
             models=[one for one in program_wide if isinstance(one, SwapModel)],
-            retries_failures=retries_failures, is_dry=dry_run,
+            defects=self._defects, retries_failures=retries_failures, is_dry=dry_run,
         )  # fmt: skip
         folder = Path(mkdtemp(prefix="memtrace-replay-")) if out is None else None
         path = folder / "trace.db" if folder is not None else Path(str(out))
@@ -298,7 +302,8 @@ class Replayer:
 
 def _price(execution: Execution) -> Price:
     ledger = execution.ledger
-    touched: set[str] = {place.scope for place, _ in execution.points if not execution.unapplied}
+    changed = () if execution.unapplied else execution.intervened_points
+    touched: set[str] = {place.scope for place, _ in changed}
     at_most = 0
     for place, origin in execution.trail:
         if origin in ("guessed", "intervened"):

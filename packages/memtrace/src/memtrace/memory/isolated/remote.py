@@ -14,7 +14,7 @@ import numpy as np
 from lmcommon.embed.base import Vectors
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import ChatRequest, ChatResponse, ScoreRequest, ScoreResponse
-from memtrace.execution.execution import Completed
+from memtrace.execution.execution import Completed, Settled
 from memtrace.execution.places import Place
 from memtrace.memory.isolated.failures import from_wire_error
 from memtrace.memory.isolated.framing import Pipes
@@ -183,9 +183,9 @@ class RemoteExecution:
         """Whether anything is to be changed at this point."""
         return self.points is None or (place.scope, place.path, role) in self.points
 
-    def settle(self, place: Place, role: str, value: Any) -> Any:
+    def settle(self, place: Place, role: str, value: Any) -> Settled:
         """What is passed on at this point instead of `value`."""
-        return self._parent.ask("settle", place=place, role=role, value=value)
+        return Settled(*self._parent.ask("settle", place=place, role=role, value=value))
 
 
 def packed(vectors: Vectors) -> dict[str, Any]:

@@ -48,8 +48,8 @@ def answered(question: Mapping[str, Any], served: Served) -> Any:
         case "settle":
             decider = current_execution()
             if decider is None:
-                return asked["value"]
-            return decider.settle(asked["place"], asked["role"], asked["value"])
+                return [asked["value"], False]
+            return list(decider.settle(asked["place"], asked["role"], asked["value"]))
         case "embed":
             return packed(served.embedder.embed(asked["texts"]))
         case "dim":
