@@ -27,7 +27,7 @@ _RELATIONS = (
     re.compile(r"\bYou should meet (?P<value>[A-Z][\w-]+), my (?P<relation>[a-z]+(?: [a-z]+)?)\b"),
 )
 _SENTENCE = re.compile(r"(?<=[.!?:]) ")
-_CLAUSE = re.compile(r"(?<=\})[,.!?]")
+_END = re.compile(r"[.!?](?= |$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _matches(text: str, ways: tuple[_Way, ...]) -> Iterator[tuple[int, Said]]:
                 fate=way.fate,
                 other=given.get("other") or "",
                 start=match.start(),
-                end=match.end(),
+                end=_sentence_end(text, match.end()) if way.is_part else match.end(),
             ),
         )
 
@@ -92,8 +92,13 @@ def _relations(text: str) -> Iterator[tuple[int, Said]]:
     for regex in _RELATIONS:
         if match := regex.search(text):
             key = RELATION + match["relation"]
-            end = text.find(".", match.end()) + 1 or len(text)
+            end = _sentence_end(text, match.end())
             yield len(match[0]), Said(key, "state", match["value"], start=match.start(), end=end)
+
+
+def _sentence_end(text: str, start: int) -> int:
+    found = _END.search(text, start)
+    return found.end() if found else len(text)
 
 
 def _is_clear(said: Said) -> bool:
