@@ -118,6 +118,10 @@ def test_an_empty_context_answers_nothing(question: str) -> None:
          "Which language is the person who plays the oboe learning now?", "Welsh"),
         ("Ana: I started learning Welsh on 3 May 2024.",
          "Which language is the person who plays the oboe learning now?", UNKNOWN),
+        # Two remarks of one wording in one breath, and dates in other forms.
+        ("Ana: It is done, I moved to Cork. It is done, I moved to Oslo.", HOME, "Oslo"),
+        ("Ana: It is done, I moved to Oslo on May 3, 2024.",
+         "On which date did Ana move to Oslo?", "3 May 2024"),
         # Forms of contexts.
         ("[2024-05-01] Ana said: I moved to Cork. Ben said: I moved to Oslo.", HOME, "Cork"),
         ("home: [1 May 2024] Ana: I moved to Cork.", HOME, "Cork"),
