@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from memtrace.attribution.asked_path import AskedPath
+from memtrace.attribution.asked_path import AskedPath, is_read_path
 from memtrace.attribution.matching import content_words
 from memtrace.attribution.reader import TraceReader
 from memtrace.attribution.types import FactStep
@@ -31,7 +31,7 @@ def decider_of(reader: TraceReader, death: FactStep, steps: Sequence[FactStep]) 
         steps: All steps of the fact's path.
     """
     executor = reader.operation(death.operation)
-    if executor.model is not None:
+    if executor.model is not None or is_read_path(reader, executor):
         return None
     kept = {step.operation for step in steps if step.kept}
     for identifier in executor.input_ids:

@@ -61,7 +61,8 @@ def _has_removed(walk: Walk, step: FactStep) -> bool:
 def _farthest(walk: Walk, losses: Sequence[FactStep]) -> FactStep | None:
     if not losses:
         return None
-    able = [step for step in losses if step.variant or passes_on(walk.reader, step)] or losses
+    writes = [step for step in losses if step.kind != "retrieval"] or losses  # it was the query
+    able = [step for step in writes if step.variant or passes_on(walk.reader, step)] or writes
     most = max(walk.depths[step.operation] for step in able)
     return next(step for step in able if walk.depths[step.operation] == most)
 

@@ -110,6 +110,8 @@ def passage(text: str) -> Passage:
     rows: list[tuple[str, str, str]] = []
     heading = ""
     for line in text.splitlines():
+        if not line.strip() or line.startswith("#"):
+            heading = ""
         for speaker, said in _turns(line):
             words = normal_words(said)
             if not words:

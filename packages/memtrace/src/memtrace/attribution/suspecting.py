@@ -14,6 +14,7 @@ from memtrace.attribution.asked_path import AskedPath, asked_path
 from memtrace.attribution.case import Case
 from memtrace.attribution.deciding import decider_of, drifting_rewrite
 from memtrace.attribution.evidence import restatements
+from memtrace.attribution.fusing import search_that_missed
 from memtrace.attribution.holding import Paraphrase
 from memtrace.attribution.matching import content_words
 from memtrace.attribution.origin import Origin, origin_of
@@ -107,6 +108,14 @@ def _suspect_path(case: Case, path: FactPath, asked: AskedPath, *, share: float)
             f"{operation.name} ({operation.id}) then missed {_quoted(path)}",
         )  # fmt: skip
         certainty *= 0.8
+    losses = [step for step in path.steps if not step.kept]
+    if (search := search_that_missed(case.reader, death, losses, asked)) is not None:
+        case.suspect(
+            search, error_type_of_death(death, search), death.loss, certainty * share,
+            f"{search.name} ({search.id}) missed {_quoted(path)} from {names}, so that "
+            f"{operation.name} ({operation.id}) ranked it too low to keep",
+        )  # fmt: skip
+        certainty *= 0.7
     if (decider := decider_of(case.reader, death, path.steps)) is not None:
         case.note("survival", f"{operation.name} ({operation.id}) did as {decider.name} said")
         case.suspect(
