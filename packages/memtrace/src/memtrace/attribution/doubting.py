@@ -47,11 +47,22 @@ def _wrong_gold(case: Case, gold: str) -> Doubt | None:
         if is_yes and says_no:
             return Doubt("wrong gold", f"{turns[-1].name} says that it is over, not {gold!r}")
     is_given = follows(gold, turns, case.question)
+    is_given = False if _contrasts(gold, said, turns) else is_given
     if is_given is False and follows(said, turns, case.question):
         return Doubt("wrong gold", f"{names} give {said!r}, and nothing of the gold {gold!r}")
     if is_given and _is_about_another(case, gold, turns):
         return Doubt("wrong gold", f"in {names} the gold answer {gold!r} is said of somebody else")
     return None
+
+
+def _contrasts(gold: str, said: str, turns: Sequence[Witness]) -> bool:
+    """Both name a thing of one sort ("film society"), and the turns have one's own words alone."""
+    words = [normal_words(text) for text in (gold, said)]
+    if not all(words) or words[0][-1] != words[1][-1]:
+        return False
+    mine, theirs = (content_words(text) for text in (gold, said))
+    told = frozenset[str]().union(*(content_words(turn.text) for turn in turns))
+    return bool(mine - theirs) and not (mine - theirs) & told and bool((theirs - mine) & told)
 
 
 def _is_about_another(case: Case, gold: str, turns: Sequence[Witness]) -> bool:
