@@ -67,7 +67,10 @@ def deletes_instead(reader: TraceReader, operation: Operation) -> bool:
     outputs = [reader.variable(identifier) for identifier in operation.output_ids]
     items = [variable for variable in outputs if variable.item and variable.source is None]
     if items:
-        return all(item.is_deletion for item in items)
+        replies = [reader.variable(one) for one in operation.input_ids]
+        rows = [row for one in replies for row in rows_of(reader.trace.value(one.id))]
+        is_told = bool({command_of(row) for row in rows} & _DELETING)
+        return not is_told and all(item.is_deletion for item in items)
     replies = [variable for variable in outputs if not reader.is_marker(variable)]
     rows = [row for reply in replies for row in rows_of(reader.trace.value(reply.id))]
     told = {command_of(row) for row in rows} - _IDLE

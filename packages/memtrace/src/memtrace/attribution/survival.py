@@ -27,7 +27,6 @@ from memtrace.attribution.asked_path import (
 from memtrace.attribution.dying import death_of
 from memtrace.attribution.facts import CriticalFact
 from memtrace.attribution.holding import Paraphrase, hold, variant_of
-from memtrace.attribution.matching import content_words
 from memtrace.attribution.reader import TraceReader
 from memtrace.attribution.spelling import day_said
 from memtrace.attribution.taxonomy import ErrorType, LossKind, error_type_of
@@ -36,9 +35,6 @@ from memtrace.attribution.walking import Holding, Walk
 from memtrace.types import Operation, Slice, Variable
 
 __all__ = ["follow"]
-
-_MERGED = 4
-"""Content words beside the fact's own that make a line more than the fact: a merged one."""
 
 _REWRITING = frozenset({"extraction", "update", "summary", "consolidation", "segmentation"})
 
@@ -188,11 +184,8 @@ def _misdated(walk: Walk, read: dict[str, Holding], wrote: dict[str, Holding]) -
     before = frozenset[str]().union(*(holding.dates for holding in read.values()))
     if not said_on or not dates or dates & said_on or before - said_on:
         return ""
-    told = frozenset(" ".join(walk.fact.sentences).split())
-    lines = [line for holding in wrote.values() for line in holding.lines]
-    if all(len(content_words(line.split()) - told) > _MERGED for line in lines):
-        return ""  # told together with something newer
-    return min(dates)
+    wrong = dates - walk.reader.days  # of a day with messages: told together with something newer
+    return min(wrong, default="")
 
 
 def _loss(walk: Walk, operation: Operation, read: dict[str, Holding], variant: str) -> LossKind:

@@ -129,7 +129,8 @@ def _suspect_path(case: Case, path: FactPath, asked: AskedPath, *, share: float)
     if (decider := decider_of(case.reader, death, path.steps)) is not None:
         case.note("survival", f"{operation.name} ({operation.id}) did as {decider.name} said")
         case.suspect(
-            decider, error_type_of_death(death, decider, deletes=deletes(decider)), death.loss, certainty * share,
+            decider, error_type_of_death(death, decider, deletes=deletes(decider)), death.loss,
+            certainty * share,
             f"{decider.name} ({decider.id}) decided, and {operation.name} ({operation.id}) "
             f"carried out, what cost {_quoted(path)} from {names}: {death.loss}{instead}",
         )  # fmt: skip
