@@ -70,6 +70,8 @@ class CriticalFact:
     """Names that a text must hold beside the value, lest it be another fact."""
     keys: frozenset[str] = frozenset()
     """Without a phrase: the words that must stay (numbers, names, words of the gold answer)."""
+    asked: frozenset[str] = frozenset()
+    """Words of the question that its witnesses have beside the value."""
     said_on: frozenset[str] = frozenset()
     """The days on which it was said."""
 
@@ -160,8 +162,9 @@ def fact_of(
     is_first_person = any(set(core.split()) & FIRST_PERSON for core in cores)
     needed = (named & asked) | (frozenset() if is_first_person else subjects)
     numbers = frozenset(word for word in words if word[0].isdigit())
+    told = frozenset[str]().union(*(content_words(own_words(w.text)) for w in witnesses))
     return CriticalFact(
-        value=value, phrase=phrase, witnesses=tuple(witnesses), forms=tuple(forms),
+        asked=(asked & told) - value_words, value=value, phrase=phrase, witnesses=tuple(witnesses), forms=tuple(forms),
         sentences=tuple(spoken_words(witness.text) for witness in witnesses),
         anchors=words - value_words, is_primary=is_primary, cores=tuple(cores),
         speakers=speakers, is_first_person=is_first_person, names=needed,

@@ -167,6 +167,8 @@ def _suspect_response(case: Case, primary: Sequence[FactPath]) -> None:
     lost = [path for path in primary if not path.in_answer] or list(primary)
     for path in lost:
         _suspect_wrong_day(case, path)
+    for path in case.paths:
+        _suspect_altered(case, path)
     is_literal = all(path.fact.phrase and path.is_verbatim for path in lost)
     is_missing_support = any(not path.reached_model for path in case.paths)
     score = 0.85 if is_literal else 0.65
@@ -188,6 +190,20 @@ def _suspect_wrong_day(case: Case, path: FactPath) -> None:
         LossKind.DISTORTED, 0.87,
         f"{step.name} ({step.operation}) put {_quoted(path)} under {step.misdated}; it was said on "
         f"{', '.join(sorted(path.fact.said_on))}",
+    )  # fmt: skip
+
+
+def _suspect_altered(case: Case, path: FactPath) -> None:
+    """The value reached the model, though what it stands beside was cut or changed on the way."""
+    step = next((step for step in path.steps if step.altered and step.in_slice), None)
+    if step is None:
+        return
+    operation = case.reader.operation(step.operation)
+    case.suspect(
+        operation, error_type_of(step.kind, reads_query=False, writes_item=True),
+        LossKind.DISTORTED, 0.7,
+        f"{step.name} ({step.operation}) kept {_quoted(path)}, and changed what stands beside it: "
+        f"{step.altered!r}",
     )  # fmt: skip
 
 
