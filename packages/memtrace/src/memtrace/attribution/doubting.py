@@ -21,11 +21,12 @@ __all__ = ["Doubt", "doubt"]
 
 _SOMEBODY = re.compile(
     r"\b(?:the (?:friend|colleague|co-?worker|neighbou?r|classmate|flatmate|room-?mate|person|man"
-    r"|woman|guy|speaker|user|partner|relative)(?:'s)?|he|she|his|her)\b"
-    r"(?! (?:who|whom|whose|that|with)\b)",
+    r"|woman|guy|speaker|user|partner|relative)(?:'s)?|he|she|his|her)\b",
     re.IGNORECASE,
 )
 """Somebody whom the question does not name."""
+_DESCRIBED = re.compile(r"\w (?:who|whom|whose|that|with) ", re.IGNORECASE)
+"""The question says by what to know the person."""
 Flag = Literal["wrong gold", "unanswerable", "ambiguous"]
 
 
@@ -113,6 +114,8 @@ def _ambiguous(case: Case) -> Doubt | None:
     asked = _words(case.question)
     known = {word for name in case.reader.speakers for word in name.split()} | case.reader.names
     if abstention(case.prediction) is not None or asked & known or not case.witnesses:
+        return None
+    if _DESCRIBED.search(case.question):
         return None
     told = {turn.variable for turn in case.witnesses}
     question = content_words(case.question)

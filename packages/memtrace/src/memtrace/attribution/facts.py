@@ -164,7 +164,8 @@ def fact_of(
     numbers = frozenset(word for word in words if word[0].isdigit())
     told = frozenset[str]().union(*(content_words(own_words(w.text)) for w in witnesses))
     return CriticalFact(
-        asked=(asked & told) - value_words, value=value, phrase=phrase, witnesses=tuple(witnesses), forms=tuple(forms),
+        value=value, phrase=phrase, witnesses=tuple(witnesses), forms=tuple(forms),
+        asked=(asked & told) - value_words,
         sentences=tuple(spoken_words(witness.text) for witness in witnesses),
         anchors=words - value_words, is_primary=is_primary, cores=tuple(cores),
         speakers=speakers, is_first_person=is_first_person, names=needed,

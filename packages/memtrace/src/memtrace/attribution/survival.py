@@ -185,7 +185,7 @@ def _altered(walk: Walk, read: dict[str, Holding], wrote: dict[str, Holding]) ->
     if walk.fact.asked & was - now:
         return min(lines)
     for line in lines:
-        words = content_words(line.split())
+        words = frozenset(word for word in content_words(line.split()) if word.isalpha())
         if walk.fact.asked <= words and (told & words) != told and words - was - told:
             return line
     return ""
