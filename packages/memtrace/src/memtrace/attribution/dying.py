@@ -14,6 +14,7 @@ An operation that never passes on anything of what it reads is no candidate whil
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from memtrace.attribution.asked_path import AskedPath
 from memtrace.attribution.matching import content_words
@@ -91,7 +92,7 @@ def passes_on(reader: TraceReader, step: FactStep) -> bool:
     operation = reader.operation(step.operation)
     roles = [role for role, ids in operation.inputs.items() if set(ids) & set(step.read)]
     return any(
-        reader.remember(("passes", step.name, role), lambda role=role: _passes(reader, step, role))
+        reader.remember(("passes", step.name, role), partial(_passes, reader, step, role))
         for role in roles
     )
 

@@ -68,9 +68,9 @@ def _structured(gold: str, prediction: str) -> Comparison | None:
     sides = [opening_polarity(answer_tokens(text), text) for text in (gold, prediction)]
     if None not in sides:
         return Comparison(sides[0] == sides[1], "yes and no compared")
-    lengths = _days(gold), _days(prediction)
-    if lengths[0] and lengths[1]:
-        is_close = abs(lengths[0] - lengths[1]) <= _CLOSE * max(lengths)  # type: ignore[type-var]
+    long, short = _days(gold), _days(prediction)
+    if long and short:
+        is_close = abs(long - short) <= _CLOSE * max(long, short)
         return Comparison(is_close, "lengths of time compared in days")
     numbers = _only_number(gold), _only_number(prediction)
     if None not in numbers:

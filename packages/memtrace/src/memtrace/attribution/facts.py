@@ -20,7 +20,7 @@ from memtrace.attribution.naming import (
 )
 from memtrace.attribution.spelling import day_said, parts_of, spellings_in
 
-__all__ = ["CriticalFact", "Witness", "critical_facts"]
+__all__ = ["CriticalFact", "Witness", "critical_facts", "fact_of"]
 
 FIRST_PERSON = frozenset({
     "i", "my", "me", "mine", "myself", "we", "our", "us", "im", "ive", "id", "ill", "weve",

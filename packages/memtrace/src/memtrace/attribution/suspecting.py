@@ -16,6 +16,7 @@ from memtrace.attribution.case import Case
 from memtrace.attribution.deciding import decider_of, deletes_instead, drifting_rewrite
 from memtrace.attribution.evidence import restatements
 from memtrace.attribution.fusing import search_that_missed
+from memtrace.attribution.grounding import follows
 from memtrace.attribution.holding import Paraphrase
 from memtrace.attribution.matching import content_words
 from memtrace.attribution.origin import Origin, origin_of
@@ -26,6 +27,9 @@ from memtrace.attribution.validity import is_right
 from memtrace.types import Operation
 
 __all__ = ["SurvivalStage", "error_type_of_death"]
+
+_LIVE = 0.7
+"""Without a gold answer what the question is about is a guess."""
 
 
 class SurvivalStage:
@@ -67,9 +71,21 @@ class SurvivalStage:
         primary = [path for path in case.paths if path.fact.is_primary]
         for path in case.paths:
             _suspect_path(case, path, asked, share=1.0 if path.fact.is_primary else 0.6)
+        if case.asked.is_live and _follows_from_reached(case):
+            return
         if case.facts and all(path.reached_model for path in primary):
             _suspect_made_up(case, origin, 0.9)
             _suspect_response(case, primary)
+
+
+def _follows_from_reached(case: Case) -> bool:
+    """Live: the answer follows from what reached the model, nothing speaks against it."""
+    turns = [w for path in case.paths if path.reached_model for w in path.fact.witnesses]
+    if not follows(case.prediction, turns, case.question):
+        return False
+    case.why_not = f"the answer {case.prediction!r} follows from {turns[0].name}"
+    case.suspects.clear()
+    return True
 
 
 def error_type_of_death(
@@ -106,6 +122,7 @@ def _suspect_path(case: Case, path: FactPath, asked: AskedPath, *, share: float)
         )  # fmt: skip
         return
     certainty = (0.9 if path.is_verbatim else 0.8) if path.fact.phrase else 0.75
+    certainty *= _LIVE if case.asked.is_live else 1.0
     certainty = min(0.95, certainty + 0.05) if death.variant else certainty
     operation = case.reader.operation(death.operation)
     instead = f"; it says {death.variant!r} instead" if death.variant else ""
@@ -171,7 +188,7 @@ def _suspect_response(case: Case, primary: Sequence[FactPath]) -> None:
         _suspect_altered(case, path)
     is_literal = all(path.fact.phrase and path.is_verbatim for path in lost)
     is_missing_support = any(not path.reached_model for path in case.paths)
-    score = 0.85 if is_literal else 0.65
+    score = (0.85 if is_literal else 0.65) * (_LIVE if case.asked.is_live else 1.0)
     loss = LossKind.DISTORTED if _takes_other_value(case) else LossKind.UNUSED
     case.suspect(
         case.maker, ErrorType.RESPONSE, loss, score - (0.2 if is_missing_support else 0.0),
