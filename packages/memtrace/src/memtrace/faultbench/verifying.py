@@ -56,7 +56,7 @@ def verified(bench: Bench, recipe: Recipe, *, tries: int = 6) -> Verified:
         except NoDrawError as error:
             refusals.append(error.reason)
             runs += check.runs
-            if error.reason == "nothing right":
+            if error.reason in ("nothing right", "no place"):  # whatever is drawn
                 break
             continue
         return Verified(
