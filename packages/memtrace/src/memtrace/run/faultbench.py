@@ -170,7 +170,7 @@ def _filled(batch: Batch) -> list[dict[str, Any]]:
 
 def _row(done: Verified) -> dict[str, Any]:
     return {
-        "recipe": done.recipe.to_dict(), "holds": done.holds, "category": done.category,
+        "recipe": done.recipe.to_dict(), "holds": done.holds,
         "refusals": list(done.refusals), "runs": done.runs,
     }  # fmt: skip
 
