@@ -1,4 +1,4 @@
-"""Every kind of fault: where it is planted, that it is pure, and that it is why the answer fails."""
+"""Every kind of fault: where it is planted, that it is pure, that it is why the answer fails."""
 
 from __future__ import annotations
 
