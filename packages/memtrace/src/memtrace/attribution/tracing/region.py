@@ -36,7 +36,7 @@ class Region:
         asked = [v for v in case.back.variables if self.reader.variable(v).kind in _QUESTION]
         numbers |= self._searches(asked)
         numbers |= self._writers(case.back.variables)
-        numbers |= self._readers_of(starts, numbers)
+        numbers |= self._readers_of(starts, numbers, frozenset(asked))
         self._operations = self._without_containers(n for n in numbers if n <= self.maker.seq)
         variables = set(case.back.variable_numbers)
         variables |= {self.reader.variable(v).seq for v in starts}
@@ -138,15 +138,23 @@ class Region:
                     found.add(self.reader.operation(version.producer).seq)
         return found
 
-    def _readers_of(self, starts: Iterable[str], known: set[int]) -> set[int]:
+    def _readers_of(
+        self, starts: Iterable[str], known: set[int], asked: frozenset[str]
+    ) -> set[int]:
         starts = list(starts)
         if not starts:
             return set()
-        ahead = self.reader.graph.downstream(starts, until_seq=self.maker.seq)
-        fresh = (self.operation_at(n) for n in ahead.operation_numbers if n not in known)
-        return {
-            op.seq for op in fresh if op.kind not in _FOR_QUESTIONS and not self._reads_question(op)
-        }
+        graph, until = self.reader.graph, self.maker.seq
+        ahead = graph.downstream(starts, until_seq=until)
+        others = [
+            v.id
+            for kind in _QUESTION
+            for v in self.reader.trace.variables(kind=kind)
+            if v.id not in asked and v.seq < until
+        ]
+        theirs = frozenset(graph.downstream(others, until_seq=until).operation_numbers)
+        fresh = (n for n in ahead.operation_numbers if n not in known and n not in theirs)
+        return {n for n in fresh if self.operation_at(n).kind not in _FOR_QUESTIONS}
 
 
 def _place(handle: str, letter: str, size: int) -> int:

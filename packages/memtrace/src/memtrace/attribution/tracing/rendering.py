@@ -62,7 +62,7 @@ def operation_lines(
     for variable in map(region.reader.variable, operation.output_ids):
         old = previous_version(region, variable)
         if old is not None:
-            lines += [f"  change {line}" for line in change_lines(region, old, variable, limit, 6)]
+            lines += [f"  change {line}" for line in change_lines(region, old, variable, limit, 6, pattern)]
     return lines
 
 
@@ -73,7 +73,14 @@ def previous_version(region: Region, variable: Variable) -> Variable | None:
     return region.reader.live_version(variable.item, variable.seq - 1)
 
 
-def change_lines(region: Region, old: Variable, new: Variable, limit: int, most: int) -> list[str]:
+def change_lines(
+    region: Region,
+    old: Variable,
+    new: Variable,
+    limit: int,
+    most: int,
+    pattern: Pattern | None = None,
+) -> list[str]:
     """What the lines of one variable have that those of another have not, and the reverse.
 
     Args:
@@ -82,11 +89,14 @@ def change_lines(region: Region, old: Variable, new: Variable, limit: int, most:
         new: The one after.
         limit: Characters of a line to show.
         most: Lines to show at most, a side.
+        pattern: Lines that it matches come first.
     """
     before = region.reader.text(old.id).splitlines()
     after = [] if new.is_deletion else region.reader.text(new.id).splitlines()
     gone = list((Counter(before) - Counter(after)).elements())
     come = list((Counter(after) - Counter(before)).elements())
+    if pattern is not None:
+        gone, come = (sorted(side, key=lambda line: not pattern.is_in(line)) for side in (gone, come))
     shown = [
         f"{region.handle(old)} -> {region.handle(new)}: {len(gone)} lines gone, {len(come)} new"
     ]
