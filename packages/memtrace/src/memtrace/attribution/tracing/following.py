@@ -73,8 +73,8 @@ def follow(region: Region, variables: Iterable[Variable], pattern: Pattern) -> C
                 holding[output.id] = output
                 for reader in region.readers(output):
                     heapq.heappush(queue, reader.seq)
-        elif operation.id in path or any(v.source is None for v in inputs):
-            lost.append((operation, inputs[0]))  # a reader of mere search hits loses no item
+        elif operation.id in path or _should_keep(operation, inputs):
+            lost.append((operation, inputs[0]))
     return Course(
         carried=tuple(carried), lost=tuple(lost), reaches_answer=reaches, is_cut=bool(queue),
         resting=tuple(
@@ -94,6 +94,15 @@ def _inputs(region: Region, operation: Operation, holding: dict[str, Variable]) 
             if old is not None and old.id in holding and old not in found:
                 found.append(old)
     return sorted(found, key=lambda v: (v.source is not None, v.seq))
+
+
+def _should_keep(operation: Operation, inputs: list[Variable]) -> bool:
+    """Whether an operation that serves no question could lose what it read.
+
+    A search hands on what it found, and not what it was asked with; a reader of mere search hits
+    loses nothing of the items that they are copies of.
+    """
+    return operation.kind != "retrieval" and any(v.source is None for v in inputs)
 
 
 def _holds(region: Region, variable: Variable, pattern: Pattern) -> bool:

@@ -134,6 +134,8 @@ def _outcome(turn: _Turn, start: str) -> str:
     """What came of the words that were followed: an operation and an error type, or `reached`."""
     carried: list[tuple[str, str]] = []
     lost: list[tuple[str, str, str]] = []
+    passing: set[str] = set()  # what was merely shown to later writes: they need not keep it
+    path = dict(turn.path)
     rests = False
     for line in turn.result:
         if line.startswith("  reaches "):
@@ -143,10 +145,12 @@ def _outcome(turn: _Turn, start: str) -> str:
             continue
         if step[1] == "carried by":
             carried.append((step[2], step["kind"]))
+            if step["kind"] == "retrieval" and step[2] not in path:
+                passing.add(line.split()[-1])
         else:
             read = _READ.search(line)
             lost.append((step[2], step["kind"], "" if read is None else read[1]))
-    path = dict(turn.path)
+    lost = [one for one in lost if one[2] not in passing] or lost
     for handle, kind, _ in reversed(lost):
         if handle in path:
             return f"{handle} {_TYPES.get(kind, 'retrieval')}"
@@ -196,7 +200,11 @@ def _wanted(turn: _Turn) -> Iterator[tuple[str, str]]:
     else:
         chosen = list(texts)[:1]
     for handle in chosen:
-        yield handle, re.escape(gold) if gold and handle in with_gold else _phrase(texts[handle])
+        text = texts[handle]
+        words = re.escape(gold) if gold and handle in with_gold else _phrase(text)
+        speaker = _SPEAKER.match(_TIME.sub("", text))
+        about = "" if speaker is None else rf"\b{re.escape(speaker.group().rstrip(': '))}\b.*"
+        yield handle, (about + words)[:160]
 
 
 def _has(text: str, words: str) -> bool:
