@@ -17,11 +17,11 @@ from lmcommon.llm.types import Message, Sampling
 from lmcommon.prompt import Prompt, load_prompt
 from memtrace.attribution.baselines.asked import close
 from memtrace.attribution.case import Case
-from memtrace.attribution.tracing.asking import case_lines
+from memtrace.attribution.tracing.asking import case_lines, text_lines
 from memtrace.attribution.tracing.dialogue import Purse, converse
 from memtrace.attribution.tracing.notebook import Notebook
 from memtrace.attribution.tracing.patterns import Pattern
-from memtrace.attribution.tracing.quoting import cut, fence, quote
+from memtrace.attribution.tracing.quoting import fence, quote
 from memtrace.attribution.tracing.region import Region
 from memtrace.attribution.tracing.rendering import excerpt, paged, title
 from memtrace.attribution.tracing.starts import StartPoints
@@ -95,9 +95,7 @@ class _Log:
         self._region, self._page = region, settings.page_chars
         self._notebook = Notebook()
         self._operations = list(region.operations())
-        quoted = [" ".join(cut(case.reader.text(start.id), 240)).rstrip() for start in starts]
-        self._head = [*case_lines(case, region), "texts that may matter:"]
-        self._head += [f"  {text}" for text in quoted] or ["  none found"]
+        self._head = [*case_lines(case, region), *text_lines(case, starts)]
         self._result = self._overview()
 
     def messages(self, turn: int, left: str, *, is_last: bool) -> tuple[Message, ...]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from functools import cache
 
+from lmcommon.embed import Embedder
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.tally import Tally
 from lmcommon.llm.types import Sampling, chat
 from lmcommon.prompt import Prompt, load_prompt
 from memtrace.attribution.baselines.asked import close
 from memtrace.attribution.case import Case
-from memtrace.attribution.tracing.asking import case_lines
+from memtrace.attribution.tracing.asking import case_lines, text_lines
 from memtrace.attribution.tracing.quoting import fence
 from memtrace.attribution.tracing.region import Region
 from memtrace.attribution.tracing.rendering import operation_lines
+from memtrace.attribution.tracing.starts import StartPoints
 from memtrace.attribution.tracing.types import Ending
 from memtrace.attribution.tracing.verdict import VERDICT_SCHEMA, definitions, finding_of
 
@@ -32,21 +34,26 @@ class WholeTraceStage:
         model: Any chat model.
         max_tokens: Of the prompt (four bytes a token); the earliest operations are left out first.
         value_chars: How much of one value is shown.
+        start_points: Messages shown ahead of the record, as for tracing.
+        embedder: For finding them, as for tracing.
     """
 
     name = "whole_trace"
 
     def __init__(
-        self, model: ChatModel, max_tokens: int = 30_000, *, value_chars: int = 2000
-    ) -> None:
+        self, model: ChatModel, max_tokens: int = 30_000, *, value_chars: int = 2000,
+        start_points: int = 8, embedder: Embedder | None = None,
+    ) -> None:  # fmt: skip
         self._model = model
         self._max_tokens, self._value_chars = max_tokens, value_chars
+        self._start_points, self._starts = start_points, StartPoints(embedder)
 
     def examine(self, case: Case) -> None:
         """Close a case."""
-        region = Region(case)
+        starts = self._starts.find(case, self._start_points)
+        region = Region(case, [start.id for start in starts])
         room = (self._max_tokens - _ROOM_TOKENS) * _BYTES_A_TOKEN
-        head = case_lines(case, region)
+        head = [*case_lines(case, region), *text_lines(case, starts)]
         room -= len("\n".join(head).encode())
         kept: list[list[str]] = []
         for operation in reversed(list(region.operations())):

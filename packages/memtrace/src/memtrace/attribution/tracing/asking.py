@@ -13,7 +13,7 @@ from memtrace.attribution.tracing.region import Region
 from memtrace.attribution.tracing.rendering import title
 from memtrace.types import Operation, Variable
 
-__all__ = ["case_lines", "path_line", "start_lines", "suspect_lines"]
+__all__ = ["case_lines", "path_line", "start_lines", "suspect_lines", "text_lines"]
 
 _TEXT, _MESSAGE = 600, 240
 _PATH = 8
@@ -43,6 +43,12 @@ def start_lines(case: Case, region: Region, starts: Sequence[Variable]) -> list[
         f"{_cut(case.reader.text(start.id), _MESSAGE)}"
         for start in starts
     )]  # fmt: skip
+
+
+def text_lines(case: Case, starts: Sequence[Variable]) -> list[str]:
+    """The texts of the messages to begin with, without their handles: for methods without edges."""
+    texts = [f"  {_cut(case.reader.text(start.id), _MESSAGE)}" for start in starts]
+    return ["texts that may matter:", *(texts or ["  none found"])]
 
 
 def path_line(region: Region) -> str:

@@ -62,7 +62,10 @@ def operation_lines(
     for variable in map(region.reader.variable, operation.output_ids):
         old = previous_version(region, variable)
         if old is not None:
-            lines += [f"  change {line}" for line in change_lines(region, old, variable, limit, 6, pattern)]
+            lines += [
+                f"  change {line}"
+                for line in change_lines(region, old, variable, limit, 6, pattern)
+            ]
     return lines
 
 
@@ -96,7 +99,9 @@ def change_lines(
     gone = list((Counter(before) - Counter(after)).elements())
     come = list((Counter(after) - Counter(before)).elements())
     if pattern is not None:
-        gone, come = (sorted(side, key=lambda line: not pattern.is_in(line)) for side in (gone, come))
+        gone, come = (
+            sorted(side, key=lambda line: not pattern.is_in(line)) for side in (gone, come)
+        )
     shown = [
         f"{region.handle(old)} -> {region.handle(new)}: {len(gone)} lines gone, {len(come)} new"
     ]

@@ -22,9 +22,7 @@ __all__ = ["exploring_rules"]
 _TASK = "You find out which operation of a memory system is to blame"
 _QUOTED = r'"(?P<{}>(?:[^"\\]|\\.)*)"'
 _FIELD = re.compile(r"^(question|right answer|answer given by (o\d+)): " + _QUOTED.format("text"))
-_START = re.compile(
-    r"^  (?P<handle>v\d+) " + _QUOTED.format("name") + " " + _QUOTED.format("text")
-)
+_START = re.compile(r"^  (?P<handle>v\d+) " + _QUOTED.format("name") + " " + _QUOTED.format("text"))
 _TEXT = re.compile(r"^  " + _QUOTED.format("text"))
 _STEP = re.compile(r"^  (carried by|not passed on by) (o\d+) " + _QUOTED.format("kind"))
 _READ = re.compile(r" read (v\d+)$")
@@ -33,7 +31,7 @@ _NOTE = re.compile(r"^- [a-z]+ .*; note " + _QUOTED.format("note"))
 _BLOCK = re.compile(r"^(o\d+) " + _QUOTED.format("kind") + " " + _QUOTED.format("name"))
 _VALUE = re.compile(r"^  (in|out)(?: [^:]*)?: .*?" + _QUOTED.format("text") + r"[^\"]*$")
 _GREPPED = re.compile(
-    r"^(o\d+) " + _QUOTED.format("kind") + " " + _QUOTED.format("name") + r".* (in|out): \""
+    r"^(o\d+) " + _QUOTED.format("kind") + " " + _QUOTED.format("name") + r".*? (in|out): \""
 )
 _TIME = re.compile(r"^\[[^\]]*\]\s*")
 _SPEAKER = re.compile(r"^[^\s:]+(?: [^\s:]+)?:\s+")
@@ -200,11 +198,14 @@ def _wanted(turn: _Turn) -> Iterator[tuple[str, str]]:
     else:
         chosen = list(texts)[:1]
     for handle in chosen:
-        text = texts[handle]
-        words = re.escape(gold) if gold and handle in with_gold else _phrase(text)
-        speaker = _SPEAKER.match(_TIME.sub("", text))
-        about = "" if speaker is None else rf"\b{re.escape(speaker.group().rstrip(': '))}\b.*"
-        yield handle, (about + words)[:160]
+        yield handle, _pattern(texts[handle], gold if handle in with_gold else None)
+
+
+def _pattern(text: str, gold: str | None) -> str:
+    """Who said it, and the words that matter: the right answer, or the most telling ones."""
+    speaker = _SPEAKER.match(_TIME.sub("", text))
+    about = "" if speaker is None else rf"\b{re.escape(speaker.group().rstrip(': '))}\b.*"
+    return (about + (re.escape(gold) if gold else _phrase(text)))[:160]
 
 
 def _has(text: str, words: str) -> bool:
@@ -220,45 +221,66 @@ def _phrase(text: str) -> str:
 
 
 def _grep(request: ChatRequest) -> str:
-    """One turn of the flat log: grep the answer's words, blame where they go in and not out."""
+    """One turn of the flat log: grep the words of one text after the other."""
     turn = _Turn.of(request)
-    gold = turn.field("right answer")
-    texts = [_plain(m["text"]) for line in turn.lines if (m := _TEXT.match(line)) is not None]
-    holding = [text for text in texts if gold and _has(text, gold)]
-    pattern = re.escape(gold) if gold and holding else _phrase(texts[0]) if texts else "."
-    if not any(line.startswith("- grep") for line in turn.lines):
-        return json.dumps({"action": "grep", "pattern": pattern})
-    sides: dict[str, dict[str, str]] = {}
-    for line in turn.result:
-        if (match := _GREPPED.match(line)) is not None:
-            sides.setdefault(match[1], {})[line[match.end() - 5 :].split(":")[0].split()[-1]] = (
-                match["kind"]
-            )
-    return _where(sides, turn.maker)
+    patterns = _patterns(turn)
+    notes = turn.notes
+    if not notes:  # the overview: remember the search that served the question
+        blocks = [match for line in turn.result if (match := _BLOCK.match(line)) is not None]
+        search = next((b[1] for b in reversed(blocks) if b["kind"] == "retrieval"), turn.maker)
+        found: list[str] = [f"search {search}"]
+    else:
+        sides: dict[str, dict[str, str]] = {}
+        for line in turn.result:
+            if (match := _GREPPED.match(line)) is not None:
+                sides.setdefault(match[1], {})[match[4]] = match["kind"]
+        search = notes[0].removeprefix("search ")
+        found = [*notes, _where(sides, turn.maker, search)]
+    place = len(found) - 1
+    if place < len(patterns) and "this is your last turn" not in turn.lines[-1]:
+        return json.dumps({"action": "grep", "pattern": patterns[place], "note": found[-1]})
+    return _blamed(turn, found[1:])
 
 
 def _at_once(request: ChatRequest) -> str:
-    """The whole trace: where the answer's words go in and not out."""
+    """The whole trace: the same for all texts in one go."""
     turn = _Turn.of(request)
-    gold = turn.field("right answer") or ""
-    sides: dict[str, dict[str, str]] = {}
-    handle = kind = ""
+    question = turn.field("question") or ""
+    patterns = [re.compile(pattern, re.IGNORECASE) for pattern in _patterns(turn)]
+    sides: list[dict[str, dict[str, str]]] = [{} for _ in patterns]
+    handle = kind = search = ""
     for line in turn.lines:
         if (block := _BLOCK.match(line)) is not None:
             handle, kind = block[1], block["kind"]
         value = _VALUE.match(line)
-        if value is not None and gold and _has(_plain(value["text"]), gold):
-            sides.setdefault(handle, {})[value[1]] = kind
-    reply = json.loads(_where(sides, turn.maker))
+        if value is None or not handle:
+            continue
+        text = _plain(value["text"])
+        if kind == "retrieval" and question in text:
+            search = search or handle
+        for number, pattern in enumerate(patterns):
+            if pattern.search(text) is not None:
+                sides[number].setdefault(handle, {})[value[1]] = kind
+    ends = [_where(one, turn.maker, search or turn.maker) for one in sides]
+    reply = json.loads(_blamed(turn, ends))
     del reply["action"]
     return json.dumps(reply)
 
 
-def _where(sides: dict[str, dict[str, str]], maker: str) -> str:
-    """The last operation that read the words and did not pass them on."""
+def _patterns(turn: _Turn) -> list[str]:
+    """What to look for, from the texts that may matter."""
+    gold = turn.field("right answer")
+    texts = [_plain(m["text"]) for line in turn.lines if (m := _TEXT.match(line)) is not None]
+    holding = [text for text in texts if gold and _has(text, gold)]
+    chosen = texts[:2] if len(texts) <= 2 else holding[:1] or texts[:1]
+    return [_pattern(text, gold if text in holding else None) for text in chosen]
+
+
+def _where(sides: dict[str, dict[str, str]], maker: str, search: str) -> str:
+    """What came of words: the last operation that read them and did not pass them on."""
+    if "in" in sides.get(maker, {}):
+        return "reached"
     ends = [(handle, found["in"]) for handle, found in sides.items() if set(found) == {"in"}]
-    if not ends:
-        return _verdict(maker, "response", "no operation lets go of the words")
-    handle, kind = ends[-1]
-    error_type = "response" if handle == maker else _TYPES.get(kind, "update")
-    return _verdict(handle, error_type, "it read the words and did not pass them on")
+    if ends:
+        return f"{ends[-1][0]} {_TYPES.get(ends[-1][1], 'update')}"
+    return f"{search} retrieval" if sides else "unread"
