@@ -40,7 +40,7 @@ def cut(text: str, limit: int, *, start: int = 0) -> tuple[str, str]:
     """
     part = text[start : start + limit]
     end = start + len(part)
-    if start == 0 and end == len(text):
+    if len(part) == len(text):
         return quote(part), ""
     return quote(part), f"[characters {start + 1}-{end} of {len(text)}]"
 
