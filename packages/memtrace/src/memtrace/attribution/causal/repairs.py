@@ -27,7 +27,7 @@ ABSTENTION = "I do not know."
 _NOT_READ = ("prompt", "store", "question", "query")
 _QUESTION_ROLES = ("query", "queries")
 _READ_PATH = ("retrieval", "rerank", "context", "rewrite")
-_ABOUT = 0.5
+_ABOUT = 0.75
 """Share of a fact's words in what an operation read, for the fact to be its business."""
 
 
@@ -99,7 +99,10 @@ def repair_of(
     if operation.kind not in _READ_PATH:
         wordings = [
             wording for wording in wordings
-            if any(wording.is_like(text) >= _ABOUT for text in (*sources, *dict(items).values()))
+            if any(
+                wording.holds(text) or (strict and wording.is_like(text) >= _ABOUT)
+                for text in (*sources, *dict(items).values())
+            )
         ] or wordings  # fmt: skip
     mender = Mender(wordings, items, unwanted, sources, strict, role)
     change = Oracle(at=place, role=role, function=mender.restore)

@@ -74,6 +74,17 @@ class Search:
             here = after
         return None
 
+    def helps(self, repairs: Sequence[Repair]) -> bool:
+        """Whether these repairs alone make the answer right.
+
+        An answer that was simply said counts only where the model was given what it needs.
+        """
+        experiment = self._experiments.run(repairs)
+        if not experiment.flips or not any(repair.is_oracle_answer for repair in repairs):
+            return experiment.flips
+        after = self._case_after(experiment)
+        return after is not None and is_answer_informed(after, wordings(after.facts))
+
     def _step(self, here: Case, chosen: Sequence[Chosen]) -> tuple[Candidate, Experiment] | None:
         """The next repair: one that helps, else the first after which the facts came further."""
         facts = wordings(here.facts)
@@ -168,7 +179,7 @@ class Search:
         """Leave out what is not needed, the last found (which helps) is needed."""
         for one in list(chosen[:-1]):
             rest = [other.candidate.repair for other in chosen if other is not one]
-            if self._experiments.run(rest).flips:
+            if self.helps(rest):
                 chosen = [other for other in chosen if other is not one]
         return chosen
 

@@ -188,7 +188,7 @@ class Mender:
             others = [row for row in rows if row.get("item") != item]
             best = max((float(row.get("score") or 0.0) for row in rows), default=1.0)
             self.told.append(f"found {text!r}")
-            return [{"item": item, "text": text, "score": best}, *others][: max(1, len(rows))]
+            return [{"item": item, "text": text, "score": best}, *others]
         return rows
 
     def _lines(self, wording: Wording, rows: list[Any]) -> list[Any]:
@@ -219,9 +219,18 @@ class Mender:
         stored = list(rows)
         for number, source in enumerate(sources):
             said = [line for line in source.splitlines() if not _is_heading(line)]
-            turn = f"{wording.turn}{'+' * number}"
-            lines = [{"turn": turn, "date": wording.date, "text": line} for line in said]
-            stored.append({"item": None, "lines": lines})
+            lines = [
+                {
+                    "turn": wording.turn if wording.holds(line) else f"{wording.turn}/{number}.{n}",
+                    "date": wording.date, "text": line,
+                }
+                for n, line in enumerate(said)
+            ]  # fmt: skip
+            later = (
+                n for n, row in enumerate(stored)
+                if _order(str(row["lines"][0].get("turn"))) > _order(wording.turn)
+            )  # fmt: skip
+            stored.insert(next(later, len(stored)), {"item": None, "lines": lines})
         return stored
 
     def _groups(self, wording: Wording, groups: list[list[Any]]) -> list[list[Any]]:
@@ -244,10 +253,19 @@ class Mender:
     def _nearest(self, wording: Wording, texts: Sequence[str]) -> int | None:
         """The text that says the fact in another way, if one does."""
         shares = [
-            wording.is_like(text) if text and wording.is_variant(text) else 0.0 for text in texts
+            wording.is_like(text)
+            if text and wording.is_variant(text) and not self._was_read(text)
+            else 0.0
+            for text in texts
         ]
         best = max(shares, default=0.0)
         return shares.index(best) if best > 0 else None
+
+    def _was_read(self, text: str) -> bool:
+        """Whether a text is a statement of its own, which the operation read as it is."""
+        line = " ".join(normal_words(re.sub(r"^\s*\[[^\]]*\]\s*", "", text)))
+        read = (*self.sources, *(held for _, held in self.items))
+        return any(passage(source).find(line) for source in read)
 
     def _said(self, wording: Wording) -> str:
         """As the operation read it, if it is one line there; else as it was said."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from lmcommon.judge.agreement import wilson_interval
 from lmcommon.judge.base import AnswerJudge
 from lmcommon.llm.budget import Budget
 from memtrace.attribution.case import Case
@@ -77,8 +78,9 @@ class CausalStage:
             case.why_not = "the failure does not come up again when the run is replayed"
             case.verdict = Verdict.ABSTAINED
             return
+        search = Search(case, experiments, max_set=self._max_set)
         try:
-            chosen = Search(case, experiments, max_set=self._max_set).run()
+            chosen = search.run()
         except ReplaysSpentError:
             case.note(self.name, f"{self._max_replays} replays were made, and none helped")
             chosen = None
@@ -88,12 +90,13 @@ class CausalStage:
             case.why_not = "no repair of a suspect made the answer right"
             case.verdict = Verdict.ABSTAINED
             return
-        case.decisive = self._decisive(case, experiments, chosen, plain)
+        case.decisive = self._decisive(case, experiments, search, chosen, plain)
         case.verdict = Verdict.of(case.decisive.members[0].error_type)
 
     def _decisive(
-        self, case: Case, experiments: Experiments, chosen: Sequence[Chosen], plain: Experiment
-    ) -> DecisiveSet:
+        self, case: Case, experiments: Experiments, search: Search, chosen: Sequence[Chosen],
+        plain: Experiment,
+    ) -> DecisiveSet:  # fmt: skip
         """The set with its proof."""
         naming = Naming(case)
         ordered = sorted(chosen, key=naming.seq)
@@ -102,7 +105,8 @@ class CausalStage:
         necessity: list[Rate] = []
         for one in ordered:
             rest = [repair for repair in repairs if repair is not one.candidate.repair]
-            necessity.append((experiments.run(rest) if rest else plain).rate)
+            rate = (experiments.run(rest) if rest else plain).rate
+            necessity.append(rate if not rest or search.helps(rest) else _none_of(rate))
         share = together.rate.hits / max(1, together.rate.trials)
         members = tuple(self._member(naming, one, share) for one in ordered)
         return DecisiveSet(
@@ -128,6 +132,12 @@ class CausalStage:
             suspect, operation=named, stage=self.name, score=round(0.9 + 0.09 * share, 3),
             evidence=f"{suspect.evidence}; repaired ({told}), the answer becomes right",
         )  # fmt: skip
+
+
+def _none_of(rate: Rate) -> Rate:
+    """No hits in as many trials."""
+    low, high = wilson_interval(0, rate.trials)
+    return Rate(hits=0, trials=rate.trials, low=low, high=high)
 
 
 def _told(made: Experiment) -> str:
