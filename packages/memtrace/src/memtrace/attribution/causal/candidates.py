@@ -45,7 +45,8 @@ def candidates(case: Case, facts: Sequence[Wording]) -> Iterator[Candidate]:
     for suspect, unwanted in _suspects(case):
         assert suspect.operation is not None
         operation = case.reader.operation(suspect.operation)
-        if operation.id == case.maker.id and not is_answer_informed(case, facts):
+        primary = [fact for fact in facts if fact.is_primary]
+        if operation.id == case.maker.id and not is_answer_informed(case, primary):
             continue
         decider = decider_of(case, operation, facts)
         if decider.id != operation.id:

@@ -27,6 +27,8 @@ ABSTENTION = "I do not know."
 _NOT_READ = ("prompt", "store", "question", "query")
 _QUESTION_ROLES = ("query", "queries")
 _READ_PATH = ("retrieval", "rerank", "context", "rewrite")
+_OF_ITEMS = ("writes", "hits")
+"""Points that pass on items of the memory, and not what was just read."""
 _ABOUT = 0.75
 """Share of a fact's words in what an operation read, for the fact to be its business."""
 
@@ -96,15 +98,16 @@ def repair_of(
                       role=role, intervention=change)  # fmt: skip
     items = _items(case, executor, wordings)
     sources = _sources(case, operation)
+    about = sources if role not in _OF_ITEMS else (*sources, *dict(items).values())
     if operation.kind not in _READ_PATH:
         wordings = [
             wording for wording in wordings
             if any(
                 wording.holds(text) or (strict and wording.is_like(text) >= _ABOUT)
-                for text in (*sources, *dict(items).values())
+                for text in about
             )
         ] or wordings  # fmt: skip
-    mender = Mender(wordings, items, unwanted, sources, strict, role)
+    mender = Mender(wordings, items, unwanted, sources, _messages(case, operation), strict, role)
     change = Oracle(at=place, role=role, function=mender.restore)
     return Repair(operation=operation.id, blamed=blamed, executor=executor, place=place, role=role,
                   intervention=change, mender=mender)  # fmt: skip
@@ -165,6 +168,15 @@ def _sources(case: Case, operation: Operation) -> tuple[str, ...]:
         case.reader.text(variable.id)
         for variable in _variables(case, operation.input_ids)
         if variable.kind not in _NOT_READ
+    )
+
+
+def _messages(case: Case, operation: Operation) -> tuple[tuple[str, str], ...]:
+    """The messages an operation read, by name, in order."""
+    return tuple(
+        (variable.name, case.reader.text(variable.id))
+        for variable in _variables(case, operation.input_ids)
+        if variable.kind == "message" and variable.name
     )
 
 

@@ -21,14 +21,17 @@ from memtrace.attribution.causal.candidates import (
     suspicion,
 )
 from memtrace.attribution.causal.experiments import Experiment, Experiments
-from memtrace.attribution.causal.repairs import Repair, repair_of
+from memtrace.attribution.causal.repairs import Repair, decider_of, repair_of
 from memtrace.attribution.causal.wording import Wording, wordings
 from memtrace.attribution.reader import TraceReader
 from memtrace.attribution.suspecting import SurvivalStage
 from memtrace.execution.places import Place
 from memtrace.execution.replies import place_of
+from memtrace.types import Operation
 
 __all__ = ["Chosen", "Search"]
+
+_MOST_EARLIER = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,28 +115,24 @@ class Search:
         self, here: Case, before: Sequence[Repair], found: Candidate, experiment: Experiment,
         facts: Sequence[Wording],
     ) -> tuple[Candidate, Experiment]:  # fmt: skip
-        """The repair that helped, or an earlier one on the same way to the answer that does too.
+        """The repair that helped, or an earlier one that does too.
 
-        Of two searches that both lost a fact, say, survival names the last.
+        Of two operations that both lost a fact (two searches, say, or the extraction from a
+        message and a later one that saw it again), survival names the last. A search that found
+        less than it was asked for is at fault, whatever another one did.
         """
-        way = set(read_path(here))
-        if found.suspect.operation not in way:
+        if found.suspect.operation is None or _is_short(here, found.suspect.operation):
             return found, experiment
-        seq = here.reader.operation(found.suspect.operation).seq
-        lost = {
-            step.operation for path in here.paths for step in path.steps
-            if not step.kept and step.seq < seq and step.operation in way
-        }  # fmt: skip
-        for identifier in sorted(lost, key=lambda one: here.reader.operation(one).seq):
-            operation = here.reader.operation(identifier)
+        for operation in _earlier_losses(here, found.suspect.operation)[:_MOST_EARLIER]:
             repair = repair_of(here, operation, facts)
             if repair is None:
                 continue
             tried = self._experiments.run([*before, repair])
             if tried.flips and tried.changed:
                 evidence = f"{operation.name} ({operation.id}) lost the facts first"
-                suspect = suspicion(operation, evidence, found.suspect.score, found.suspect.loss)
-                return Candidate(suspect=suspect, repair=repair, executor=identifier), tried
+                decider = decider_of(here, operation, facts)
+                suspect = suspicion(decider, evidence, found.suspect.score, found.suspect.loss)
+                return Candidate(suspect=suspect, repair=repair, executor=operation.id), tried
         return found, experiment
 
     def _is_own_fault(self, here: Case, chosen: Sequence[Chosen], facts: Sequence[Wording]) -> bool:
@@ -182,6 +181,35 @@ class Search:
             if self.helps(rest):
                 chosen = [other for other in chosen if other is not one]
         return chosen
+
+
+def _earlier_losses(case: Case, operation: str) -> list[Operation]:
+    """Operations that lost a fact before this one did, the earliest first.
+
+    Those that search the memory while something is written lose nothing by finding other things.
+    """
+    seq, way = case.reader.operation(operation).seq, set(read_path(case))
+    lost = {
+        step.operation
+        for path in case.paths
+        for step in path.steps
+        if not step.kept and step.seq < seq
+    }
+    found = [case.reader.operation(one) for one in lost]
+    found = [one for one in found if one.id in way or one.kind not in ("retrieval", "rerank")]
+    if operation in way:  # what was never written is another story than what was not found
+        found = [one for one in found if one.id in way]
+    return sorted(found, key=lambda one: one.seq)
+
+
+def _is_short(case: Case, operation: str) -> bool:
+    """Whether a search gave fewer items than it was asked for, though the memory held more."""
+    search = case.reader.operation(operation)
+    wanted = search.parameters.get("top_k") if search.kind == "retrieval" else None
+    given = sum(len(made) for made in search.outputs.values())
+    if not isinstance(wanted, int) or given >= wanted:
+        return False
+    return len(case.reader.trace.state_at(search.seq)) > given
 
 
 def _place(case: Case, operation: str) -> Place | None:

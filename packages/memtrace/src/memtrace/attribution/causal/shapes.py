@@ -41,6 +41,8 @@ class Mender:
     """Lines in normal form that no operation should pass on."""
     sources: Sequence[str] = ()
     """Texts the operation read: writes of what stands in them are its business."""
+    messages: Sequence[tuple[str, str]] = ()
+    """Names and texts of the messages the operation read, in order."""
     strict: bool = False
     role: str = ""
     """What the point is called: tells the shape of an empty list."""
@@ -243,10 +245,28 @@ class Mender:
         ]
         if fixed != groups:
             return fixed
-        like = next((group for group in groups if group), [])
-        return [*groups, self._lines(wording, [])] if not like else [
-            *groups, [row for row in self._lines(wording, like) if row not in like]
-        ]  # fmt: skip
+        size = max((len(group) for group in groups), default=3)
+        covered = {str(row.get("turn")) for group in groups for row in group}
+        run = self._gap(wording, covered)
+        if not run:
+            return [*groups, self._lines(wording, [])]
+        sample = next((group[0] for group in groups if group), {})
+        lines = [_as_line(name, text, sample) for name, text in run]
+        self.told.append(f"kept {wording.text!r}")
+        step = max(1, size - 1)
+        return [*groups, *(lines[n : n + size] for n in range(0, max(1, len(lines) - 1), step))]
+
+    def _gap(self, wording: Wording, covered: set[str]) -> list[tuple[str, str]]:
+        """The messages around a turn that are in no group, and one more on each side."""
+        names = [name for name, _ in self.messages]
+        if wording.turn not in names:
+            return []
+        low = high = names.index(wording.turn)
+        while low > 0 and names[low] not in covered:
+            low -= 1
+        while high < len(names) - 1 and names[high] not in covered:
+            high += 1
+        return list(self.messages[low : high + 1])
 
     # Words ----------------------------------------------------------------------------------
 
@@ -381,6 +401,17 @@ def _fresh(row: Any, rows: Sequence[Any]) -> Any:
                    if isinstance(one, Mapping) and str(one.get("id", "")).isdigit()]  # fmt: skip
         made["id"] = str(max(numbers, default=-1) + 1)
     return made
+
+
+def _as_line(name: str, text: str, sample: Mapping[str, Any]) -> dict[str, str]:
+    """A message as a line like its neighbours."""
+    dated = re.match(r"\[([^\]]*)\]\s*", text)
+    said = text[dated.end() :] if dated else text
+    speaker, colon, own = said.partition(": ")
+    line = {"turn": name, "date": dated[1] if dated else "", "text": said}
+    if "speaker" in sample and colon:
+        line |= {"speaker": speaker, "text": own}
+    return {key: one for key, one in line.items() if not sample or key in sample}
 
 
 def _dressed_as(line: str, wording: Wording) -> str:

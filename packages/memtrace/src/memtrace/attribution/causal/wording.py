@@ -48,6 +48,8 @@ class Wording:
     """The value in normal form; empty: the sentence is the fact."""
     names: frozenset[str]
     """Content words of the speaker's name: whose fact it is."""
+    is_primary: bool = True
+    """Whether it holds a part of the right answer, or only supports it."""
 
     @property
     def dated(self) -> str:
@@ -106,7 +108,7 @@ def _wording(fact: CriticalFact, witness: Witness) -> Wording:
     return Wording(
         turn=witness.name, date=dated["date"] if dated else "", speaker=speaker, text=text,
         core=" ".join(normal_words(core)), words=content_words(core), value=fact.phrase,
-        names=content_words(speaker),
+        names=content_words(speaker), is_primary=fact.is_primary,
     )  # fmt: skip
 
 
