@@ -129,9 +129,9 @@ def decider_of(case: Case, operation: Operation, wordings: Sequence[Wording]) ->
     itself loses the facts; else the operation.
     """
     for variable in _variables(case, operation.input_ids):
-        maker = None if variable.producer is None else case.reader.operation(variable.producer)
-        if maker is None or maker.model is None or "reply" not in maker.metadata.get("points", ()):
+        if variable.producer is None or variable.role != "reply" or variable.source is not None:
             continue
+        maker = case.reader.operation(variable.producer)
         sources = _sources(case, maker)
         given = [w for w in wordings if any(w.holds(text) for text in sources)]
         mender = Mender(given, _items(case, operation, wordings), sources=sources)

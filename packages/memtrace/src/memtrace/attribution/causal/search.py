@@ -23,6 +23,7 @@ from memtrace.attribution.causal.candidates import (
 from memtrace.attribution.causal.experiments import Experiment, Experiments
 from memtrace.attribution.causal.repairs import Repair, decider_of, repair_of
 from memtrace.attribution.causal.wording import Wording, wordings
+from memtrace.attribution.matching import content_words
 from memtrace.attribution.reader import TraceReader
 from memtrace.attribution.suspecting import SurvivalStage
 from memtrace.execution.places import Place
@@ -199,7 +200,17 @@ def _earlier_losses(case: Case, operation: str) -> list[Operation]:
     found = [one for one in found if one.id in way or one.kind not in ("retrieval", "rerank")]
     if operation in way:  # what was never written is another story than what was not found
         found = [one for one in found if one.id in way]
+        found += [one for one in map(case.reader.operation, way) if _drifts(case, one)]
     return sorted(found, key=lambda one: one.seq)
+
+
+def _drifts(case: Case, operation: Operation) -> bool:
+    """Whether an operation put the question into other words, and left some that matter out."""
+    if "query" not in operation.metadata.get("points", ()):
+        return False
+    asked = content_words(case.question)
+    said = [content_words(case.reader.text(made)) for made in operation.outputs.get("query", ())]
+    return bool(said) and not all(asked <= words for words in said)
 
 
 def _is_short(case: Case, operation: str) -> bool:
