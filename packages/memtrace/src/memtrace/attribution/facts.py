@@ -124,7 +124,8 @@ def _turns(
             made.append(fact_of(bridge[0], bridge[0], [witness], question, known))
             continue
         is_last = place == len(others) - 1
-        is_primary = not facts and (is_last or not is_polar)
+        is_told = bool((words & content_words(question)) - said)  # "the person who has a cat"
+        is_primary = is_told if facts else (is_last or not is_polar)
         made.append(fact_of(
             value, "", [witness], f"{question} {gold}", known, is_primary=is_primary
         ))  # fmt: skip

@@ -1,7 +1,7 @@
 """Fusion of rankings: whether it, or a search before it, is why a find was left out.
 
-A fusion keeps what several searches rank high. If a find was left out although it deserved its place
-better than something kept, the fusion is at fault; else it is the search that missed the find.
+A fusion keeps what several searches rank high. If a find was left out although it deserved its
+place better than something kept, the fusion is at fault; else the search that missed the find is.
 """
 
 from __future__ import annotations
