@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from memtrace.attribution.case import Case
+from memtrace.attribution.causal.located import places
 from memtrace.attribution.causal.repairs import Repair
 from memtrace.attribution.causal.search import Chosen
 from memtrace.execution.places import Place
@@ -57,21 +56,13 @@ class Naming:
     def _named(self, place: Place | None) -> str | None:
         if place is None:
             return None
-        if place in self._places:
-            return self._places[place]
+        known = places(self._case.reader)
+        if place in known:
+            return known[place]
         step = place.path.rpartition("/")[0] + "/"
         near = [
             identifier
-            for other, identifier in self._places.items()
+            for other, identifier in known.items()
             if other.scope == place.scope and other.path.startswith(step)
         ]
         return near[-1] if near else None
-
-    @cached_property
-    def _places(self) -> dict[Place, str]:
-        found = {}
-        for operation in self._case.reader.trace.operations():
-            place = place_of(operation)
-            if place is not None:
-                found[place] = operation.id
-        return found

@@ -11,24 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from memtrace.attribution.case import Case
+from memtrace.attribution.causal.located import operation_at
 from memtrace.attribution.causal.shapes import Mender
-from memtrace.attribution.causal.wording import Wording
+from memtrace.attribution.causal.wording import Wording, wordings
+from memtrace.attribution.matching import content_words
 from memtrace.execution.interventions import AtPoint, Oracle, Replace
 from memtrace.execution.places import Place
 from memtrace.execution.replies import place_of
 from memtrace.types import Operation, Variable
 
-__all__ = ["ABSTENTION", "Repair", "answer_repair", "decider_of", "repair_of"]
+__all__ = ["ABSTENTION", "Repair", "answer_repair", "decider_of", "is_grounded", "repair_of"]
 
 ABSTENTION = "I do not know."
 """The right answer where there is none."""
 _NOT_READ = ("prompt", "store", "question", "query")
 _QUESTION_ROLES = ("query", "queries")
-_READ_PATH = ("retrieval", "rerank", "context", "rewrite")
-_OF_ITEMS = ("writes", "hits")
-"""Points that pass on items of the memory, and not what was just read."""
 _ABOUT = 0.75
 """Share of a fact's words in what an operation read, for the fact to be its business."""
 
@@ -70,7 +70,7 @@ class Repair:
 
 
 def repair_of(
-    case: Case, operation: Operation, wordings: Sequence[Wording], *, strict: bool = False,
+    case: Case, operation: Operation, facts: Sequence[Wording], *, strict: bool = False,
     unwanted: frozenset[str] = frozenset(),
 ) -> Repair | None:  # fmt: skip
     """The repair of a suspect.
@@ -78,7 +78,7 @@ def repair_of(
     Args:
         case: The case, whose trace the operation is of.
         operation: The suspect.
-        wordings: The facts; those the operation did not read are none of its business.
+        facts: What is to be restored; what the operation did not read is none of its business.
         strict: Put the facts back word for word, also where they seem to be there.
         unwanted: Lines in normal form to be left out.
     """
@@ -92,25 +92,82 @@ def repair_of(
     if place is None or blamed is None:
         return None
     if role in _QUESTION_ROLES:
-        asked: object = case.question if role == "query" else [case.question]
-        change: AtPoint = Replace(at=place, role=role, value=asked)
+        asking = Oracle(at=place, role=role, function=_Asking(case.question))
         return Repair(operation=operation.id, blamed=blamed, executor=executor, place=place,
-                      role=role, intervention=change)  # fmt: skip
-    items = _items(case, executor, wordings)
+                      role=role, intervention=asking)  # fmt: skip
     sources = _sources(case, operation)
-    about = sources if role not in _OF_ITEMS else (*sources, *dict(items).values())
-    if operation.kind not in _READ_PATH:
-        wordings = [
-            wording for wording in wordings
-            if any(
-                wording.holds(text) or (strict and wording.is_like(text) >= _ABOUT)
-                for text in about
-            )
-        ] or wordings  # fmt: skip
-    mender = Mender(wordings, items, unwanted, sources, _messages(case, operation), strict, role)
+    items = _items(case, executor, facts)
+    mine = _own(facts, role, sources, items, strict=strict)
+    if not mine and not unwanted:
+        return None
+    mender = Mender(mine, items, unwanted, sources, _messages(case, operation), strict, role)
     change = Oracle(at=place, role=role, function=mender.restore)
     return Repair(operation=operation.id, blamed=blamed, executor=executor, place=place, role=role,
                   intervention=change, mender=mender)  # fmt: skip
+
+
+def is_grounded(case: Case, repair: Repair) -> bool:
+    """Whether a repair put back no more than its operation read, in the run that it was made in.
+
+    Args:
+        case: The case of the replay.
+        repair: One of its repairs.
+    """
+    executor = operation_at(case.reader, repair.place)
+    if executor is None:
+        return False
+    facts = wordings(case.facts, case.reader.speakers)
+    if repair.is_oracle_answer:
+        given = [case.reader.passage(identifier) for identifier in executor.input_ids]
+        return case.gold is None or all(any(w.holds(text) for text in given) for w in facts)
+    if repair.mender is None:
+        return True
+    restored = {wording.turn for wording in repair.mender.wordings}
+    wanted = [wording for wording in facts if wording.turn in restored]
+    decider = decider_of(case, executor, facts)
+    sources = (*_sources(case, executor), *_sources(case, decider))
+    items = _items(case, executor, wanted)
+    return len(_own(wanted, repair.role, sources, items, strict=True)) == len(wanted)
+
+
+def _own(
+    wordings: Sequence[Wording], role: str, sources: Sequence[str],
+    items: Sequence[tuple[str, str]], *, strict: bool,
+) -> list[Wording]:  # fmt: skip
+    """The facts that an operation read: in its inputs, or in the memory it searched or wrote to."""
+    texts = [text for _, text in items] if role == "hits" else [*sources]
+    if role == "writes":
+        texts += [text for _, text in items]
+    if not texts and role != "hits":
+        return list(wordings)  # it does not say what it read
+    return [
+        wording
+        for wording in wordings
+        if any(
+            wording.holds(text) or (strict and wording.is_like(text) >= _ABOUT) for text in texts
+        )
+    ]
+
+
+class _Asking:
+    """Puts the words of a question that were left out back into a query.
+
+    Args:
+        question: As it was asked.
+    """
+
+    def __init__(self, question: str) -> None:
+        self._question = question
+
+    def __call__(self, value: Any) -> Any:
+        """The query, or queries, with all words of the question that mean something."""
+        if isinstance(value, list):
+            return [self(one) if isinstance(one, str) else one for one in value]
+        if not isinstance(value, str) or not value:
+            return self._question
+        missing = content_words(self._question) - content_words(value)
+        words = [word for word in self._question.split() if content_words(word) & missing]
+        return " ".join([value, *words])
 
 
 def answer_repair(case: Case) -> Repair | None:
@@ -124,7 +181,7 @@ def answer_repair(case: Case) -> Repair | None:
                   role="reply", intervention=change, is_oracle_answer=True)  # fmt: skip
 
 
-def decider_of(case: Case, operation: Operation, wordings: Sequence[Wording]) -> Operation:
+def decider_of(case: Case, operation: Operation, facts: Sequence[Wording]) -> Operation:
     """Who decided what an operation carried out: the maker of the reply it read, if that reply
     itself loses the facts; else the operation.
     """
@@ -133,8 +190,8 @@ def decider_of(case: Case, operation: Operation, wordings: Sequence[Wording]) ->
             continue
         maker = case.reader.operation(variable.producer)
         sources = _sources(case, maker)
-        given = [w for w in wordings if any(w.holds(text) for text in sources)]
-        mender = Mender(given, _items(case, operation, wordings), sources=sources)
+        given = [w for w in facts if any(w.holds(text) for text in sources)]
+        mender = Mender(given, _items(case, operation, facts), sources=sources)
         value = case.reader.trace.value(variable.id)
         if given and mender.restore(value) != value:
             return maker
@@ -181,14 +238,14 @@ def _messages(case: Case, operation: Operation) -> tuple[tuple[str, str], ...]:
 
 
 def _items(
-    case: Case, operation: Operation, wordings: Sequence[Wording]
+    case: Case, operation: Operation, facts: Sequence[Wording]
 ) -> tuple[tuple[str, str], ...]:
     """The memory items that hold a fact when an operation starts, those closest to it first."""
     live = case.reader.trace.state_at(operation.seq)
     found = []
     for item, variable in live.items():
         text = case.reader.passage(variable.id)
-        if any(wording.holds(text) for wording in wordings):
-            is_exact = any(wording.holds(text, strict=True) for wording in wordings)
+        if any(wording.holds(text) for wording in facts):
+            is_exact = any(wording.holds(text, strict=True) for wording in facts)
             found.append((not is_exact, -variable.seq, item, variable.id))
     return tuple((item, case.reader.text(identifier)) for _, _, item, identifier in sorted(found))

@@ -21,7 +21,7 @@ from memtrace.attribution.causal.candidates import (
     suspicion,
 )
 from memtrace.attribution.causal.experiments import Experiment, Experiments
-from memtrace.attribution.causal.repairs import Repair, decider_of, repair_of
+from memtrace.attribution.causal.repairs import Repair, decider_of, is_grounded, repair_of
 from memtrace.attribution.causal.wording import Wording, wordings
 from memtrace.attribution.matching import content_words
 from memtrace.attribution.reader import TraceReader
@@ -79,19 +79,20 @@ class Search:
         return None
 
     def helps(self, repairs: Sequence[Repair]) -> bool:
-        """Whether these repairs alone make the answer right.
+        """Whether these repairs alone make the answer right, each made from what its operation read.
 
-        An answer that was simply said counts only where the model was given what it needs.
+        A search that is made to find what the memory does not hold, or a model to say what it was
+        not told, would always help, and proves nothing.
         """
         experiment = self._experiments.run(repairs)
-        if not experiment.flips or not any(repair.is_oracle_answer for repair in repairs):
-            return experiment.flips
+        if not experiment.flips:
+            return False
         after = self._case_after(experiment)
-        return after is not None and is_answer_informed(after, wordings(after.facts))
+        return after is not None and all(is_grounded(after, repair) for repair in repairs)
 
     def _step(self, here: Case, chosen: Sequence[Chosen]) -> tuple[Candidate, Experiment] | None:
         """The next repair: one that helps, else the first after which the facts came further."""
-        facts = wordings(here.facts)
+        facts = wordings(here.facts, here.reader.speakers)
         before = [one.candidate.repair for one in chosen]
         used = {(repair.place, repair.role) for repair in before}
         further: tuple[Candidate, Experiment] | None = None

@@ -51,11 +51,10 @@ class Mender:
 
     def restore(self, value: Any) -> Any:
         """The value with every fact in it."""
-        value = self._without_unwanted(value)
         for wording in self.wordings:
             if not self._holds(wording, value):
                 value = self._restored(wording, value)
-        return value
+        return self._without_unwanted(value)
 
     # Whether anything is to be done ---------------------------------------------------------
 
@@ -202,7 +201,7 @@ class Mender:
         same = [n for n, row in enumerate(rows) if row.get("turn") == wording.turn]
         if same:
             self._tell("put right", str(rows[same[0]].get("text")), wording)
-            return [*rows[: same[0]], {**rows[same[0]], **line}, *rows[same[0] + 1 :]]
+            return [{**row, **line} if n in same else row for n, row in enumerate(rows)]
         self.told.append(f"kept {wording.text!r}")
         wanted = _order(wording.turn)
         place = next(
@@ -212,10 +211,12 @@ class Mender:
 
     def _stored(self, wording: Wording, rows: list[Any]) -> list[Any]:
         """Stored chunks: the chunk that had the line, as the operation read it."""
-        for number, row in enumerate(rows):
-            if any(line.get("turn") == wording.turn for line in row["lines"]):
-                fixed = {**row, "lines": self._lines(wording, row["lines"])}
-                return [*rows[:number], fixed, *rows[number + 1 :]]
+        held = [any(line.get("turn") == wording.turn for line in row["lines"]) for row in rows]
+        if any(held):
+            return [
+                {**row, "lines": self._lines(wording, row["lines"])} if has else row
+                for row, has in zip(rows, held, strict=True)
+            ]
         self.told.append(f"stored {wording.text!r}")
         sources = [text for text in self.sources if wording.holds(text)] or [wording.text]
         stored = list(rows)
