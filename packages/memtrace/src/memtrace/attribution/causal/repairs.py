@@ -29,8 +29,6 @@ ABSTENTION = "I do not know."
 """The right answer where there is none."""
 _NOT_READ = ("prompt", "store", "question", "query")
 _QUESTION_ROLES = ("query", "queries")
-_ABOUT = 0.75
-"""Share of a fact's words in what an operation read, for the fact to be its business."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +125,8 @@ def is_grounded(case: Case, repair: Repair) -> bool:
     decider = decider_of(case, executor, facts)
     sources = (*_sources(case, executor), *_sources(case, decider))
     items = _items(case, executor, wanted)
-    return len(_own(wanted, repair.role, sources, items, strict=True)) == len(wanted)
+    own = _own(wanted, repair.role, sources, items, strict=repair.mender.strict)
+    return len(own) == len(wanted)
 
 
 def _own(
@@ -143,9 +142,7 @@ def _own(
     return [
         wording
         for wording in wordings
-        if any(
-            wording.holds(text) or (strict and wording.is_like(text) >= _ABOUT) for text in texts
-        )
+        if any(wording.holds(text) or (strict and wording.is_variant(text)) for text in texts)
     ]
 
 

@@ -79,7 +79,7 @@ class Search:
         return None
 
     def helps(self, repairs: Sequence[Repair]) -> bool:
-        """Whether these repairs alone make the answer right, each made from what its operation read.
+        """Whether these repairs alone help, each made from what its operation read.
 
         A search that is made to find what the memory does not hold, or a model to say what it was
         not told, would always help, and proves nothing.

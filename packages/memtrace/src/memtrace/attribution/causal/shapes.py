@@ -251,7 +251,7 @@ class Mender:
         run = self._gap(wording, covered)
         if not run:
             return [*groups, self._lines(wording, [])]
-        sample = next((group[0] for group in groups if group), {})
+        sample: Mapping[str, Any] = next((group[0] for group in groups if group), {})
         lines = [_as_line(name, text, sample) for name, text in run]
         self.told.append(f"kept {wording.text!r}")
         step = max(1, size - 1)
