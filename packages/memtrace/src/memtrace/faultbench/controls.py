@@ -100,12 +100,11 @@ class AmbiguousQuestion:
         for subject, fact in latest.items():
             is_other = subject != question.metadata.get("person") and fact.value != question.answer
             if is_other and fact.operation != "delete":
-                value = fact.value
-                said = Oracle(at=place, role="reply", function=_saying(value))
+                said = Oracle(at=place, role="reply", function=_saying(fact.value))
                 yield Staging(
                     question=replace(question, text=attribute.now.format(person=who)),
                     verdict=Verdict.ANNOTATION, judged=False, defects=(said,), is_right=False,
-                    shown=(value,),
+                    shown=(fact.value,),
                 )  # fmt: skip
 
 

@@ -42,8 +42,10 @@ def simulated_model() -> RuleModel:
 
 
 def _answer(request: ChatRequest) -> str:
-    context, _, question = request.messages[-1].content.rpartition("Question:")
-    return answered(context, question.strip())
+    """The question is the line after its mark; all the rest of the message is context."""
+    before, _, after = request.messages[-1].content.rpartition("Question:")
+    question, _, rest = after.strip().partition("\n")
+    return answered(f"{before}\n{rest}", question.strip())
 
 
 def _extracted(dialogue: str) -> list[str]:

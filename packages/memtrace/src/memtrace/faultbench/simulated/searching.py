@@ -28,14 +28,17 @@ def helpfulness(question: str, passage: str) -> float:
 
 
 def query_for(question: str) -> str:
-    """A question with the words in which a note would speak of what it asks."""
+    """A question with the words in which notes would speak of what it asks."""
+    ended = any(asked.kind in ("still", "gone") for asked in asked_in(question))
     words: dict[str, None] = {}
     for attribute, _, _ in _wanted(question):
         if topic := ATTRIBUTES.get(attribute):
-            for template in (*topic.state[:1], *topic.start[:1], *topic.update[:1]):
-                words |= dict.fromkeys(_plain(template).split())
+            ways = (*topic.state, *topic.start, *topic.update, *topic.correction)
+            if ended:
+                ways = (*ways, *(deletion.text for deletion in topic.deletion))
+            words |= dict.fromkeys(sorted(content_words(" ".join(map(_plain, ways)))))
         elif attribute.startswith(RELATION):
-            words |= dict.fromkeys(["My", attribute.removeprefix(RELATION), "is", "called"])
+            words |= dict.fromkeys([attribute.removeprefix(RELATION), "called", "meet"])
     return " ".join([question, *words])
 
 
