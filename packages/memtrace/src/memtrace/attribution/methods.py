@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from memtrace.attribution.laboratory import Laboratory
 
 __all__ = [
-    "Need", "StageKind", "Workbench", "build_stages", "method_names", "register_method",
-    "register_stage", "stage_names", "stages_of",
+    "Need", "StageKind", "Workbench", "build_stages", "method_names", "method_needs",
+    "register_method", "register_stage", "stage_names", "stages_of",
 ]  # fmt: skip
 
 Need = Literal["model", "laboratory"]
@@ -122,6 +122,12 @@ def stages_of(method: str, stages: Sequence[str] | None = None) -> tuple[str, ..
             raise UserError(f"stages: expected some of {', '.join(_STAGES)}; got {unknown[0]!r}")
         return tuple(stages)
     return tuple(one for one in _METHODS[method] if one in _STAGES)
+
+
+def method_needs(stages: Sequence[str]) -> set[Need]:
+    """What every one of the stages lacks when it is not there: without it the method cannot run."""
+    wants = [set(_STAGES[name].needs) for name in stages]
+    return set.intersection(*wants) if wants else set()
 
 
 def build_stages(

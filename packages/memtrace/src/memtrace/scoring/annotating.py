@@ -187,9 +187,7 @@ def _annotation(row: Row, annotator: str, cases: Mapping[str, BuiltCase]) -> Ann
         error_types=tuple(_error_type(row, one) for one in row.texts("error_types")),
     )  # fmt: skip
     _check(row, label)
-    return Annotated(
-        case=case, annotator=annotator, label=label, reason=row.text_or("reason")
-    )
+    return Annotated(case=case, annotator=annotator, label=label, reason=row.text_or("reason"))
 
 
 def _error_type(row: Row, word: str) -> ErrorType:

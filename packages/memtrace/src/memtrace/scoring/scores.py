@@ -59,6 +59,11 @@ class Score:
     means: Mapping[str, Mean] = field(default_factory=dict)
     costs: Mapping[str, Spread] = field(default_factory=dict)
 
+    @property
+    def figures(self) -> dict[str, Rate | Mean]:
+        """Shares and means together."""
+        return {**self.rates, **self.means}
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form; shares rounded to four places."""
         return {

@@ -54,9 +54,7 @@ def asked_questions(trace: Trace) -> Iterator[AskedQuestion]:
             yield found
 
 
-def _asked(
-    trace: Trace, operation: Operation, heard: Mapping[str, int]
-) -> AskedQuestion | None:
+def _asked(trace: Trace, operation: Operation, heard: Mapping[str, int]) -> AskedQuestion | None:
     answers, golds = operation.inputs.get("answer", ()), operation.inputs.get("gold", ())
     place = place_of(operation)
     if not answers or not golds or place is None or trace.variable(answers[0]).producer is None:

@@ -18,14 +18,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import memtrace
 from lmcommon.errors import UserError
 from memtrace.attribution.case import Question
 from memtrace.attribution.reader import TraceReader
 from memtrace.attribution.taxonomy import ErrorType
 from memtrace.attribution.types import Verdict
+from memtrace.graph.reading.trace import open as open_trace
 from memtrace.interchange.json_stream import parts
 from memtrace.interchange.smartcomment.annotations import Annotation, read_annotations
+from memtrace.interchange.smartcomment.files import import_memtracebench
 from memtrace.scoring.sources.keeping import Keeper
 from memtrace.scoring.types import CaseRef, Label, Loaded
 
@@ -123,8 +124,8 @@ class MemTraceBenchSource:
 def _imported(file: str) -> Iterator[_Graph]:
     with TemporaryDirectory(prefix="memtrace-bench-") as folder:
         path = Path(folder) / "trace.db"
-        memtrace.import_memtracebench(file, path)
-        with memtrace.open(path) as trace:
+        import_memtracebench(file, path)
+        with open_trace(path) as trace:
             yield _Graph(TraceReader(trace), read_annotations(trace))
 
 
@@ -154,9 +155,7 @@ def _label(annotation: Annotation) -> Label | None:
     operations = () if annotation.operation is None else (annotation.operation,)
     if not error_type.is_memory_error:
         operations = ()
-    return Label(
-        operations=operations, error_types=(error_type,), verdict=Verdict.of(error_type)
-    )
+    return Label(operations=operations, error_types=(error_type,), verdict=Verdict.of(error_type))
 
 
 def error_type_named(name: str) -> ErrorType | None:

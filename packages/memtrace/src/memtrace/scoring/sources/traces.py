@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import memtrace
 from lmcommon.errors import UserError
 from memtrace.attribution.reader import TraceReader
 from memtrace.graph.reading.trace import Trace
+from memtrace.graph.reading.trace import open as open_trace
 from memtrace.memory.specs import LLM, config_from
 from memtrace.replaying.replayer import Replayer
 from memtrace.scoring.sources.asked import AskedQuestion, asked_questions
@@ -41,7 +41,7 @@ class TraceSource:
 
     Args:
         path: A trace, a run folder that holds `trace.db`, or a folder of such.
-        question: Only the question of this id; None: all that were judged wrong.
+        question: Only the question of this id (of `c1:q3` also `q3`); None: all that were judged wrong.
         every: All judged questions, right ones too.
         llm: Configuration of the model that answers what a replay asks anew; None: the model the
             trace was recorded with.
@@ -80,12 +80,18 @@ class TraceSource:
         """
         found = [ref for file in self.files for ref in self._refs(file)]
         if not found:
-            raise UserError(
-                f"{self.path}: expected judged questions"
-                + (f" with the id {self.question!r}" if self.question else " with wrong answers")
-                + "; got none; source.every=true takes right answers too"
-            )
+            raise UserError(f"{self.path}: {self._nothing()}")
         return found
+
+    def _nothing(self) -> str:
+        if self.question is None:
+            hint = "" if self.every else "; source.every=true takes right ones too"
+            return f"expected answers that were judged wrong; got none{hint}"
+        asked = [one.id for file in self.files for one in self._asked(file)]
+        return (
+            f"source.question: expected the id of a judged question, such as "
+            f"{', '.join(asked[:8]) or '(there are none)'}; got {self.question!r}"
+        )
 
     @contextmanager
     def load(self, ref: CaseRef) -> Iterator[Loaded]:
@@ -101,20 +107,23 @@ class TraceSource:
         """Close the trace that is open."""
         self._keeper.close()
 
+    def _asked(self, file: Path) -> Iterator[AskedQuestion]:
+        with open_trace(file) as trace:
+            yield from asked_questions(trace)
+
     def _refs(self, file: Path) -> Iterator[CaseRef]:
-        with memtrace.open(file) as trace:
-            for asked in asked_questions(trace):
-                is_wanted = self.every or asked.told.judged is False
-                if self.question is not None:
-                    is_wanted = asked.id == self.question
-                if is_wanted:
-                    yield CaseRef(
-                        id=self._id(file, asked), bundle=str(file),
-                        groups={
-                            "system": asked.system, "category": asked.category or "-",
-                            "length": asked.length,
-                        },
-                    )  # fmt: skip
+        for asked in self._asked(file):
+            is_wanted = self.every or asked.told.judged is False
+            if self.question is not None:
+                is_wanted = self.question in (asked.id, asked.id.rpartition(":")[2])
+            if is_wanted:
+                yield CaseRef(
+                    id=self._id(file, asked), bundle=str(file),
+                    groups={
+                        "system": asked.system, "category": asked.category or "-",
+                        "length": asked.length,
+                    },
+                )  # fmt: skip
 
     def _id(self, file: Path, asked: AskedQuestion) -> str:
         """Which run (where there are several), memory, question and answer."""
@@ -155,7 +164,7 @@ def open_run(file: Path, *, llm: Any = None, replays: bool = True) -> Iterator[O
         replays: Whether a laboratory is wanted.
     """
     with ExitStack() as stack:
-        trace = stack.enter_context(memtrace.open(file))
+        trace = stack.enter_context(open_trace(file))
         laboratory, obstacle = None, "replays were not asked for"
         if replays:
             laboratory, obstacle = _laboratory(trace, llm, stack)

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import memtrace
 from lmcommon.data.who_and_when import AgentLog, read_who_and_when
 from lmcommon.errors import UserError
 from memtrace.attribution.case import Question
 from memtrace.attribution.reader import TraceReader
+from memtrace.graph.reading.trace import open as open_trace
+from memtrace.graph.recording.tracing import record, step, variable
 from memtrace.scoring.types import CaseRef, Label, Loaded
 
 __all__ = ["WhoAndWhenSource", "record_log"]
@@ -58,14 +59,14 @@ class WhoAndWhenSource:
         with TemporaryDirectory(prefix="memtrace-log-") as folder:
             path = Path(folder) / "trace.db"
             answer = record_log(log, path)
-            with memtrace.open(path) as trace:
-                step = list(trace.operations(kind="agent"))[log.mistake_step]
+            with open_trace(path) as trace:
+                decisive = list(trace.operations(kind="agent"))[log.mistake_step]
                 yield Loaded(
                     ref=ref, reader=TraceReader(trace),
                     question=Question(
                         answer=answer, gold=log.gold, text=log.question, judged=False
                     ),
-                    label=Label(operations=(step.id,), names=(log.mistake_agent,)),
+                    label=Label(operations=(decisive.id,), names=(log.mistake_agent,)),
                 )  # fmt: skip
 
 
@@ -75,17 +76,17 @@ def record_log(log: AgentLog, path: Path) -> str:
     Returns:
         The variable of the last message.
     """
-    with memtrace.record(path):
-        question = memtrace.variable(log.question, kind="question", name="question")
+    with record(path):
+        question = variable(log.question, kind="question", name="question")
         said = None
-        for place, step in enumerate(log.steps):
+        for place, said_by in enumerate(log.steps):
             inputs = {"question": question} if said is None else {
                 "question": question, "before": said,
             }  # fmt: skip
             is_last = place == len(log.steps) - 1
-            with memtrace.step(step.agent or "agent", kind="agent", inputs=inputs) as op:
+            with step(said_by.agent or "agent", kind="agent", inputs=inputs) as op:
                 said = op.output(
-                    "message", step.text, kind="answer" if is_last else "message",
+                    "message", said_by.text, kind="answer" if is_last else "message",
                     name=f"step {place}",
                 )  # fmt: skip
     assert said is not None
