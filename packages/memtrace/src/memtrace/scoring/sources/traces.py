@@ -41,7 +41,7 @@ class TraceSource:
 
     Args:
         path: A trace, a run folder that holds `trace.db`, or a folder of such.
-        question: Only the question of this id (of `c1:q3` also `q3`); None: all that were judged wrong.
+        question: Only the question of this id (of `c1:q3` also `q3`); None: all wrong ones.
         every: All judged questions, right ones too.
         llm: Configuration of the model that answers what a replay asks anew; None: the model the
             trace was recorded with.
