@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from lmcommon.llm.types import ChatRequest
 from memtrace.testing.rules import Rule, content_words
 
-__all__ = ["langmem_rules"]
+__all__ = ["Record", "added", "langmem_rules", "patched", "removed"]
 
 _SESSION = re.compile(r"<session_[^>]+>(.*?)</session_", re.DOTALL)
 _INSTANCE = re.compile(r"<instance id=(\S+) schema_type=\"Memory\">\n(.*?)\n</instance>", re.DOTALL)
@@ -24,35 +25,71 @@ _ALIKE = 0.6
 """Share of a statement's content words that a memory must hold to be about the same."""
 
 
-def langmem_rules() -> tuple[Rule, ...]:
-    """One rule: the call that turns a session into tool calls."""
-    return (Rule("langmem", lambda r: _SESSION.search(_all(r)) is not None, _recorded),)
+Record = Callable[[list[str], dict[str, str], bool], list[dict[str, Any]]]
+"""From the lines of a session, the memories shown by id, and whether memories can be removed, to
+tool calls."""
+
+
+def langmem_rules(record: Record | None = None) -> tuple[Rule, ...]:
+    """One rule: the call that turns a session into tool calls.
+
+    Args:
+        record: Decides on the calls; None: by words in common.
+    """
+    decide = record or _recorded
+    return (
+        Rule(
+            "langmem", lambda r: _SESSION.search(_all(r)) is not None,
+            lambda r: json.dumps({"calls": decide(*_shown(r))}, ensure_ascii=False),
+        ),
+    )  # fmt: skip
+
+
+def added(text: str) -> dict[str, Any]:
+    """The call that records a memory."""
+    return {"name": "Memory", "args": {"content": text}}
+
+
+def patched(key: str, text: str) -> dict[str, Any]:
+    """The call that gives a memory another text."""
+    edit = {"op": "replace", "path": "/content", "value": text}
+    args = {"json_doc_id": key, "planned_edits": "Newer words.", "patches": [edit]}
+    return {"name": "PatchDoc", "args": args}
+
+
+def removed(key: str) -> dict[str, Any]:
+    """The call that removes a memory."""
+    return {"name": "RemoveDoc", "args": {"json_doc_id": key}}
 
 
 def _all(request: ChatRequest) -> str:
     return "\n".join(message.content for message in request.messages)
 
 
-def _recorded(request: ChatRequest) -> str:
+def _shown(request: ChatRequest) -> tuple[list[str], dict[str, str], bool]:
     text = _all(request)
     session = _SESSION.search(text)
     assert session is not None
     known = {key: ast.literal_eval(shown)["content"] for key, shown in _INSTANCE.findall(text)}
+    return _LINE.findall(session[1]), known, '"RemoveDoc"' in text
+
+
+def _recorded(lines: list[str], known: dict[str, str], can_remove: bool) -> list[dict[str, Any]]:
     calls: list[dict[str, Any]] = []
-    for line in _LINE.findall(session[1]):
+    for line in lines:
         if line.endswith("?"):
             continue
         same = _same(line, known)
         if _FORGET.search(line):
-            if same and '"RemoveDoc"' in text:
-                calls.append({"name": "RemoveDoc", "args": {"json_doc_id": same}})
+            if same and can_remove:
+                calls.append(removed(same))
                 known.pop(same)
         elif same:
-            calls.append(_patch(same, line))
+            calls.append(patched(same, line))
             known.pop(same)
         else:
-            calls.append({"name": "Memory", "args": {"content": line}})
-    return json.dumps({"calls": calls}, ensure_ascii=False)
+            calls.append(added(line))
+    return calls
 
 
 def _same(line: str, known: dict[str, str]) -> str | None:
@@ -67,9 +104,3 @@ def _same(line: str, known: dict[str, str]) -> str | None:
 
 def _said(line: str) -> str:
     return line.partition(": ")[2]
-
-
-def _patch(key: str, line: str) -> dict[str, Any]:
-    edit = {"op": "replace", "path": "/content", "value": line}
-    args = {"json_doc_id": key, "planned_edits": "Newer words.", "patches": [edit]}
-    return {"name": "PatchDoc", "args": args}

@@ -10,13 +10,13 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lmcommon.llm.types import ChatRequest
 from memtrace.testing.rules import Rule, content_words
 
-__all__ = ["mem0_rules"]
+__all__ = ["Decide", "Extract", "mem0_rules", "spoken"]
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _LINE = re.compile(r"^(?:user|assistant|system): (?:\[[^\]]*\] )?(?:(\w+): )?(.+)$")
@@ -27,51 +27,75 @@ _ALIKE = 0.5
 """Share of the shorter text's words that makes two texts say the same thing."""
 
 
-def mem0_rules() -> tuple[Rule, ...]:
-    """The rules of both lines: extraction, update, additive extraction."""
+Extract = Callable[[str], list[str]]
+"""From rendered messages to facts."""
+Decide = Callable[[Sequence[str], Sequence[Mapping[str, str]]], list[dict[str, Any]]]
+"""From new facts and the memories shown (`id`, `text`) to events."""
+
+
+def mem0_rules(extract: Extract | None = None, decide: Decide | None = None) -> tuple[Rule, ...]:
+    """The rules of both lines: extraction, update, additive extraction.
+
+    Args:
+        extract: Finds the facts in rendered messages; None: every sentence.
+        decide: Decides on the events; None: by words in common.
+    """
+    extract, decide = extract or _sentences, decide or _events
     return (
-        Rule("mem0_extraction", lambda r: r.messages[-1].content.startswith("Input:\n"), _facts),
-        Rule("mem0_update", lambda r: _FACTS in r.messages[-1].content, _decisions),
-        Rule("mem0_additive", lambda r: "## New Messages\n" in r.messages[-1].content, _memories),
-    )
+        Rule(
+            "mem0_extraction", lambda r: r.messages[-1].content.startswith("Input:\n"),
+            lambda r: _json({"facts": extract(r.messages[-1].content)}),
+        ),
+        Rule(
+            "mem0_update", lambda r: _FACTS in r.messages[-1].content,
+            lambda r: _json({"memory": decide(*_shown(r))}),
+        ),
+        Rule(
+            "mem0_additive", lambda r: "## New Messages\n" in r.messages[-1].content,
+            lambda r: _memories(extract(_new_messages(r))),
+        ),
+    )  # fmt: skip
+
+
+def spoken(dialogue: str) -> list[tuple[str, str]]:
+    """Speaker (or nothing) and text of each rendered message."""
+    read = (_LINE.match(line) for line in dialogue.splitlines())
+    return [(found[1] or "", found[2].strip()) for found in read if found]
 
 
 def _sentences(dialogue: str) -> list[str]:
     """The sentences of rendered messages, each with its speaker."""
-    found = []
-    for line in dialogue.splitlines():
-        read = _LINE.match(line)
-        if read is None:
-            continue
-        speaker, text = read.groups()
-        for sentence in _SENTENCE.split(text.strip()):
-            if content_words(sentence):
-                found.append(f"{speaker}: {sentence}" if speaker else sentence)
-    return found
+    return [
+        f"{speaker}: {sentence}" if speaker else sentence
+        for speaker, text in spoken(dialogue)
+        for sentence in _SENTENCE.split(text)
+        if content_words(sentence)
+    ]
 
 
-def _facts(request: ChatRequest) -> str:
-    return _json({"facts": _sentences(request.messages[-1].content)})
-
-
-def _memories(request: ChatRequest) -> str:
+def _new_messages(request: ChatRequest) -> str:
     _, _, after = request.messages[-1].content.partition("## New Messages\n")
-    said, _, _ = after.partition("\n## ")
+    return after.partition("\n## ")[0]
+
+
+def _memories(facts: Sequence[str]) -> str:
     return _json({
         "memory": [
             {"id": str(number), "text": text, "attributed_to": "user"}
-            for number, text in enumerate(_sentences(said))
+            for number, text in enumerate(facts)
         ]
     })  # fmt: skip
 
 
-def _decisions(request: ChatRequest) -> str:
+def _shown(request: ChatRequest) -> tuple[list[str], list[dict[str, str]]]:
+    """The new facts, and the memories they are to be compared with."""
     before, _, after = request.messages[-1].content.partition(_FACTS)
-    facts: list[str] = _literal(after)
-    memories: list[dict[str, str]] = []
-    if _MEMORY in before:
-        memories = _literal(before.rpartition(_MEMORY)[2])
-    return _json({"memory": [_decision(fact, memories, n) for n, fact in enumerate(facts)]})
+    memories = _literal(before.rpartition(_MEMORY)[2]) if _MEMORY in before else []
+    return _literal(after), memories
+
+
+def _events(facts: Sequence[str], memories: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+    return [_decision(fact, memories, number) for number, fact in enumerate(facts)]
 
 
 def _decision(fact: str, memories: Sequence[Mapping[str, str]], number: int) -> dict[str, Any]:
