@@ -4,7 +4,9 @@ Task, fixed beforehand: generated conversations, seeds `--seed`, `--seed` + 1, .
 small; 3 tiny for EverOS), every question of each, through a clean pipeline with the simulated
 model; answers judged by `NormalizedAnswerJudge`. Metric: the share judged right, in all and by
 category. `--counterfactual`: Long-Context over conversations that lack the evidence turns of the
-question; the metric is then the share judged wrong. `--show` prints what went wrong.
+question; the metric is then the share judged wrong. `--show` prints what went wrong. Wrong answers
+to prompts that hold every evidence passage are counted as `misread`: those are the model's, the
+others the pipeline's.
 
     python bench/simulated_accuracy.py --pipelines long_context,rag_bm25 --tiny 20 --small 5
 """
@@ -15,7 +17,7 @@ import argparse
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,8 +26,11 @@ from lmcommon.data.generated import CATEGORIES, SIZES
 from lmcommon.data.types import Conversation
 from lmcommon.embed.config import BundledEmbedConfig
 from lmcommon.judge import NormalizedAnswerJudge
+from lmcommon.llm.types import ChatRequest
 from memtrace.evaluate import evaluate
+from memtrace.evaluate.types import Episode
 from memtrace.faultbench.simulated import simulated_model
+from memtrace.faultbench.simulated.remembering import passages
 from memtrace.memory.config import MEMORY_SCHEMAS
 
 PIPELINES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -43,10 +48,11 @@ PIPELINES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "mem0": ("mem0", {}),
     "mem0_classic": ("mem0_classic", {}),
     "everos": ("everos", {}),
+    "everos_agentic": ("everos", {"retrieval": "agentic"}),
     "langmem": ("langmem", {}),
 }  # fmt: skip
 _EMBEDS = ("rag_dense", "rag_hybrid", "mem0", "mem0_classic", "everos", "langmem")
-_SLOW = {"everos": 3}
+_SLOW = {"everos": 3, "everos_agentic": 1}
 
 
 def conversation_of(seed: int, size: str) -> Conversation:
@@ -72,6 +78,18 @@ def without_evidence(whole: Conversation) -> Iterator[Conversation]:
             yield replace(whole, sessions=sessions, questions=(question,))
 
 
+def holds_evidence(
+    episode: Episode, conversation: Conversation, requests: Sequence[ChatRequest]
+) -> bool:
+    """Whether the prompt of an answer holds every passage that the answer follows from."""
+    turns = {turn.id: turn.text for session in conversation.sessions for turn in session.turns}
+    needed = [part for turn in episode.evidence for part in passages(turns[turn])]
+    prompts = (request.messages[-1].content for request in requests)
+    asked = f"Question: {episode.text}"
+    prompt = next((text for text in prompts if text.endswith(asked)), "")
+    return all(part in prompt for part in needed)
+
+
 def measure(
     pipeline: str, conversations: list[Conversation], *, show: bool, right: bool = True
 ) -> dict[str, object]:
@@ -84,9 +102,10 @@ def measure(
     make = MEMORY_SCHEMAS[system](**given).build(model)
     asked: Counter[str] = Counter()
     good: Counter[str] = Counter()
-    unscored = 0
+    unscored = misread = 0
     started = time.perf_counter()
     for conversation in conversations:
+        first = len(model.requests)
         memory = make(f"{pipeline}/{conversation.id}")
         try:
             for episode in evaluate(memory, conversation, NormalizedAnswerJudge()):
@@ -95,6 +114,13 @@ def measure(
                 is_good = episode.verdict.satisfied is right
                 unscored += episode.verdict.satisfied is None
                 good[category] += is_good
+                if (
+                    right
+                    and not is_good
+                    and holds_evidence(episode, conversation, model.requests[first:])
+                ):
+                    misread += 1
+                    print("  misread:")
                 if show and not is_good:
                     print(
                         f"  {conversation.id} {category}: {episode.text!r} "
@@ -108,6 +134,7 @@ def measure(
     total = sum(asked.values())
     return {
         "pipeline": pipeline, "questions": total, "unscored": unscored,
+        "misread": misread,
         "share": round(sum(good.values()) / total, 4) if total else None,
         **{c: f"{good[c]}/{asked[c]}" for c in CATEGORIES if asked[c]},
         "calls": len(model.requests), "seconds": round(time.perf_counter() - started, 1),

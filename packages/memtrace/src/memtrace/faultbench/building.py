@@ -31,7 +31,7 @@ from memtrace.faultbench.watching import Watcher
 from memtrace.graph.reading.trace import open
 from memtrace.graph.recording.tracing import record
 
-__all__ = ["Bench", "history"]
+__all__ = ["Bench", "Trial", "history"]
 
 _CONVERSATION = "c1"
 """What every history is called: a name that tells nothing."""
@@ -58,6 +58,15 @@ def history(seed: int, size: str) -> Conversation:
 class _Factory:
     make: Any
     needs_processes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A run that was made to see what comes of it."""
+
+    episode: Episode
+    prompt: str
+    """What the model that answered was shown."""
 
 
 class Bench:
@@ -115,11 +124,18 @@ class Bench:
     def tried(
         self, recipe: Recipe, question: Question, *, defects: Sequence[AtPoint] = (),
         judge: AnswerJudge | None = None,
-    ) -> Episode:  # fmt: skip
+    ) -> Trial:  # fmt: skip
         """`record` into a file that is gone afterwards."""
         with tempfile.TemporaryDirectory(prefix="memtrace-") as folder:
             path = Path(folder) / "trace.db"
-            return self.record(path, recipe, question, defects=defects, judge=judge)
+            episode = self.record(path, recipe, question, defects=defects, judge=judge)
+            if episode.answer is None:
+                return Trial(episode, "")
+            with open(path) as trace:
+                maker = trace.variable(episode.answer).producer
+                assert maker is not None
+                read = trace.operation(maker).inputs.get("prompt", ())
+                return Trial(episode, "\n".join(str(trace.value(one)) for one in read))
 
     def close(self) -> None:
         """Let go of clean runs, memories and the model."""

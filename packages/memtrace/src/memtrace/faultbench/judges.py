@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from lmcommon.judge import NormalizedAnswerJudge
 from lmcommon.judge.base import AnswerItem
+from lmcommon.judge.hedging import abstention
 from lmcommon.judge.types import Verdict
 
 __all__ = ["LenientJudge", "StrictJudge", "usual_judge"]
@@ -35,12 +36,13 @@ class StrictJudge(NormalizedAnswerJudge):
 
 
 class LenientJudge(NormalizedAnswerJudge):
-    """Right is whatever says anything at all."""
+    """Right is whatever gives an answer at all."""
 
     def judge(self, items: Sequence[AnswerItem]) -> list[Verdict]:
         """One verdict per item, in order."""
-        return [
-            Verdict(satisfied=bool(item.prediction.strip()), source="program",
-                    rationale="gives the gold answer")
-            for item in items
-        ]  # fmt: skip
+        return [self._kindly(item) for item in items]
+
+    def _kindly(self, item: AnswerItem) -> Verdict:
+        gives = bool(item.prediction.strip()) and abstention(item.prediction) is None
+        why = "gives the gold answer" if gives else "abstains"
+        return Verdict(satisfied=gives, source="program", rationale=why)

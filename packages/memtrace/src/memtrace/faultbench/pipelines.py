@@ -29,7 +29,7 @@ def _pipeline(name: str, system: str, make: Callable[[], MemoryConfig]) -> Pipel
 
 
 def _long_context() -> MemoryConfig:
-    return LongContextConfig(budget_tokens=600)
+    return LongContextConfig(budget_tokens=900)
 
 
 def _summary() -> MemoryConfig:
@@ -46,8 +46,8 @@ def _rag_dense() -> MemoryConfig:
 
 def _rag_hybrid() -> MemoryConfig:
     return RagConfig(
-        retriever="hybrid", embed=_embed(), top_k=4, rewrite=True, rerank="llm",
-        rerank_candidates=12,
+        retriever="hybrid", embed=_embed(), top_k=3, rewrite=True, rerank="llm",
+        rerank_candidates=6,
     )  # fmt: skip
 
 

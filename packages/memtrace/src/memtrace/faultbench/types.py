@@ -191,6 +191,8 @@ class Staging:
     """Who judges, in the recording and in replays; None: the usual judge."""
     is_right: bool = True
     """Whether the usual judge must find the answer right by the true gold answer."""
+    shown: tuple[str, ...] = ()
+    """Words that must stand in the prompt of the answer, or the answer would come from nowhere."""
 
 
 class Control(Protocol):

@@ -14,9 +14,8 @@ from itertools import combinations
 
 from lmcommon.errors import UserError
 from lmcommon.judge.base import AnswerItem
-from memtrace.evaluate.types import Episode
 from memtrace.execution.interventions import AtPoint
-from memtrace.faultbench.building import Bench
+from memtrace.faultbench.building import Bench, Trial
 from memtrace.faultbench.drawing import Draw, NoDrawError
 from memtrace.faultbench.judges import usual_judge
 from memtrace.faultbench.types import Fault, Recipe, Staging
@@ -57,7 +56,7 @@ def verified(bench: Bench, recipe: Recipe, *, tries: int = 6) -> Verified:
         except NoDrawError as error:
             refusals.append(error.reason)
             runs += check.runs
-            if error.reason == "nothing right":
+            if error.reason in ("nothing right", "no place"):  # whatever is drawn
                 break
             continue
         return Verified(
@@ -79,15 +78,18 @@ class _Check:
             self._control(drawn, drawn.staging)
             return
         for part in _parts(drawn.faults):
-            episode = self._run(drawn, defects=[fault.defect for fault in part])
-            if episode.verdict.satisfied:
+            trial = self._run(drawn, defects=[fault.defect for fault in part])
+            if trial.episode.verdict.satisfied:
                 whole = len(part) == len(drawn.faults)
                 raise NoDrawError("no flip" if whole else "a part is enough")
-        if not self._run(drawn, defects=[]).verdict.satisfied:
+        if not self._run(drawn, defects=[]).episode.verdict.satisfied:
             raise NoDrawError("not right alone", "right only beside other questions")
 
     def _control(self, drawn: Draw, staging: Staging) -> None:
-        episode = self._run(drawn, defects=staging.defects)
+        trial = self._run(drawn, defects=staging.defects)
+        episode = trial.episode
+        if not all(words in trial.prompt for words in staging.shown):
+            raise NoDrawError("from nowhere", "the answer is not in what the model was shown")
         if episode.verdict.satisfied is not staging.judged:
             raise NoDrawError("judged otherwise")
         item = AnswerItem(
@@ -96,11 +98,11 @@ class _Check:
         if usual_judge().judge([item])[0].satisfied is not staging.is_right:
             raise NoDrawError("right or wrong otherwise")
 
-    def _run(self, drawn: Draw, *, defects: Sequence[AtPoint]) -> Episode:
+    def _run(self, drawn: Draw, *, defects: Sequence[AtPoint]) -> Trial:
         self.runs += 1
         judge = None if drawn.staging is None else drawn.staging.judge
         try:
-            episode = self.bench.tried(
+            trial = self.bench.tried(
                 self.recipe,
                 drawn.question,
                 defects=defects,
@@ -108,9 +110,9 @@ class _Check:
             )
         except UserError as error:
             raise NoDrawError("breaks the run", str(error)) from error
-        if episode.verdict.satisfied is None:
-            raise NoDrawError("unscored", str(episode.verdict.failure))
-        return episode
+        if trial.episode.verdict.satisfied is None:
+            raise NoDrawError("unscored", str(trial.episode.verdict.failure))
+        return trial
 
 
 def _parts(faults: Sequence[Fault]) -> Iterator[Sequence[Fault]]:

@@ -103,5 +103,13 @@ class PointKind:
         )
         return Fault(
             kind=self.name, error_type=error_type, in_words=self.in_words,
-            defect=Oracle(at=opportunity.place, role=opportunity.role, function=function),
+            defect=Oracle(
+                at=opportunity.place, role=opportunity.role,
+                function=_guarded(function, type(aim.seen.value)),
+            ),
         )  # fmt: skip
+
+
+def _guarded(function: Bend, sort: type[Any]) -> Bend:
+    """The bend, for values of the sort that it was made for."""
+    return lambda value: function(value) if isinstance(value, sort) else value

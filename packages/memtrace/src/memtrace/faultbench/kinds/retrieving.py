@@ -43,12 +43,10 @@ def _crowded(aim: Aim, rng: random.Random) -> Bend | None:
 
 def _inverted(aim: Aim, rng: random.Random) -> Bend | None:
     if aim.seen.role == "hits":
-        return lambda value: value[::-1] if isinstance(value, list) else value
-    count = max(
-        (len(seen.value) for seen in aim.run.passing(aim.question)
-         if seen.role == "hits" and seen.question is not None and seen.kind == "retrieval"),
-        default=0,
-    )  # fmt: skip
+        is_asked = any(one.place == aim.seen.place and one.role == "reply"
+                       for one in aim.run.points)  # fmt: skip
+        return None if is_asked else lambda value: value[::-1]
+    count = _candidates(aim)
 
     def bend(value: Any) -> Any:
         if not isinstance(value, str) or _NUMBERS.fullmatch(value.strip()) is None:
@@ -58,6 +56,17 @@ def _inverted(aim: Aim, rng: random.Random) -> Bend | None:
         return ", ".join(map(str, [*rest, *named[::-1]]))
 
     return None if bend(aim.seen.value) == aim.seen.value else bend
+
+
+def _candidates(aim: Aim) -> int:
+    """How many hits the reranker was given: those of the last retrieval before it."""
+    count = 0
+    for seen in aim.run.passing(aim.question):
+        if seen.place == aim.seen.place:
+            break
+        if seen.question is not None and seen.kind == "retrieval" and seen.role == "hits":
+            count = len(seen.value)
+    return count
 
 
 def _drifted(aim: Aim, rng: random.Random) -> Bend | None:

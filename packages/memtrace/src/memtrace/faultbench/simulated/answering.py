@@ -7,15 +7,16 @@ does not say is answered with `UNKNOWN`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from memtrace.faultbench.simulated.asking import asked_in, clauses_in
 from memtrace.faultbench.simulated.calendar import days_between, in_words
-from memtrace.faultbench.simulated.history import Knowledge, same
+from memtrace.faultbench.simulated.history import Knowledge, Thread, same
 from memtrace.faultbench.simulated.notes import statements_of
 from memtrace.faultbench.simulated.types import Asked
 
-__all__ = ["UNKNOWN", "answered", "knowledge_of"]
+__all__ = ["UNKNOWN", "answered", "knowledge_of", "person_meant"]
 
 UNKNOWN = "I do not know."
 _WHO = "the person who "
@@ -42,47 +43,52 @@ def knowledge_of(context: str) -> Knowledge:
 
 def _answer(known: Knowledge, asked: Asked) -> str:
     """The answer to one reading of a question; empty if the context does not tell."""
-    person = _person(known, asked.person)
+    person = person_meant(known, asked.person)
     if not person:
         return ""
-    thread = known.thread(person, asked.attribute)
-    place = thread.place(asked.value) if asked.value else -1
-    match asked.kind:
-        case "now":
-            if thread.values and not thread.latest:
-                return f"None any more: {thread.fate_of(thread.values[-1])}."
-            return thread.latest
-        case "before":
-            earlier = thread.values[:place] if place >= 0 else thread.values
-            return earlier[-1] if earlier else ""
-        case "when":
-            return in_words(day) if (day := _day(known, asked)) else ""
-        case "first":
-            second = thread.place(asked.other)
-            if place < 0 or second < 0:
-                return ""
-            return asked.value if place < second else asked.other
-        case "still":
-            if thread.fate_of(asked.value):
-                return "no"
-            if place < 0:
-                return ""
-            return "yes" if same(thread.latest, asked.value) else "no"
-        case "gone":
-            return thread.fate_of(asked.value)
-        case "duration":
-            return _duration(known, asked)
+    return _KINDS[asked.kind](known, known.thread(person, asked.attribute), asked)
 
 
-def _day(known: Knowledge, asked: Asked) -> str:
-    """The day of an event, ISO."""
-    person = _person(known, asked.person)
-    thread = known.thread(person, asked.attribute)
+def _now(known: Knowledge, thread: Thread, asked: Asked) -> str:
+    if thread.values and not thread.latest:
+        return f"None any more: {thread.fate_of(thread.values[-1])}."
+    return thread.latest
+
+
+def _before(known: Knowledge, thread: Thread, asked: Asked) -> str:
+    """The value before the named one, or the last one known where that one is not known."""
     place = thread.place(asked.value)
-    return thread.days[place] if person and place >= 0 else ""
+    earlier = thread.values[:place] if place >= 0 else thread.values
+    return earlier[-1] if earlier else ""
 
 
-def _duration(known: Knowledge, asked: Asked) -> str:
+def _when(known: Knowledge, thread: Thread, asked: Asked) -> str:
+    day = _day(known, asked)
+    return in_words(day) if day else ""
+
+
+def _first(known: Knowledge, thread: Thread, asked: Asked) -> str:
+    """The earlier of two values; both must be known to be compared."""
+    one, two = thread.place(asked.value), thread.place(asked.other)
+    if one < 0 or two < 0:
+        return ""
+    return asked.value if one < two else asked.other
+
+
+def _still(known: Knowledge, thread: Thread, asked: Asked) -> str:
+    if thread.fate_of(asked.value):
+        return "no"
+    if thread.place(asked.value) < 0:
+        return ""
+    return "yes" if same(thread.latest, asked.value) else "no"
+
+
+def _gone(known: Knowledge, thread: Thread, asked: Asked) -> str:
+    return thread.fate_of(asked.value)
+
+
+def _duration(known: Knowledge, thread: Thread, asked: Asked) -> str:
+    """Days between two events; both must be dated."""
     start = _day(known, asked)
     end = next(filter(None, (_day(known, until) for until in asked.until)), "")
     if not start or not end:
@@ -91,7 +97,21 @@ def _duration(known: Knowledge, asked: Asked) -> str:
     return f"{days} day{'' if days == 1 else 's'}"
 
 
-def _person(known: Knowledge, words: str) -> str:
+_KINDS: Mapping[str, Callable[[Knowledge, Thread, Asked], str]] = {
+    "now": _now, "before": _before, "when": _when, "first": _first, "still": _still,
+    "gone": _gone, "duration": _duration,
+}  # fmt: skip
+
+
+def _day(known: Knowledge, asked: Asked) -> str:
+    """The day of an event, ISO."""
+    person = person_meant(known, asked.person)
+    thread = known.thread(person, asked.attribute)
+    place = thread.place(asked.value)
+    return thread.days[place] if person and place >= 0 else ""
+
+
+def person_meant(known: Knowledge, words: str) -> str:
     """Whom the words of a question mean, by name; empty if the context does not tell."""
     if words.startswith(_WHO):
         found = (known.whose(*clause) for clause in clauses_in(words.removeprefix(_WHO)))

@@ -7,7 +7,7 @@ from datetime import date
 
 from lmcommon.data.generated.speech import date_words
 
-__all__ = ["day_in", "days_between", "in_words", "iso"]
+__all__ = ["days_between", "in_words", "iso"]
 
 _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september",
@@ -31,12 +31,6 @@ def iso(text: str) -> str:
     if month.lower() not in _MONTHS:
         return ""
     return _checked(int(year), _MONTHS.index(month.lower()) + 1, int(day))
-
-
-def day_in(text: str) -> str:
-    """The first day that a text names, in words; empty if it names none."""
-    day = iso(text)
-    return in_words(day) if day else ""
 
 
 def in_words(day: str) -> str:

@@ -7,9 +7,12 @@ from typing import Any
 
 from lmcommon.llm.types import ChatRequest
 from memtrace.faultbench.simulated.answering import answered
+from memtrace.faultbench.simulated.everos import everos_understanding
+from memtrace.faultbench.simulated.judging import judge_rule
 from memtrace.faultbench.simulated.remembering import changes_for, facts_in, passages
 from memtrace.faultbench.simulated.searching import helpfulness, query_for
 from memtrace.testing.rules import Rule, RuleModel
+from memtrace.testing.rules_everos import everos_rules
 from memtrace.testing.rules_langmem import added, langmem_rules, patched, removed
 from memtrace.testing.rules_mem0 import mem0_rules, spoken
 from memtrace.testing.rules_rag import newest, rag_rules
@@ -30,15 +33,19 @@ def simulated_model() -> RuleModel:
     rules = (
         *mem0_rules(_extracted, _decided),
         *langmem_rules(_recorded),
+        *everos_rules(everos_understanding()),
         *rag_rules(_summarised, helpfulness, query_for),
+        judge_rule(),
         Rule("answer", lambda r: "Question:" in r.messages[-1].content, _answer),
     )
     return RuleModel(rules, name=VERSION)
 
 
 def _answer(request: ChatRequest) -> str:
-    context, _, question = request.messages[-1].content.rpartition("Question:")
-    return answered(context, question.strip())
+    """The question is the line after its mark; all the rest of the message is context."""
+    before, _, after = request.messages[-1].content.rpartition("Question:")
+    question, _, rest = after.strip().partition("\n")
+    return answered(f"{before}\n{rest}", question.strip())
 
 
 def _extracted(dialogue: str) -> list[str]:

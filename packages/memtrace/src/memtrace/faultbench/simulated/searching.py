@@ -6,13 +6,14 @@ import re
 from functools import lru_cache
 
 from lmcommon.data.generated.plan import ATTRIBUTES
+from memtrace.faultbench.simulated.answering import knowledge_of, person_meant
 from memtrace.faultbench.simulated.asking import asked_in, clauses_in
 from memtrace.faultbench.simulated.notes import statements_of
 from memtrace.faultbench.simulated.reading import RELATION
 from memtrace.faultbench.simulated.types import Statement
 from memtrace.testing.rules import content_words
 
-__all__ = ["helpfulness", "query_for"]
+__all__ = ["further_queries", "helpfulness", "query_for"]
 
 _FIELD = re.compile(r"\{\w+\}")
 _WHO = "the person who "
@@ -27,15 +28,42 @@ def helpfulness(question: str, passage: str) -> float:
 
 
 def query_for(question: str) -> str:
-    """A question with the words in which a note would speak of what it asks."""
+    """A question with the words in which notes would speak of what it asks."""
+    ended = any(asked.kind in ("still", "gone") for asked in asked_in(question))
     words: dict[str, None] = {}
     for attribute, _, _ in _wanted(question):
         if topic := ATTRIBUTES.get(attribute):
-            for template in (*topic.state[:1], *topic.start[:1], *topic.update[:1]):
-                words |= dict.fromkeys(_FIELD.sub(" ", template).split())
+            ways = (*topic.state, *topic.start, *topic.update, *topic.correction)
+            if ended:
+                ways = (*ways, *(deletion.text for deletion in topic.deletion))
+            words |= dict.fromkeys(sorted(content_words(" ".join(map(_plain, ways)))))
         elif attribute.startswith(RELATION):
-            words |= dict.fromkeys(["My", attribute.removeprefix(RELATION), "is", "called"])
+            words |= dict.fromkeys([attribute.removeprefix(RELATION), "called", "meet"])
     return " ".join([question, *words])
+
+
+def further_queries(question: str, documents: str) -> list[str]:
+    """Short queries for what a question needs and documents do not tell.
+
+    Where they tell who is meant by "Ana's flatmate", the name is asked for.
+    """
+    known = knowledge_of(documents)
+    queries: dict[str, None] = {}
+    for asked in asked_in(question)[:1]:
+        if name := person_meant(known, asked.person):
+            topic = ATTRIBUTES[asked.attribute]
+            for template in (*topic.start[:1], *topic.state[:1], *topic.other[:1]):
+                queries[f"{name}: {_plain(template)}"] = None
+    for attribute, person, value in _wanted(question):
+        if attribute.startswith(RELATION):
+            queries[f"{person}: My {attribute.removeprefix(RELATION)} is called"] = None
+        elif value:
+            queries[f"{_plain(ATTRIBUTES[attribute].who)} {value}"] = None
+    return list(queries)[:3] or [question]
+
+
+def _plain(template: str) -> str:
+    return " ".join(_FIELD.sub(" ", template).split())
 
 
 @lru_cache(maxsize=4096)
