@@ -123,14 +123,15 @@ def group_of(outcome: Outcome, key: str) -> str:
 
     Args:
         outcome: The case.
-        key: A key of its `groups`, or `kind` (of the planted faults), `error_type` (labelled),
-            `sort` (single, multi, control).
+        key: A key of its `groups`, or `kind` (of the planted fault, or `several`), `error_type`
+            (labelled), `sort` (single, multi, control).
     """
     label = outcome.label
     if key == "sort":
         return sort_of(outcome)
     if key == "kind":
-        return "-" if label is None or not label.kinds else " + ".join(sorted(label.kinds))
+        kinds = () if label is None else label.kinds
+        return "several" if len(kinds) > 1 else kinds[0] if kinds else "-"
     if key == "error_type":
         if label is None or not label.error_types:
             return "-" if label is None else str(label.verdict)

@@ -6,10 +6,13 @@ it before the verb is started.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lmcommon.errors import UserError
+from memtrace.faultbench.plugins import installed
+from memtrace.faultbench.recipes import SETS, read_recipes
+from memtrace.faultbench.source import FaultBenchSource
 from memtrace.scoring.sources import (
     CasesSource,
     MemTraceBenchSource,
@@ -21,8 +24,8 @@ if TYPE_CHECKING:
     from memtrace.scoring.types import Source
 
 __all__ = [
-    "SOURCE_SCHEMAS", "CasesConfig", "MemTraceBenchConfig", "SourceConfig", "TraceSourceConfig",
-    "WhoAndWhenConfig",
+    "SOURCE_SCHEMAS", "CasesConfig", "FaultBenchSourceConfig", "MemTraceBenchConfig", "SourceConfig",
+    "TraceSourceConfig", "WhoAndWhenConfig",
 ]  # fmt: skip
 
 
@@ -85,6 +88,38 @@ class MemTraceBenchConfig(SourceConfig):
 
 
 @dataclass(kw_only=True)
+class FaultBenchSourceConfig(SourceConfig):
+    """FaultBench: runs with planted faults, recorded when they are asked for."""
+
+    path: str = SETS[0]
+    """A set that comes with memtrace, or the recipes.jsonl of memtrace-faultbench."""
+    split: str | None = None
+    """Only dev, report or held_out."""
+    pipelines: list[str] = field(default_factory=list)
+    """Only these; empty: all."""
+    kinds: list[str] = field(default_factory=list)
+    """Only cases with one of these kinds of fault or control; empty: all."""
+    model: str = "simulated"
+    """The simulated model that runs the pipelines, unless replay_llm names a real one: then the
+    recipes must have been verified with it."""
+
+    def build(self, replay_llm: Any = None) -> Source:
+        """Read the recipes and keep what is asked for."""
+        recipes = [
+            one
+            for one in read_recipes(self.given_path(f"one of {', '.join(SETS)}, or recipes.jsonl"))
+            if (self.split is None or one.split == self.split)
+            and (not self.pipelines or one.pipeline in self.pipelines)
+            and (not self.kinds or set(self.kinds) & set(one.kinds))
+        ]
+        if not recipes:
+            raise UserError(f"source: expected recipes; none of {self.path} is what was asked for")
+        if replay_llm is None:
+            installed().model(self.model).close()  # a wrong name is told before anything is done
+        return FaultBenchSource(recipes, model=self.model, llm=replay_llm)
+
+
+@dataclass(kw_only=True)
 class CasesConfig(SourceConfig):
     """Cases of memtrace-bench-build, with the labels annotators gave."""
 
@@ -111,6 +146,7 @@ class WhoAndWhenConfig(SourceConfig):
 
 SOURCE_SCHEMAS: dict[str, type[SourceConfig]] = {
     "cases": CasesConfig,
+    "faultbench": FaultBenchSourceConfig,
     "memtracebench": MemTraceBenchConfig,
     "trace": TraceSourceConfig,
     "who_and_when": WhoAndWhenConfig,

@@ -96,7 +96,8 @@ def keys_of(outcomes: Iterable[Outcome]) -> list[str]:
     keys = [*("sort", "kind", "error_type"), *(key for one in cases for key in one.groups)]
     return [
         key for key in dict.fromkeys(keys)
-        if 1 < len({group_of(one, key) for one in cases}) <= _MOST_PARTS
+        if key != "kinds"  # `kind` says it
+        and 1 < len({group_of(one, key) for one in cases}) <= _MOST_PARTS
     ]  # fmt: skip
 
 
@@ -166,7 +167,8 @@ def _metric_rows(
         found = one.figures
         row = {"method": method}
         if sizes:
-            row |= {sort: str(one.sorts.get(sort, 0)) for sort in ("single", "multi", "control")}
+            sizes_of = (str(one.sorts.get(sort, 0)) for sort in ("single", "multi", "control"))
+            row["single / multi / control"] = " / ".join(sizes_of)
         row |= {title: show(found.get(name)) for name, title in columns.items() if name in known}
         rows.append(row | ({"unscored": str(one.unscored)} if sizes else {}))
     return rows
