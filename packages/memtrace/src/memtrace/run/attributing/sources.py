@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from memtrace.scoring.types import Source
 
 __all__ = [
-    "SOURCE_SCHEMAS", "CasesConfig", "FaultBenchSourceConfig", "MemTraceBenchConfig", "SourceConfig",
-    "TraceSourceConfig", "WhoAndWhenConfig",
+    "SOURCE_SCHEMAS", "CasesConfig", "FaultBenchSourceConfig", "MemTraceBenchConfig",
+    "SourceConfig", "TraceSourceConfig", "WhoAndWhenConfig",
 ]  # fmt: skip
 
 
