@@ -102,7 +102,7 @@ PLANTED: dict[str, tuple[Build, str, str, str]] = {
             perfect_reader(GOLD), [Bm25Index()], top_k=1,
             rewriter=Rewriter(ScriptedModel({"": "Chapter 4 of the novel"})),
         ),
-        "retrieve", "retrieval", "stored but not retrieved",
+        "rewrite", "retrieval", "stored but not retrieved",
     ),
     "wrong reading, window": (
         lambda: LongContext(wrong_model()), "answer", "response", "in the context but unused",

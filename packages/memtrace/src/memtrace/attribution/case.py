@@ -168,7 +168,9 @@ class Case:
             )
             if missing:
                 self.note("facts", f"evidence {missing} names no message of the trace")
-        self.facts = critical_facts(self.gold, self.witnesses, self.question)
+        self.facts = critical_facts(
+            self.gold, self.witnesses, self.question, self.reader.names | self.reader.speakers
+        )
         if not self.facts:
             self.why_not = "no message of the trace is known to hold the right answer"
         for fact in self.facts:

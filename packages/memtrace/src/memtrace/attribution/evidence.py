@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from memtrace.attribution.facts import CriticalFact, Witness, speaker_of, spoken_words
+from memtrace.attribution.facts import CriticalFact, Witness
 from memtrace.attribution.matching import content_words, normal_words
+from memtrace.attribution.naming import speaker_of, spoken_words
 from memtrace.attribution.reader import TraceReader
 from memtrace.types import Slice, Variable
 

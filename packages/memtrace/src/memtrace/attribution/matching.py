@@ -6,6 +6,7 @@ and deterministic: no model, no embedding.
 
 Normal form: accents and case folded, possessives and articles dropped, number words as digits,
 plural endings cut, and absolute dates as one word (`2023-05-07`, `2023-05`), whatever their layout.
+A line in which several people speak ("Ana said: ... Bo said: ...") counts as one line each.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 __all__ = ["Passage", "content_words", "normal_words", "passage"]
 
@@ -27,7 +28,7 @@ _MONTH = "|".join(sorted(_MONTH_NUMBER, key=len, reverse=True))
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>\d{4})"
 _DATES = (
-    re.compile(rf"\b{_YEAR}-(?P<number>\d{{2}})-{_DAY}\b"),
+    re.compile(rf"\b{_YEAR}[-/.](?P<number>\d{{1,2}})[-/.]{_DAY}(?:\b|(?=t\d))"),
     re.compile(rf"\b{_DAY}(?:\s+of)?\s+(?P<month>{_MONTH})\.?,?\s+{_YEAR}\b"),
     re.compile(rf"\b(?P<month>{_MONTH})\.?\s+{_DAY},?\s+{_YEAR}\b"),
     re.compile(rf"\b(?P<month>{_MONTH})\.?,?\s+{_YEAR}\b"),
@@ -51,7 +52,14 @@ which who whom whose why will with would yeah yes you your"""
 _STOP_WORDS = frozenset(_COMMON.split())
 
 
-@dataclass(frozen=True, slots=True)
+_SPEAKER = re.compile(
+    r"(?:^|(?<=[.!?…\"”])\s+)(?:[-*•]\s+|\d+[.)]\s+)?(?:\[(?P<date>[^\]]*)\]\s*)?"
+    r"(?P<name>[^\W\d_][\w'’.-]*(?:\s[A-Z][\w'’.-]*)?)(?:\s(?:said|says|wrote|asked))?:\s"
+)
+_DATE_WORD = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True)
 class Passage:
     r"""A text in normal form, line by line.
 
@@ -62,6 +70,15 @@ class Passage:
 
     lines: tuple[str, ...]
     """Normal words of each line, joined by single blanks; empty lines are left out."""
+    speakers: tuple[str, ...] = ()
+    """For each line the words before its first colon, if they may be a name; else empty."""
+    dates: tuple[str, ...] = ()
+    """For each line the day it stands under: in brackets before it, or as a heading above."""
+
+    @cached_property
+    def words(self) -> tuple[frozenset[str], ...]:
+        """The words of each line."""
+        return tuple(frozenset(line.split()) for line in self.lines)
 
     def find(self, phrase: str) -> str | None:
         """The first line that holds the normal words of `phrase` in a row, or None."""
@@ -70,14 +87,18 @@ class Passage:
 
     def find_all(self, phrase: str) -> list[str]:
         """Every line that holds `phrase`."""
+        return [self.lines[place] for place in self.places(phrase)]
+
+    def places(self, phrase: str) -> list[int]:
+        """The numbers of the lines that hold `phrase`."""
         wanted = f" {phrase} "
-        return [line for line in self.lines if wanted in f" {line} "]
+        return [place for place, line in enumerate(self.lines) if wanted in f" {line} "]
 
     def covers(self, words: frozenset[str]) -> tuple[float, str]:
         """The largest share of `words` that stands in one line, and that line."""
         best, found = 0.0, ""
-        for line in self.lines if words else ():
-            share = len(words & set(line.split())) / len(words)
+        for line, known in zip(self.lines, self.words, strict=True) if words else ():
+            share = len(words & known) / len(words)
             if share > best:
                 best, found = share, line
         return best, found
@@ -86,8 +107,36 @@ class Passage:
 @lru_cache(maxsize=4096)
 def passage(text: str) -> Passage:
     """Normalise a text. Lines end at newlines: sentences of one line belong together."""
-    lines = (" ".join(normal_words(line)) for line in text.splitlines())
-    return Passage(tuple(line for line in lines if line))
+    rows: list[tuple[str, str, str]] = []
+    heading = ""
+    for line in text.splitlines():
+        if not line.strip() or line.startswith("#"):
+            heading = ""
+        for speaker, said in _turns(line):
+            words = normal_words(said)
+            if not words:
+                continue
+            opens = words[0] if _DATE_WORD.fullmatch(words[0]) else ""
+            if opens and len(words) == 1:
+                heading = opens
+            is_dated = opens and said.lstrip(" -*•").startswith("[")
+            rows.append((" ".join(words), speaker, opens if is_dated else heading))
+    if not rows:
+        return Passage(())
+    lines, speakers, dates = zip(*rows, strict=True)
+    return Passage(lines, speakers, dates)
+
+
+def _turns(line: str) -> list[tuple[str, str]]:
+    """Who speaks, in normal form, and what is said, name included; one pair a turn."""
+    found = list(_SPEAKER.finditer(line)) if ":" in line else []
+    if not found:
+        return [("", line)]
+    starts = [match.start() for match in found]
+    turns = [("", line[: starts[0]])] if starts[0] else []
+    for match, start, end in zip(found, starts, [*starts[1:], len(line)], strict=True):
+        turns.append((" ".join(normal_words(match["name"])), line[start:end]))
+    return turns
 
 
 def normal_words(text: str) -> list[str]:

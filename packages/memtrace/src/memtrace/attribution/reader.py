@@ -7,15 +7,21 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Callable, Hashable
 from functools import cached_property
+from typing import Any, TypeVar
 
 from memtrace.attribution.matching import Passage, passage
+from memtrace.attribution.naming import names_in, speaker_of
+from memtrace.attribution.unfolding import unfold
 from memtrace.graph.explaining.holders import MARKERS
 from memtrace.graph.explaining.texts import text_of
 from memtrace.graph.reading.trace import Trace
 from memtrace.types import Operation, Variable
 
 __all__ = ["TraceReader"]
+
+T = TypeVar("T")
 
 
 class TraceReader:
@@ -32,6 +38,7 @@ class TraceReader:
         self._variables: dict[str, Variable] = {}
         self._passages: dict[str, Passage] = {}
         self._histories: dict[str, tuple[list[int], list[Variable]]] = {}
+        self._remembered: dict[Hashable, Any] = {}
 
     def operation(self, identifier: str) -> Operation:
         """An operation."""
@@ -53,8 +60,15 @@ class TraceReader:
         """The value in normal form; equal values are normalised once."""
         variable = self.variable(identifier)
         if variable.digest not in self._passages:
-            self._passages[variable.digest] = passage(self.text(identifier))
+            self._passages[variable.digest] = passage(unfold(self.trace.value(identifier)))
         return self._passages[variable.digest]
+
+    def remember(self, key: Hashable, find: Callable[[], T]) -> T:
+        """What `find` says, asked once a key: for facts about the trace as a whole."""
+        if key not in self._remembered:
+            self._remembered[key] = find()
+        found: T = self._remembered[key]
+        return found
 
     def is_marker(self, variable: Variable) -> bool:
         """Whether a variable names things without holding them (what was dropped, an index)."""
@@ -78,6 +92,27 @@ class TraceReader:
         numbers, versions = self._histories[variable.item]
         place = bisect_right(numbers, variable.seq)
         return versions[place] if place < len(versions) else None
+
+    @cached_property
+    def speakers(self) -> frozenset[str]:
+        """Who speaks in the messages of the trace, in normal form."""
+        return self._people[0]
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Words that stand capitalised inside a sentence of a message: names, in normal form."""
+        return self._people[1]
+
+    @cached_property
+    def _people(self) -> tuple[frozenset[str], frozenset[str]]:
+        speakers: set[str] = set()
+        names: set[str] = set()
+        for variables in self._messages_by_name.values():
+            for variable in variables:
+                text = self.text(variable.id)
+                speakers |= {name for name in [speaker_of(text)] if name}
+                names |= names_in(text)
+        return frozenset(speakers), frozenset(names)
 
     def messages(self, name: str) -> list[Variable]:
         """Messages called `name`."""

@@ -1,11 +1,12 @@
 """Survival: follow one critical fact from operation to operation, without any model.
 
 In: a fact with its witnesses, and the slice of an answer. Out: the operations that read the fact,
-in the order of time, and the one after which it was gone. The walk starts at the witnesses and
+in the order of time, and the one at which it was lost. The walk starts at the witnesses and
 only visits operations that read something which holds the fact:
 
 - an output holds the fact if it is a copy of a holder, or repeats the witness's words, or repeats
-  the line of a holder, or (where the operation may rewrite) has the value near the witness's words;
+  the line of a holder, or (where the operation may rewrite) has the value near the witness's words,
+  and says it of the same person;
 - a *store* holds what its live items hold, so a search that reads a store and returns other items
   has lost the fact, and a deletion takes it away;
 - the value alone is not enough: another Lisbon elsewhere is another fact.
@@ -15,70 +16,33 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from memtrace.attribution.asked_path import (
+    AskedPath,
+    asked_path,
+    is_read_path,
+    reads_question,
+    searches_unnamed_store,
+)
+from memtrace.attribution.dying import death_of
 from memtrace.attribution.facts import CriticalFact
-from memtrace.attribution.matching import Passage
+from memtrace.attribution.holding import Paraphrase, hold, variant_of
 from memtrace.attribution.reader import TraceReader
+from memtrace.attribution.spelling import day_said
 from memtrace.attribution.taxonomy import ErrorType, LossKind, error_type_of
 from memtrace.attribution.types import FactPath, FactStep
+from memtrace.attribution.walking import Holding, Walk
 from memtrace.types import Operation, Slice, Variable
 
 __all__ = ["follow"]
 
 _REWRITING = frozenset({"extraction", "update", "summary", "consolidation", "segmentation"})
-_READ_PATH = frozenset({"rewrite", "retrieval", "rerank", "context", "answer", "judge"})
-_QUESTION = ("question", "query")
-_NEAR = 0.4
-"""Share of the witness's content words that must stand in the line of a rewritten value."""
-_PASSAGE = 0.8
-"""The same for a fact without a value: its sentence as a whole must survive."""
-
-
-@dataclass(slots=True)
-class _Holding:
-    """How one variable holds the fact."""
-
-    lines: frozenset[str] = frozenset()
-    is_verbatim: bool = True
-    items: frozenset[str] = frozenset()
-    """For a store: the items in it that hold the fact."""
-
-
-@dataclass(slots=True)
-class _Walk:
-    """The state of one walk."""
-
-    reader: TraceReader
-    fact: CriticalFact
-    back: frozenset[str]
-    """Operations and variables that the answer depends on."""
-    until_seq: int
-    sees_all: bool = False
-    """Whether a search for the answer reads whatever the memory held."""
-    holdings: dict[str, _Holding] = field(default_factory=dict)
-    steps: list[FactStep] = field(default_factory=list)
-    queue: list[tuple[int, str]] = field(default_factory=list)
-    queued: set[str] = field(default_factory=set)
-
-    def hold(self, variable: str, holding: _Holding) -> None:
-        self.holdings[variable] = holding
-        for operation in self.reader.graph.consumers(variable):
-            self.push(operation)
-        later = self.reader.next_version(self.reader.variable(variable))
-        if later is not None and later.producer is not None:
-            self.push(later.producer)  # writing over a version concerns it, declared or not
-
-    def push(self, operation: str) -> None:
-        if operation in self.queued:
-            return
-        self.queued.add(operation)
-        heapq.heappush(self.queue, (self.reader.operation(operation).seq, operation))
 
 
 def follow(
     reader: TraceReader, fact: CriticalFact, answer: Variable, back: Slice,
-    restated: Sequence[tuple[str, str, bool]] = (),
+    restated: Sequence[tuple[str, str, bool]] = (), *, asked: AskedPath | None = None,
+    paraphrase: Paraphrase | None = None,
 ) -> FactPath:  # fmt: skip
     """Follow a fact to an answer.
 
@@ -89,75 +53,75 @@ def follow(
         back: Everything the answer came from.
         restated: Further variables in which the fact was said: id, words in normal form, and
             whether they are a witness's own.
+        asked: The operations that serve the question; None: they are found.
+        paraphrase: Finds a sentence said in other words, where an operation may rewrite.
     """
     assert answer.producer is not None
     maker = reader.operation(answer.producer)
-    searches = _searches(reader, back)
-    walk = _Walk(reader, fact, frozenset(back.operations + back.variables) | searches, maker.seq)
-    for operation in searches:
-        if _searches_unnamed_store(reader, reader.operation(operation)):
+    asked = asked or asked_path(reader, back)
+    known = frozenset(back.operations + back.variables) | asked.searches
+    walk = Walk(reader, fact, known, maker.seq, paraphrase=paraphrase)
+    for operation in asked.searches:
+        if searches_unnamed_store(reader, reader.operation(operation)):
             walk.sees_all = True
             walk.push(operation)
+    walk.said_on |= fact.said_on
     for witness, sentence in zip(fact.witnesses, fact.sentences, strict=True):
-        walk.hold(witness.variable, _Holding(frozenset({sentence})))
+        walk.hold(witness.variable, Holding(frozenset({sentence})))
     for identifier, words, is_verbatim in restated:
-        walk.hold(identifier, _Holding(frozenset({words}), is_verbatim=is_verbatim))
+        walk.hold(identifier, Holding(frozenset({words}), is_verbatim=is_verbatim))
+        walk.said_on |= {day for day in [day_said(reader.text(identifier))] if day}
     while walk.queue:
         seq, identifier = heapq.heappop(walk.queue)
         if seq < walk.until_seq:
             _visit(walk, reader.operation(identifier))
     reached = [walk.holdings[v] for v in maker.input_ids if v in walk.holdings]
+    text = reader.passage(answer.id)
     return FactPath(
         fact=fact, steps=tuple(walk.steps), reached_model=bool(reached),
-        death=None if reached else _death(walk.steps),
-        in_answer=bool(fact.phrase) and reader.passage(answer.id).find(fact.phrase) is not None,
+        death=None if reached else death_of(walk, asked),
+        in_answer=any(text.find(spelling) is not None for spelling in fact.spellings),
         is_verbatim=all(h.is_verbatim for h in (reached or walk.holdings.values())),
     )  # fmt: skip
 
 
-def _death(steps: list[FactStep]) -> FactStep | None:
-    """The last loss the answer depends on: until then the fact lived on some way to it."""
-    losses = [step for step in steps if not step.kept]
-    inside = [step for step in losses if step.in_slice]
-    return (inside or losses or [None])[-1]  # type: ignore[list-item]
-
-
-def _visit(walk: _Walk, operation: Operation) -> None:
+def _visit(walk: Walk, operation: Operation) -> None:
     reader, in_slice = walk.reader, operation.id in walk.back
-    if not in_slice and _is_read_path(reader, operation):
+    if not in_slice and is_read_path(reader, operation):
         return
     read = _read(walk, operation)
     if not read:
         return
+    walk.depths[operation.id] = max(holding.depth for holding in read.values())
     outputs = [reader.variable(identifier) for identifier in operation.output_ids]
-    wrote: dict[str, _Holding] = {}
+    wrote: dict[str, Holding] = {}
     for output in outputs:
         counts = not in_slice or output.id in walk.back or output.item is not None
         if counts and (holding := _held_by(walk, operation, output, read, wrote)):
             wrote[output.id] = holding
     for variable, holding in wrote.items():
-        walk.hold(variable, holding)
+        walk.hold(variable, walk.deeper(holding, operation.id))
     kept = bool(wrote)
     blank = tuple(o.id for o in outputs if not reader.is_marker(o))
-    loss = LossKind.NOT_LOST if kept else _loss(walk, operation, read)
+    variant = "" if kept else _variant(walk, blank, read)
+    loss = LossKind.NOT_LOST if kept else _loss(walk, operation, read, variant)
     in_slice |= walk.sees_all and loss in (LossKind.DELETED, LossKind.OVERWRITTEN)
     shown = wrote if kept else read
     walk.steps.append(FactStep(
         operation=operation.id, seq=operation.seq, name=operation.name, kind=operation.kind,
         kept=kept, in_slice=in_slice, read=tuple(read), wrote=tuple(wrote) if kept else blank,
         excerpt=next((min(h.lines) for h in shown.values() if h.lines), ""), loss=loss,
+        variant=variant, misdated=_misdated(walk, read, wrote),
     ))  # fmt: skip
 
 
-def _read(walk: _Walk, operation: Operation) -> dict[str, _Holding]:
+def _read(walk: Walk, operation: Operation) -> dict[str, Holding]:
     """The inputs of an operation that hold the fact when it starts."""
-    found: dict[str, _Holding] = {}
+    found: dict[str, Holding] = {}
     for identifier in operation.input_ids:
         holding = walk.holdings.get(identifier)
-        if holding is None:
-            continue
-        if holding.items:
-            holding = _in_store(walk, holding.items, operation.seq)
+        if holding is not None and holding.items:
+            holding = walk.in_store(holding.items, operation.seq)
         if holding is not None:
             found[identifier] = holding
     for identifier in operation.output_ids:
@@ -167,33 +131,18 @@ def _read(walk: _Walk, operation: Operation) -> dict[str, _Holding]:
         old = walk.reader.live_version(output.item, operation.seq)
         if old is not None and old.id in walk.holdings:
             found[old.id] = walk.holdings[old.id]
-    if not found and _searches_unnamed_store(walk.reader, operation):
+    if not found and searches_unnamed_store(walk.reader, operation):
         for identifier in list(walk.holdings):
             variable = walk.reader.variable(identifier)
-            if variable.item and (held := _in_store(walk, {variable.item}, operation.seq)):
+            if variable.item and (held := walk.in_store({variable.item}, operation.seq)):
                 found[identifier] = held
     return found
 
 
-def _in_store(walk: _Walk, items: set[str] | frozenset[str], seq: int) -> _Holding | None:
-    """What a store with these items holds at a moment: the fact, if a live version holds it."""
-    live = {item: walk.reader.live_version(item, seq) for item in items}
-    held = {
-        item: walk.holdings[version.id]
-        for item, version in live.items()
-        if version is not None and version.id in walk.holdings
-    }
-    if not held:
-        return None
-    lines = frozenset[str]().union(*(holding.lines for holding in held.values()))
-    is_verbatim = any(holding.is_verbatim for holding in held.values())
-    return _Holding(lines, is_verbatim, frozenset(held))
-
-
 def _held_by(
-    walk: _Walk, operation: Operation, output: Variable, read: dict[str, _Holding],
-    wrote: dict[str, _Holding],
-) -> _Holding | None:  # fmt: skip
+    walk: Walk, operation: Operation, output: Variable, read: dict[str, Holding],
+    wrote: dict[str, Holding],
+) -> Holding | None:  # fmt: skip
     """How an output holds the fact; None if it does not."""
     if output.source in walk.holdings:
         return walk.holdings[output.source]
@@ -203,43 +152,42 @@ def _held_by(
         for identifier, holding in wrote.items():  # so that the version just written is found
             walk.holdings[identifier] = holding
         end = operation.end_seq if operation.end_seq is not None else operation.seq
-        return _in_store(walk, items | {item for item in written if item}, end)
+        return walk.in_store(items | {item for item in written if item}, end)
     if walk.reader.is_marker(output):
         return None
-    text = walk.reader.passage(output.id)
     may_rewrite = operation.kind in _REWRITING or operation.model is not None
-    return _match(walk.fact, text, read, may_rewrite=may_rewrite)
-
-
-def _match(
-    fact: CriticalFact, text: Passage, read: dict[str, _Holding], *, may_rewrite: bool
-) -> _Holding | None:
-    verbatim = {line for sentence in fact.sentences if (line := text.find(sentence))}
-    if verbatim:
-        return _Holding(frozenset(verbatim))
     known = {line for holding in read.values() for line in holding.lines}
-    copied = {line for old in known if _is_copyable(fact, old) and (line := text.find(old))}
-    if copied:
-        return _Holding(frozenset(copied), is_verbatim=False)
-    if not may_rewrite:
-        return None
-    if not fact.phrase:
-        share, line = text.covers(fact.anchors)
-        return _Holding(frozenset({line}), is_verbatim=False) if share >= _PASSAGE else None
-    near = {
-        line
-        for line in text.find_all(fact.phrase)
-        if not fact.anchors or len(fact.anchors & set(line.split())) >= _NEAR * len(fact.anchors)
-    }
-    return _Holding(frozenset(near), is_verbatim=False) if near else None
+    held = hold(
+        walk.fact, walk.reader.passage(output.id), known, walk.reader.speakers,
+        may_rewrite=may_rewrite, paraphrase=walk.paraphrase if may_rewrite else None,
+    )  # fmt: skip
+    return None if held is None else Holding(held.lines, held.is_verbatim, dates=held.dates)
 
 
-def _is_copyable(fact: CriticalFact, line: str) -> bool:
-    """Whether finding this line elsewhere proves a copy: it must say more than the value."""
-    return len(line.split()) > len(fact.phrase.split())
+def _variant(walk: Walk, outputs: Sequence[str], read: dict[str, Holding]) -> str:
+    """What nearly the fact stands in the outputs that lost it, and in no input."""
+    inputs = [walk.reader.passage(i) for i in read if walk.reader.variable(i).kind != "store"]
+    known = {line for text in inputs for line in text.lines}
+    for identifier in outputs:
+        if walk.reader.variable(identifier).source is not None:
+            continue  # a copy of something else that is stored
+        text = walk.reader.passage(identifier)
+        if found := variant_of(walk.fact, text, walk.reader.speakers, known):
+            return found
+    return ""
 
 
-def _loss(walk: _Walk, operation: Operation, read: dict[str, _Holding]) -> LossKind:
+def _misdated(walk: Walk, read: dict[str, Holding], wrote: dict[str, Holding]) -> str:
+    """The wrong day under which an operation put the fact, if what it read had no wrong day."""
+    said_on = walk.said_on
+    dates = frozenset[str]().union(*(holding.dates for holding in wrote.values()))
+    before = frozenset[str]().union(*(holding.dates for holding in read.values()))
+    if not said_on or not dates or dates & said_on or before - said_on:
+        return ""
+    return min(dates)
+
+
+def _loss(walk: Walk, operation: Operation, read: dict[str, Holding], variant: str) -> LossKind:
     """How an operation that read the fact and passed nothing on lost it."""
     reader = walk.reader
     items = {reader.variable(identifier).item for identifier in read}
@@ -247,8 +195,10 @@ def _loss(walk: _Walk, operation: Operation, read: dict[str, _Holding]) -> LossK
     outputs = [reader.variable(identifier) for identifier in operation.output_ids]
     if any(output.is_deletion and output.item in items for output in outputs):
         return LossKind.DELETED
+    if variant:
+        return LossKind.DISTORTED
     kind = error_type_of(
-        operation.kind, reads_query=_reads_question(reader, operation),
+        operation.kind, reads_query=reads_question(reader, operation),
         writes_item=any(output.item for output in outputs),
     )  # fmt: skip
     if kind is ErrorType.RETRIEVAL:
@@ -256,40 +206,3 @@ def _loss(walk: _Walk, operation: Operation, read: dict[str, _Holding]) -> LossK
     if operation.kind in ("trim", "summary"):
         return LossKind.TRIMMED
     return LossKind.OVERWRITTEN if items - {None} else LossKind.NEVER_WRITTEN
-
-
-def _searches(reader: TraceReader, back: Slice) -> frozenset[str]:
-    """Searches made for the answer's question. One that found nothing has no other tie to it."""
-    asked = {v for v in back.variables if reader.variable(v).kind in _QUESTION}
-    for operation in {op for v in asked for op in reader.graph.consumers(v)}:
-        made = reader.operation(operation).output_ids  # a rewritten question is one too
-        asked |= {v for v in made if reader.variable(v).kind in _QUESTION}
-    readers = {operation for variable in asked for operation in reader.graph.consumers(variable)}
-    return frozenset(
-        operation for operation in readers if reader.operation(operation).kind == "retrieval"
-    )
-
-
-def _is_read_path(reader: TraceReader, operation: Operation) -> bool:
-    """Whether an operation serves a question: another question's are none of our business."""
-    return operation.kind in _READ_PATH or _reads_question(reader, operation)
-
-
-def _reads_question(reader: TraceReader, operation: Operation) -> bool:
-    return any(reader.variable(v).kind in _QUESTION for v in operation.input_ids)
-
-
-def _searches_unnamed_store(reader: TraceReader, operation: Operation) -> bool:
-    """A search that declares only its question reads whatever the memory held.
-
-    The items it returned are inputs too, but they are what it found, not where it looked.
-    """
-    if operation.kind != "retrieval":
-        return False
-    found = {reader.variable(identifier).source for identifier in operation.output_ids}
-    others = (reader.variable(v) for v in operation.input_ids)
-    return all(
-        variable.kind in (*_QUESTION, "prompt")
-        or (variable.id in found and variable.item is not None and variable.source is None)
-        for variable in others
-    )

@@ -1,13 +1,23 @@
-"""Survival as a stage: follow every critical fact, and suspect the operations where facts died."""
+"""Survival as a stage: follow every critical fact, and suspect the operations where facts died.
+
+In: a case. Out: suspects with scores. A loss that the answer cannot do without weighs most; where
+all facts reached the model, the answer itself is suspected, unless the words of the wrong answer
+were made up, or put under a wrong day, by an operation before it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from lmcommon.judge.hedging import abstention
+from memtrace.attribution.asked_path import AskedPath, asked_path
 from memtrace.attribution.case import Case
+from memtrace.attribution.deciding import decider_of, drifting_rewrite
 from memtrace.attribution.evidence import restatements
+from memtrace.attribution.fusing import search_that_missed
+from memtrace.attribution.holding import Paraphrase
 from memtrace.attribution.matching import content_words
+from memtrace.attribution.origin import Origin, origin_of
 from memtrace.attribution.survival import follow
 from memtrace.attribution.taxonomy import ErrorType, LossKind, error_type_of
 from memtrace.attribution.types import FactPath, FactStep
@@ -18,13 +28,26 @@ __all__ = ["SurvivalStage", "error_type_of_death"]
 
 
 class SurvivalStage:
-    """Follows facts from operation to operation; calls no model."""
+    """Follows facts from operation to operation; calls no model.
+
+    Args:
+        paraphrase: Finds a sentence said in other words (see `attribution.paraphrasing`), used only
+            where words fail and an operation may rewrite; None: only words count.
+    """
 
     name = "survival"
 
+    def __init__(self, *, paraphrase: Paraphrase | None = None) -> None:
+        self._paraphrase = paraphrase
+
     def examine(self, case: Case) -> None:
         """Look at one case."""
-        if case.gold is None:
+        asked = asked_path(case.reader, case.back)
+        origin = origin_of(case)
+        if origin is not None:
+            case.note(self.name, _told_origin(origin))
+        if case.gold is None and not case.facts:
+            _suspect_made_up(case, origin, 0.8)
             case.suspect(
                 case.maker, ErrorType.RESPONSE, LossKind.DISTORTED, 0.6,
                 f"the history has no answer, and {case.prediction!r} was given all the same",
@@ -34,6 +57,7 @@ class SurvivalStage:
             follow(
                 case.reader, fact, case.answer, case.back,
                 restatements(case.reader, fact, case.back, case.maker.seq),
+                asked=asked, paraphrase=self._paraphrase,
             )
             for fact in case.facts
         ]  # fmt: skip
@@ -41,8 +65,9 @@ class SurvivalStage:
             case.note(self.name, _told(path))
         primary = [path for path in case.paths if path.fact.is_primary]
         for path in case.paths:
-            _suspect_path(case, path, share=1.0 if path.fact.is_primary else 0.6)
+            _suspect_path(case, path, asked, share=1.0 if path.fact.is_primary else 0.6)
         if case.facts and all(path.reached_model for path in primary):
+            _suspect_made_up(case, origin, 0.9)
             _suspect_response(case, primary)
 
 
@@ -50,46 +75,107 @@ def error_type_of_death(death: FactStep, operation: Operation) -> ErrorType:
     """The error type that the loss of a fact at an operation means."""
     if death.loss is LossKind.DELETED:
         return ErrorType.DELETION
-    if death.loss is LossKind.NEVER_WRITTEN:
-        return ErrorType.EXTRACTION
     reads_query = death.loss in (LossKind.NOT_RETRIEVED, LossKind.CUT)
     return error_type_of(operation.kind, reads_query=reads_query, writes_item=True)
 
 
-def _suspect_path(case: Case, path: FactPath, *, share: float) -> None:
+def _suspect_path(case: Case, path: FactPath, asked: AskedPath, *, share: float) -> None:
     if path.reached_model:
         return
     names = ", ".join(witness.name for witness in path.fact.witnesses)
-    if path.death is None and path.steps:
+    death = path.death
+    if death is None and path.steps:
         case.why_not = (
             f"{path.steps[-1].name} ({path.steps[-1].operation}) kept {_quoted(path)}, and the "
             "trace does not tell what became of it"
         )
         return
-    if path.death is None:
+    if death is None:
         case.suspect(
             None, ErrorType.EXTRACTION, LossKind.NEVER_WRITTEN, 0.5 * share,
             f"no operation read {names}, where {_quoted(path)} was said",
         )  # fmt: skip
         return
-    certainty = (0.9 if path.is_verbatim else 0.7) if path.fact.phrase else 0.75
-    operation = case.reader.operation(path.death.operation)
+    certainty = (0.9 if path.is_verbatim else 0.8) if path.fact.phrase else 0.75
+    certainty = min(0.95, certainty + 0.05) if death.variant else certainty
+    operation = case.reader.operation(death.operation)
+    instead = f"; it says {death.variant!r} instead" if death.variant else ""
+    if (rewrite := _drifted(case, death, asked)) is not None:
+        case.suspect(
+            rewrite, error_type_of(rewrite.kind, reads_query=True, writes_item=False),
+            LossKind.NOT_RETRIEVED, certainty * share,
+            f"{rewrite.name} ({rewrite.id}) left out what the question asks about, and "
+            f"{operation.name} ({operation.id}) then missed {_quoted(path)}",
+        )  # fmt: skip
+        certainty *= 0.8
+    losses = [step for step in path.steps if not step.kept]
+    if (search := search_that_missed(case.reader, death, losses, asked)) is not None:
+        case.suspect(
+            search, error_type_of_death(death, search), death.loss, certainty * share,
+            f"{search.name} ({search.id}) missed {_quoted(path)} from {names}, so that "
+            f"{operation.name} ({operation.id}) ranked it too low to keep",
+        )  # fmt: skip
+        certainty *= 0.7
+    if (decider := decider_of(case.reader, death, path.steps)) is not None:
+        case.note("survival", f"{operation.name} ({operation.id}) did as {decider.name} said")
+        case.suspect(
+            decider, error_type_of_death(death, decider), death.loss, certainty * share,
+            f"{decider.name} ({decider.id}) decided, and {operation.name} ({operation.id}) "
+            f"carried out, what cost {_quoted(path)} from {names}: {death.loss}{instead}",
+        )  # fmt: skip
+        certainty *= 0.7
     case.suspect(
-        operation, error_type_of_death(path.death, operation), path.death.loss, certainty * share,
+        operation, error_type_of_death(death, operation), death.loss, certainty * share,
         f"{operation.name} ({operation.id}) read {_quoted(path)} from {names} and passed on "
-        f"nothing that holds it: {path.death.loss}",
+        f"nothing that holds it: {death.loss}{instead}",
+    )  # fmt: skip
+
+
+def _drifted(case: Case, death: FactStep, asked: AskedPath) -> Operation | None:
+    if death.operation not in asked.searches or death.variant:
+        return None
+    return drifting_rewrite(case.reader, death.operation, asked)
+
+
+def _suspect_made_up(case: Case, origin: Origin | None, score: float) -> None:
+    """Blame whoever made up the words of the answer, if nobody ever said them so."""
+    if origin is None or origin.operation is None or origin.operation.id == case.maker.id:
+        return
+    maker = origin.operation
+    case.suspect(
+        maker, error_type_of(maker.kind, reads_query=False, writes_item=True), LossKind.DISTORTED,
+        score, f"{maker.name} ({maker.id}) wrote {origin.line!r}, which nothing it read says; the "
+        f"answer {case.prediction!r} comes from there",
     )  # fmt: skip
 
 
 def _suspect_response(case: Case, primary: Sequence[FactPath]) -> None:
-    if is_right(case):
+    if case.gold is not None and is_right(case):
         return
     lost = [path for path in primary if not path.in_answer] or list(primary)
+    for path in lost:
+        _suspect_wrong_day(case, path)
     is_literal = all(path.fact.phrase and path.is_verbatim for path in lost)
+    is_missing_support = any(not path.reached_model for path in case.paths)
+    score = 0.85 if is_literal else 0.65
     loss = LossKind.DISTORTED if _takes_other_value(case) else LossKind.UNUSED
     case.suspect(
-        case.maker, ErrorType.RESPONSE, loss, 0.85 if is_literal else 0.55,
+        case.maker, ErrorType.RESPONSE, loss, score - (0.2 if is_missing_support else 0.0),
         f"the model was given {_quoted(lost[0])} and answered {case.prediction!r}: {loss}",
+    )  # fmt: skip
+
+
+def _suspect_wrong_day(case: Case, path: FactPath) -> None:
+    """The fact reached the model, though under another day than it was said on."""
+    step = next((step for step in path.steps if step.misdated and step.in_slice), None)
+    if step is None:
+        return
+    operation = case.reader.operation(step.operation)
+    case.suspect(
+        operation, error_type_of(step.kind, reads_query=False, writes_item=True),
+        LossKind.DISTORTED, 0.87,
+        f"{step.name} ({step.operation}) put {_quoted(path)} under {step.misdated}; it was said on "
+        f"{', '.join(sorted(path.fact.said_on))}",
     )  # fmt: skip
 
 
@@ -105,6 +191,15 @@ def _takes_other_value(case: Case) -> bool:
 def _quoted(path: FactPath) -> str:
     value = path.fact.value
     return repr(value if len(value) <= 80 else value[:77] + "...")
+
+
+def _told_origin(origin: Origin) -> str:
+    if origin.operation is None:
+        return f"the words of the answer were said in {origin.variable}: {origin.line!r}"
+    return (
+        f"the words of the answer come from {origin.operation.name} ({origin.operation.id}), which "
+        f"read nothing that says {origin.line!r}"
+    )
 
 
 def _told(path: FactPath) -> str:

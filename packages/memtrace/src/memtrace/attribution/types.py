@@ -139,6 +139,10 @@ class FactStep:
     excerpt: str = ""
     """Where the fact stands: in the outputs if kept, else in the inputs (normal form)."""
     loss: LossKind = LossKind.NOT_LOST
+    variant: str = ""
+    """When it was lost: what nearly the fact stands in the outputs instead (normal form)."""
+    misdated: str = ""
+    """When it was kept: the wrong day under which this operation put it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,68 @@
+"""Naming operations of replays as the recorded trace names them: by their places."""
+
+from __future__ import annotations
+
+from memtrace.attribution.case import Case
+from memtrace.attribution.causal.located import places
+from memtrace.attribution.causal.repairs import Repair
+from memtrace.attribution.causal.search import Chosen
+from memtrace.execution.places import Place
+from memtrace.execution.replies import place_of
+
+__all__ = ["Naming"]
+
+
+class Naming:
+    """Ids of the recorded trace for operations of its replays.
+
+    Args:
+        case: The case of the recorded trace.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+
+    def operation(self, case: Case, operation: str) -> str:
+        """An operation of a case's trace, as the recorded trace calls it.
+
+        One that came up only in a replay is named by the last operation before it in the same
+        step: there the recorded run left the way.
+        """
+        if case is self._case:
+            return operation
+        place = place_of(case.reader.operation(operation))
+        return self._named(place) or operation
+
+    def blamed(self, repair: Repair) -> str:
+        """Who a repair blames."""
+        return self._named(repair.blamed) or repair.operation
+
+    def seq(self, chosen: Chosen) -> int:
+        """When a member took place."""
+        suspect = chosen.candidate.suspect
+        assert suspect.operation is not None
+        return self._case.reader.operation(self.operation(chosen.case, suspect.operation)).seq
+
+    def prompt(self, operation: str | None) -> str | None:
+        """The name of the prompt an operation used."""
+        if operation is None:
+            return None
+        for identifier in self._case.reader.operation(operation).input_ids:
+            variable = self._case.reader.variable(identifier)
+            if variable.kind == "prompt" and variable.name:
+                return variable.name
+        return None
+
+    def _named(self, place: Place | None) -> str | None:
+        if place is None:
+            return None
+        known = places(self._case.reader)
+        if place in known:
+            return known[place]
+        step = place.path.rpartition("/")[0] + "/"
+        near = [
+            identifier
+            for other, identifier in known.items()
+            if other.scope == place.scope and other.path.startswith(step)
+        ]
+        return near[-1] if near else None
