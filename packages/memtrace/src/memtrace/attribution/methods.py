@@ -17,7 +17,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from lmcommon.errors import UserError
+from memtrace.attribution.baselines import (
+    AlwaysResponseStage,
+    AlwaysRetrievalStage,
+    FlatLogStage,
+    LastOperationStage,
+    RandomStage,
+    WholeTraceStage,
+)
+from memtrace.attribution.causal import CausalStage
+from memtrace.attribution.second_opinion import EvidenceJudge, Judges
 from memtrace.attribution.suspecting import SurvivalStage
+from memtrace.attribution.tracing import TracingSettings, TracingStage
 from memtrace.attribution.validity import ValidityStage
 
 if TYPE_CHECKING:
@@ -68,15 +79,59 @@ class StageKind:
     needs: tuple[Need, ...] = ()
 
 
+def _validity(bench: Workbench, settings: Mapping[str, Any]) -> AttributionStage:
+    """With two judges and an evidence judge where there is a model, unless that is switched off."""
+    if bench.model is None or not settings.get("asks_model", True):
+        return ValidityStage()
+    return ValidityStage(Judges.of(bench.model), evidence=EvidenceJudge(bench.model))
+
+
+def _causal(bench: Workbench, settings: Mapping[str, Any]) -> AttributionStage:
+    assert bench.laboratory is not None
+    return CausalStage(bench.laboratory, scope=bench.scope, question=bench.question, **settings)
+
+
+def _asking(
+    stage: Callable[[ChatModel, TracingSettings], AttributionStage],
+) -> Callable[[Workbench, Mapping[str, Any]], AttributionStage]:
+    def build(bench: Workbench, settings: Mapping[str, Any]) -> AttributionStage:
+        assert bench.model is not None
+        return stage(bench.model, TracingSettings(**settings))
+
+    return build
+
+
+def _whole_trace(bench: Workbench, settings: Mapping[str, Any]) -> AttributionStage:
+    assert bench.model is not None
+    return WholeTraceStage(bench.model, **settings)
+
+
 _STAGES: dict[str, StageKind] = {
-    "validity": StageKind(build=lambda bench, settings: ValidityStage(**settings)),
-    "survival": StageKind(build=lambda bench, settings: SurvivalStage(**settings)),
+    "validity": StageKind(build=_validity),
+    "validity_by_program": StageKind(build=lambda bench, settings: ValidityStage()),
+    "survival": StageKind(build=lambda bench, settings: SurvivalStage()),
+    "tracing": StageKind(build=_asking(TracingStage), needs=("model",)),
+    "causal": StageKind(build=_causal, needs=("laboratory",)),
+    "random": StageKind(build=lambda bench, settings: RandomStage(bench.seed)),
+    "last": StageKind(build=lambda bench, settings: LastOperationStage()),
+    "always_retrieval": StageKind(build=lambda bench, settings: AlwaysRetrievalStage()),
+    "always_response": StageKind(build=lambda bench, settings: AlwaysResponseStage()),
+    "whole_trace": StageKind(build=_whole_trace, needs=("model",)),
+    "flat_log": StageKind(build=_asking(FlatLogStage), needs=("model",)),
 }
 _METHODS: dict[str, tuple[str, ...]] = {
     "full": ("validity", "survival", "tracing", "causal"),
-    "llm_free": ("validity", "survival"),
+    "llm_free": ("validity_by_program", "survival"),
+    "replayed": ("validity_by_program", "survival", "causal"),
     "survival": ("survival",),
-}
+    "tracing": ("tracing",),
+    **{
+        name: (name,)
+        for name in ("random", "last", "always_retrieval", "always_response", "whole_trace",
+                     "flat_log")
+    },
+}  # fmt: skip
+"""`replayed` asks no model of the attribution's own; replays may ask the system's."""
 
 
 def register_stage(name: str, kind: StageKind) -> None:

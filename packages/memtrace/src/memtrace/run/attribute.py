@@ -10,8 +10,10 @@ from lmcommon.app import Run, entrypoint
 from lmcommon.errors import UserError
 from lmcommon.llm.config import LLM_SCHEMAS
 from memtrace.attribution.methods import method_needs, stages_of
+from memtrace.faultbench.llm import SimulatedConfig
 from memtrace.run.attributing.plan import EVIDENCE, Plan, Tried
 from memtrace.run.attributing.report import report
+from memtrace.run.attributing.settings import StageSettings
 from memtrace.run.attributing.sources import SOURCE_SCHEMAS
 from memtrace.run.attributing.working import attribute_all, outcomes_of
 from memtrace.run.pipeline import check_chosen
@@ -20,7 +22,7 @@ from memtrace.show.proof import proof
 
 __all__ = ["GROUPS", "AttributeConfig", "attribute", "main"]
 
-GROUPS = {"source": SOURCE_SCHEMAS, "llm": LLM_SCHEMAS}
+GROUPS = {"source": SOURCE_SCHEMAS, "llm": {**LLM_SCHEMAS, "simulated": SimulatedConfig}}
 
 
 @dataclass(kw_only=True)
@@ -30,12 +32,13 @@ class AttributeConfig:
     source: Any = None
     """Where cases come from."""
     methods: list[str] = field(default_factory=lambda: ["full"])
-    """Methods, side by side on the same cases. full: all stages that can run; llm_free: validity
-    and survival; survival alone; the baselines."""
+    """Methods, side by side on the same cases. full: validity, survival, tracing, causal, as far as
+    they can run; llm_free: validity and survival by program; replayed: these and causal; survival;
+    tracing; baselines: random, last, always_retrieval, always_response, whole_trace, flat_log."""
     stages: list[str] | None = None
     """Stages of `full`, in order; null: its own."""
-    settings: dict[str, Any] = field(default_factory=dict)
-    """Options of stages, by stage, such as {causal: {max_replays: 20}}."""
+    settings: StageSettings = field(default_factory=StageSettings)
+    """Options of stages, such as settings.causal.max_replays=20."""
     evidence: str = "gold"
     """What attribution is told: gold (right answer and where it was said), answer (the right
     answer), none (neither, as with a live system)."""
@@ -80,15 +83,9 @@ class AttributeConfig:
         for name, stages in methods.items():
             if self.llm is None and method_needs(stages) == {"model"}:
                 raise UserError(f"llm: expected a model, method {name!r} asks one; choose llm=...")
-        settings = {stage: dict(options or {}) for stage, options in self.settings.items()}
-        known = {stage for stages in methods.values() for stage in stages}
-        if unknown := sorted(settings.keys() - known):
-            raise UserError(
-                f"settings: expected some of {', '.join(sorted(known))}; got {unknown[0]!r}"
-            )
         return Plan(
             source=self.source.build(self.replay_llm), methods=methods, evidence=self.evidence,
-            llm=self.llm, settings=settings, keeps_paths=self.keep_paths, seed=self.seed,
+            llm=self.llm, settings=self.settings.by_stage(), keeps_paths=self.keep_paths, seed=self.seed,
         )  # fmt: skip
 
 
