@@ -85,7 +85,8 @@ class AttributeConfig:
                 raise UserError(f"llm: expected a model, method {name!r} asks one; choose llm=...")
         return Plan(
             source=self.source.build(self.replay_llm), methods=methods, evidence=self.evidence,
-            llm=self.llm, settings=self.settings.by_stage(), keeps_paths=self.keep_paths, seed=self.seed,
+            llm=self.llm, settings=self.settings.by_stage(), keeps_paths=self.keep_paths,
+            seed=self.seed,
         )  # fmt: skip
 
 

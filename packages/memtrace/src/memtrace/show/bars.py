@@ -45,8 +45,8 @@ def draw_bars(
             height=thickness, label=label, color=f"C{number % 10}",
             hatch=("", "//", "..", "xx")[number // 10 % 4], ecolor="#444444", capsize=2,
             xerr=[
-                [value - bar[1] for value, (_, bar) in zip(values, shown, strict=True)],
-                [bar[2] - value for value, (_, bar) in zip(values, shown, strict=True)],
+                [max(0.0, value - bar[1]) for value, (_, bar) in zip(values, shown, strict=True)],
+                [max(0.0, bar[2] - value) for value, (_, bar) in zip(values, shown, strict=True)],
             ],
         )  # fmt: skip
     axes.set_yticks(range(len(groups)), groups)

@@ -118,6 +118,8 @@ class Worker:
             seconds = time.perf_counter() - started
             case.cost.time_ms = 1000 * seconds
             attribution = case.conclude()
+            if attribution.abstained and (why := _unanswered(case)):
+                return Tried(failed(ref, method, why).outcome, tuple(case.transcript))
             about = {
                 "question_id": loaded.question_id, "evidence_told": self.plan.evidence,
                 "stages": [stage.name for stage in stages], "left_out": missing,
@@ -131,6 +133,16 @@ class Worker:
             return failed(ref, method, error)
         shown = explain(attribution, loaded.reader) if self.plan.explains else None
         return Tried(outcome, tuple(case.transcript), attribution, shown)
+
+
+def _unanswered(case: Case) -> str | None:
+    """The failed model call (not a malformed reply) that a method ended with, if it did.
+
+    An abstention for want of a reply says nothing of the method: it is unscored.
+    """
+    last = case.transcript[-1].get("failure") if case.transcript else None
+    is_own = last is None or str(last).startswith("invalid_output")
+    return None if is_own else f"its model call failed: {last}"
 
 
 @contextmanager

@@ -6,7 +6,7 @@ In: outcomes by method. Out: rows for `as_markdown`: mappings with the same keys
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 from memtrace.attribution.types import Rate
@@ -26,10 +26,8 @@ _MAIN = {
     "f1_multi": "set F1 (several)", "set_exact": "set exact", "f1": "F1 (all)",
     "abstained": "abstained",
 }  # fmt: skip
-_TERMINAL = {
-    "exact": "exact %", "error_type": "type %", "f1_multi": "F1 %", "name": "name %",
-    "false_blame": "false blame %", "abstained": "abstained %",
-}  # fmt: skip
+_TERMINAL = {"exact": "exact %", "error_type": "type %", "f1_multi": "F1 %"}
+_SHORT = {"name": "name", "false_blame": "false", "abstained": "abst."}
 _CONTROLS = {"false_blame": "false blame", "control_verdict": "verdict right"}
 _PROOFS = {"proved": "proved", "flips": "sets that flip", "minimal": "sets that are minimal"}
 _COSTS = {"model_calls": "calls", "tokens": "tokens", "cost_usd": "USD", "replays": "replays",
@@ -57,8 +55,20 @@ def brief(found: Rate | Mean | None) -> str:
 
 
 def headline(scores: Mapping[str, Score]) -> list[dict[str, str]]:
-    """The few columns that a terminal has room for."""
-    return _metric_rows(scores, _TERMINAL, show=brief, sizes=True)
+    """The few columns that a terminal has room for, without what applies to none."""
+    known = {name for one in scores.values() for name in one.figures}
+    return [
+        {
+            "method": method,
+            "cases": " / ".join(str(one.sorts.get(k, 0)) for k in ("single", "multi", "control")),
+            **{title: brief(one.figures.get(name)) for name, title in _TERMINAL.items()
+               if name in known},
+            **{title: brief(one.figures.get(name)).partition(" ")[0]
+               for name, title in _SHORT.items() if name in known},
+            "unscored": str(one.unscored),
+        }
+        for method, one in scores.items()
+    ]  # fmt: skip
 
 
 def overview(scores: Mapping[str, Score]) -> list[dict[str, str]]:
@@ -158,17 +168,16 @@ def verdicts(by_method: ByMethod) -> list[dict[str, str]]:
 
 
 def _metric_rows(
-    scores: Mapping[str, Score], columns: Mapping[str, str], *, sizes: bool = False,
-    show: Callable[[Rate | Mean | None], str] = figure,
-) -> list[dict[str, str]]:  # fmt: skip
+    scores: Mapping[str, Score], columns: Mapping[str, str], *, sizes: bool = False
+) -> list[dict[str, str]]:
     known = {name for one in scores.values() for name in one.figures}
     rows = []
     for method, one in scores.items():
-        found = one.figures
         row = {"method": method}
         if sizes:
-            sizes_of = (str(one.sorts.get(sort, 0)) for sort in ("single", "multi", "control"))
-            row["single / multi / control"] = " / ".join(sizes_of)
-        row |= {title: show(found.get(name)) for name, title in columns.items() if name in known}
+            row |= {sort: str(one.sorts.get(sort, 0)) for sort in ("single", "multi", "control")}
+        row |= {
+            title: figure(one.figures.get(name)) for name, title in columns.items() if name in known
+        }
         rows.append(row | ({"unscored": str(one.unscored)} if sizes else {}))
     return rows
