@@ -55,7 +55,7 @@ class AgentLog:
 
     @property
     def is_consistent(self) -> bool:
-        """Whether the agent at the labelled step is the labelled agent (in five logs it is not)."""
+        """Whether the agent at the labelled step is the labelled agent: in a few it is not."""
         return self.steps[self.mistake_step].agent == self.mistake_agent
 
 

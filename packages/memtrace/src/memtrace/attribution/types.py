@@ -245,7 +245,9 @@ class Attribution:
         """JSON-able form."""
         body = asdict(self)
         for path in body["paths"]:
-            path["fact"]["anchors"] = sorted(path["fact"]["anchors"])
+            for key, value in path["fact"].items():
+                if isinstance(value, frozenset):
+                    path["fact"][key] = sorted(value)
         return {
             **body, "operation": self.operation, "operations": list(self.operations),
             "error_type": self.error_type, "loss": self.loss, "abstained": self.abstained,

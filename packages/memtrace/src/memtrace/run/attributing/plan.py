@@ -139,10 +139,16 @@ def _unanswered(case: Case) -> str | None:
     """The failed model call (not a malformed reply) that a method ended with, if it did.
 
     An abstention for want of a reply says nothing of the method: it is unscored.
+
+    Raises:
+        BudgetError: The budget of the run did not allow the call.
     """
-    last = case.transcript[-1].get("failure") if case.transcript else None
-    is_own = last is None or str(last).startswith("invalid_output")
-    return None if is_own else f"its model call failed: {last}"
+    last = str(case.transcript[-1].get("failure") or "") if case.transcript else ""
+    if last.startswith("budget"):
+        raise BudgetError(f"{last}; raise llm.budget and go on with resume=FOLDER")
+    if not last or last.startswith("invalid_output"):
+        return None
+    return f"its model call failed: {last}"
 
 
 @contextmanager
