@@ -7,17 +7,12 @@ are scored; the others are counted apart, never as disagreement.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
-from typing import TypeVar
 
-from lmcommon.rng import random_for
+from lmcommon.stats import Interval, bootstrap_interval, wilson_interval
 
 __all__ = ["Agreement", "bootstrap_interval", "compare_verdicts", "wilson_interval"]
-
-T = TypeVar("T")
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,48 +84,3 @@ def compare_verdicts(judge: Sequence[bool | None], truth: Sequence[bool | None])
         false_negative=pairs.count((False, True)),
         unscored=sum(left is None or right is None for left, right in pairs),
     )
-
-
-def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> Interval:
-    """Wilson score interval of a proportion (Wilson 1927); (0, 1) for no trials.
-
-    Raises:
-        ValueError: Not 0 <= successes <= n, or confidence outside (0, 1).
-    """
-    if not 0 <= successes <= n or not 0 < confidence < 1:
-        raise ValueError(f"expected 0 <= {successes} <= {n} and 0 < {confidence} < 1")
-    if n == 0:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share, scale = successes / n, 1 + z * z / n
-    middle = (share + z * z / (2 * n)) / scale
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def bootstrap_interval(
-    items: Sequence[T], statistic: Callable[[list[T]], float | None], *, seed: int,
-    draws: int = 1000, confidence: float = 0.95,
-) -> Interval:  # fmt: skip
-    """Percentile bootstrap interval of a statistic over items drawn with replacement.
-
-    Args:
-        items: What to resample (say, prompts, so that their criteria stay together).
-        statistic: Function of a sample; a sample in which it is None is left out.
-        seed: Root seed of the draws.
-        draws: How many samples.
-        confidence: Share of the samples inside the interval.
-
-    Raises:
-        ValueError: No items, or a statistic that is None on every sample.
-    """
-    if not items:
-        raise ValueError("bootstrap: expected at least one item, got none")
-    rng = random_for(seed, "bootstrap")
-    values = [statistic(rng.choices(items, k=len(items))) for _ in range(draws)]
-    scored = sorted(value for value in values if value is not None)
-    if not scored:
-        raise ValueError("bootstrap: the statistic is undefined on every sample")
-    tail = (1 - confidence) / 2
-    low, high = tail * (len(scored) - 1), (1 - tail) * (len(scored) - 1)
-    return scored[round(low)], scored[round(high)]

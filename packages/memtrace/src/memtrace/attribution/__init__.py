@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Suspect,
         Trial,
         Verdict,
+        rate,
     )
     from memtrace.attribution.validity import ValidityStage
 
@@ -29,7 +30,7 @@ __all__ = [
     "DEFINITIONS", "STAGES", "Attribution", "AttributionStage", "Case", "CausalStage", "Cost",
     "CriticalFact", "DecisiveSet", "ErrorType", "FactPath", "FactStep", "LossKind", "Question",
     "Rate", "SurvivalStage", "Suspect", "TraceReader", "Trial", "ValidityStage", "Verdict",
-    "Witness", "attribute", "critical_facts", "examine",
+    "Witness", "attribute", "critical_facts", "examine", "rate",
 ]  # fmt: skip
 
 _HOMES = {
@@ -42,7 +43,7 @@ _HOMES = {
     "taxonomy": ("DEFINITIONS", "ErrorType", "LossKind"),
     "types": (
         "Attribution", "Cost", "DecisiveSet", "FactPath", "FactStep", "Rate", "Suspect", "Trial",
-        "Verdict",
+        "Verdict", "rate",
     ),
     "validity": ("ValidityStage",),
 }  # fmt: skip

@@ -18,7 +18,7 @@ from memtrace.attribution.types import Attribution
 from memtrace.attribution.validity import ValidityStage
 from memtrace.graph.reading.trace import Trace
 
-__all__ = ["STAGES", "AttributionStage", "attribute", "examine"]
+__all__ = ["STAGES", "AttributionStage", "attribute", "examine", "work_through"]
 
 STAGES = ("validity", "survival")
 """Stages that need nothing but the trace, in order: what `attribute` runs by default."""
@@ -80,11 +80,16 @@ def examine(
     built = [_stage(one) for one in stages]
     started = time.perf_counter()
     case = Case(trace, asked)
-    for stage in built:
-        if not case.is_closed:
-            stage.examine(case)
+    work_through(case, built)
     case.cost.time_ms = (time.perf_counter() - started) * 1000
     return case.conclude()
+
+
+def work_through(case: Case, stages: Sequence[AttributionStage]) -> None:
+    """Let stages examine a case, one after the other, until one closes it."""
+    for stage in stages:
+        if not case.is_closed:
+            stage.examine(case)
 
 
 def _stage(stage: str | AttributionStage) -> AttributionStage:

@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from lmcommon.stats import wilson_interval
 from memtrace.attribution.facts import CriticalFact
 from memtrace.attribution.taxonomy import ErrorType, LossKind
 
 __all__ = [
     "Attribution", "Cost", "DecisiveSet", "FactPath", "FactStep", "Rate", "Suspect", "Trial",
-    "Verdict",
+    "Verdict", "rate",
 ]  # fmt: skip
 
 
@@ -42,6 +43,21 @@ class Rate:
     trials: int
     low: float
     high: float
+
+    @property
+    def share(self) -> float | None:
+        """Hits of trials; None without a trial."""
+        return self.hits / self.trials if self.trials else None
+
+
+def rate(hits: int, trials: int) -> Rate:
+    """The share with its interval.
+
+    Raises:
+        ValueError: Not 0 <= hits <= trials.
+    """
+    low, high = wilson_interval(hits, trials)
+    return Rate(hits=hits, trials=trials, low=low, high=high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +248,9 @@ class Attribution:
         """JSON-able form."""
         body = asdict(self)
         for path in body["paths"]:
-            path["fact"]["anchors"] = sorted(path["fact"]["anchors"])
+            for key, value in path["fact"].items():
+                if isinstance(value, frozenset):
+                    path["fact"][key] = sorted(value)
         return {
             **body, "operation": self.operation, "operations": list(self.operations),
             "error_type": self.error_type, "loss": self.loss, "abstained": self.abstained,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from memtrace.attribution.case import Question
 from memtrace.attribution.laboratory import Laboratory
@@ -33,11 +33,30 @@ class Label:
     verdict: Verdict = Verdict.MEMORY
     kinds: tuple[str, ...] = ()
     """Kinds of the planted faults, or of the control."""
+    names: tuple[str, ...] = ()
+    """Names of the operations at fault (agents), where whoever labelled said them; else they are
+    read in the trace."""
 
     @property
     def is_control(self) -> bool:
         """Whether blaming any operation of the memory would be wrong."""
         return self.verdict is not Verdict.MEMORY
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return {
+            "operations": list(self.operations), "error_types": list(self.error_types),
+            "verdict": self.verdict, "kinds": list(self.kinds), "names": list(self.names),
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Label:
+        """The label that `to_dict` wrote."""
+        return cls(
+            operations=tuple(row["operations"]), verdict=Verdict(row["verdict"]),
+            error_types=tuple(map(ErrorType, row["error_types"])), kinds=tuple(row["kinds"]),
+            names=tuple(row.get("names", ())),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

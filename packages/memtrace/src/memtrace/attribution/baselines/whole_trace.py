@@ -75,7 +75,8 @@ class WholeTraceStage:
         case.transcript.append({
             "stage": self.name, "sample": 0, "turn": 1, "model": response.model,
             "shown": request.messages[-1].content, "reply": response.text,
-            "failure": None if response.failure is None else response.failure.message,
+            "failure": None if response.failure is None
+            else f"{response.failure.kind}: {response.failure.message}",
         })  # fmt: skip
         spent = tally.take()
         if response.failure is not None:

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lmcommon.errors import BudgetError, UserError
-from lmcommon.judge.agreement import wilson_interval
 from lmcommon.judge.answer import NormalizedAnswerJudge
 from lmcommon.judge.base import AnswerItem, AnswerJudge
 from memtrace.attribution.case import Case
 from memtrace.attribution.causal.repairs import Repair
 from memtrace.attribution.laboratory import Laboratory
-from memtrace.attribution.types import Rate, Trial
+from memtrace.attribution.types import Rate, Trial, rate
 from memtrace.execution.interventions import AtPoint, Resample
 from memtrace.execution.replies import place_of
 
@@ -68,9 +67,7 @@ class Experiment:
     @property
     def rate(self) -> Rate:
         """How often the answer became right."""
-        hits, trials = sum(self.scored), len(self.scored)
-        low, high = wilson_interval(hits, trials)
-        return Rate(hits=hits, trials=trials, low=low, high=high)
+        return rate(sum(self.scored), len(self.scored))
 
     def to_trial(self, named: Sequence[str]) -> Trial:
         """For the record, with the operations as the original trace names them."""

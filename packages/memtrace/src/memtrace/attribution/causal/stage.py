@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lmcommon.judge.agreement import wilson_interval
 from lmcommon.judge.base import AnswerJudge
 from lmcommon.llm.budget import Budget
 from memtrace.attribution.case import Case
@@ -19,7 +18,7 @@ from memtrace.attribution.causal.experiments import Experiment, Experiments, Rep
 from memtrace.attribution.causal.naming import Naming
 from memtrace.attribution.causal.search import Chosen, Search
 from memtrace.attribution.laboratory import Laboratory
-from memtrace.attribution.types import DecisiveSet, Rate, Suspect, Verdict
+from memtrace.attribution.types import DecisiveSet, Rate, Suspect, Verdict, rate
 
 __all__ = ["CausalStage"]
 
@@ -105,8 +104,9 @@ class CausalStage:
         necessity: list[Rate] = []
         for one in ordered:
             rest = [repair for repair in repairs if repair is not one.candidate.repair]
-            rate = (experiments.run(rest) if rest else plain).rate
-            necessity.append(rate if not rest or search.helps(rest) else _none_of(rate))
+            alone = (experiments.run(rest) if rest else plain).rate
+            helps = not rest or search.helps(rest)
+            necessity.append(alone if helps else rate(0, alone.trials))
         share = together.rate.hits / max(1, together.rate.trials)
         members = tuple(self._member(naming, one, share) for one in ordered)
         return DecisiveSet(
@@ -115,7 +115,7 @@ class CausalStage:
                 naming.operation(one.case, one.candidate.executor) for one in ordered
             ),
             sufficiency=together.rate, necessity=tuple(necessity),
-            is_minimal=all(2 * rate.hits <= rate.trials for rate in necessity),
+            is_minimal=all(2 * one.hits <= one.trials for one in necessity),
             trials=tuple(
                 made.to_trial([naming.blamed(repair) for repair in made.repairs])
                 for made in experiments.made
@@ -132,12 +132,6 @@ class CausalStage:
             suspect, operation=named, stage=self.name, score=round(0.9 + 0.09 * share, 3),
             evidence=f"{suspect.evidence}; repaired ({told}), the answer becomes right",
         )  # fmt: skip
-
-
-def _none_of(rate: Rate) -> Rate:
-    """No hits in as many trials."""
-    low, high = wilson_interval(0, rate.trials)
-    return Rate(hits=0, trials=rate.trials, low=low, high=high)
 
 
 def _told(made: Experiment) -> str:

@@ -21,6 +21,7 @@ from lmcommon.errors import UserError
 from memtrace.graph.reading.database import Database
 from memtrace.graph.reading.trace import Trace
 from memtrace.graph.storage.blobs import DAMAGE
+from memtrace.interchange.smartcomment.annotations import Annotation
 from memtrace.interchange.smartcomment.native import NativeRecords
 from memtrace.interchange.smartcomment.records import has_records, read_numbers, read_records
 from memtrace.interchange.smartcomment.time import from_ns
@@ -35,7 +36,9 @@ _OURS = frozenset({"run", "sessions", "schema", "graph", "memtracebench", "annot
 _LISTS = ("sessions", "nodes", "operations", "edges")
 
 
-def export_memtracebench(trace: Trace | str | Path, path: str | Path) -> ExportReport:
+def export_memtracebench(
+    trace: Trace | str | Path, path: str | Path, *, annotations: Sequence[Annotation] = ()
+) -> ExportReport:
     """Write a trace as a file that smartcomment loads.
 
     An imported trace gives a file equal to the original, field by field; annotations are those of
@@ -44,8 +47,11 @@ def export_memtracebench(trace: Trace | str | Path, path: str | Path) -> ExportR
     Args:
         trace: The trace, or its path.
         path: The file to write; one that is there already is replaced, unless it is a trace.
+        annotations: Labels to write into `data.annotations`, with ids of the trace; for a trace
+            that memtrace recorded. What their `record` holds besides is written too.
 
     Raises:
+        ValueError: Annotations for a trace that was imported: it has its own.
         UserError: When the trace cannot be read or is damaged, or the file cannot be written.
     """
     target = checked_target(path)
@@ -53,7 +59,7 @@ def export_memtracebench(trace: Trace | str | Path, path: str | Path) -> ExportR
         opened = trace if isinstance(trace, Trace) else stack.enter_context(Trace(trace))
         database = Database(opened.path)
         stack.callback(database.close)
-        export = _Export(opened, database)
+        export = _Export(opened, database, annotations)
         partial = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.partial")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -76,10 +82,14 @@ def export_memtracebench(trace: Trace | str | Path, path: str | Path) -> ExportR
 
 
 class _Export:
-    def __init__(self, trace: Trace, database: Database) -> None:
-        self._trace, self._database = trace, database
+    def __init__(
+        self, trace: Trace, database: Database, annotations: Sequence[Annotation] = ()
+    ) -> None:
+        self._trace, self._database, self._annotations = trace, database, annotations
         self._meta = trace.metadata
         self._is_imported = has_records(database.connection) and "memtracebench" in self._meta
+        if annotations and self._is_imported:
+            raise ValueError(f"annotations: expected none, {trace.path} came with its own")
         self.counts = dict.fromkeys(_LISTS, 0)
 
     def write(self, file: TextIO) -> None:
@@ -119,6 +129,8 @@ class _Export:
                 "sessions": native.sessions(), "nodes": native.nodes(),
                 "operations": native.operations(), "edges": native.edges_of(),
             }  # fmt: skip
+            if self._annotations:
+                own["annotations"] = (_annotation(one, native) for one in self._annotations)
         names = [name for name, _ in layout]
         sections = [*layout, *((name, None) for name in own if name not in names)]
         file.write("{")
@@ -166,6 +178,19 @@ class _Export:
             elif written is not None:
                 record["value"] = write(self._trace.value(f"var-{number}"), written)
             yield record
+
+
+def _annotation(one: Annotation, native: NativeRecords) -> dict[str, Any]:
+    """A label in the words of the benchmark."""
+    ids = {
+        "query_id": one.question, "golden_answers_id": one.gold, "prediction_id": one.prediction
+    }  # fmt: skip
+    return {
+        **one.record,
+        **{key: native.node_id(variable) for key, variable in ids.items() if variable},
+        "source_evidence_ids": [native.node_id(variable) for variable in one.evidence],
+        "final_error_type": one.error_type, "final_op_id": one.operation or "null",
+    }  # fmt: skip
 
 
 def _text(value: Any) -> str:

@@ -44,6 +44,10 @@ class NativeRecords:
         self._session = lru_cache(_REMEMBERED)(self._session_of)
         self.edges = 0
 
+    def node_id(self, variable: str) -> str:
+        """The key of the node that a variable becomes."""
+        return self._ids(variable)
+
     def sessions(self) -> Iterator[dict[str, Any]]:
         """One for each operation of kind session, and one for what is in none of them."""
         yield {

@@ -1,0 +1,31 @@
+"""The simulated model as an option of the group `llm`: attribution without a network.
+
+It reads the prompts it is given and nothing else, so it can judge, explore and answer, and costs
+nothing. With a model that knows only rules, figures say what the method can do, not what a model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lmcommon.llm.base import ChatModel
+from lmcommon.llm.config import ModelConfig
+from memtrace.faultbench.plugins import installed
+
+__all__ = ["SimulatedConfig"]
+
+
+@dataclass(kw_only=True)
+class SimulatedConfig(ModelConfig):
+    """A simulated model of FaultBench."""
+
+    name: str = "simulated"
+    """Which one; plug-ins bring others."""
+
+    def bare(self) -> ChatModel:
+        """The model.
+
+        Raises:
+            UserError: There is none of this name.
+        """
+        return installed().model(self.name)
