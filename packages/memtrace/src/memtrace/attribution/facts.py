@@ -127,7 +127,8 @@ def _turns(
             continue
         is_last = place == len(others) - 1
         asked = content_words(question)  # "the person who has a cat": who is told by a turn alone
-        is_told = not asked & known and bool((words & asked) - said)
+        is_named = bool(asked & frozenset(speaker_of(witness.text).split()))
+        is_told = not is_named and bool((words & asked) - said)
         is_primary = is_told if facts else (is_last or not is_polar)
         made.append(fact_of(
             value, "", [witness], f"{question} {gold}", known, is_primary=is_primary
