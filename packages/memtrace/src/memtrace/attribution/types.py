@@ -232,7 +232,10 @@ class Attribution:
         """JSON-able form."""
         body = asdict(self)
         for path in body["paths"]:
-            path["fact"]["anchors"] = sorted(path["fact"]["anchors"])
+            path["fact"] = {
+                name: sorted(value) if isinstance(value, frozenset) else value
+                for name, value in path["fact"].items()
+            }
         return {
             **body, "operation": self.operation, "operations": list(self.operations),
             "error_type": self.error_type, "loss": self.loss, "abstained": self.abstained,
