@@ -21,7 +21,8 @@ __all__ = ["Doubt", "doubt"]
 
 _SOMEBODY = re.compile(
     r"\b(?:the (?:friend|colleague|co-?worker|neighbou?r|classmate|flatmate|room-?mate|person|man"
-    r"|woman|guy|speaker|user|partner|relative)(?:'s)?|he|she|his|her)\b",
+    r"|woman|guy|speaker|user|partner|relative)(?:'s)?|he|she|his|her|(?:one|any) of them"
+    r"|some(?:body|one)|any(?:body|one))\b",
     re.IGNORECASE,
 )
 """Somebody whom the question does not name."""

@@ -77,8 +77,8 @@ def _structured(gold: str, prediction: str) -> Comparison | None:
         return Comparison(numbers[0] == numbers[1], "numbers compared")
     if _NAME.fullmatch(gold.strip()) and _NAME.fullmatch(prediction.strip(" .")):
         names = [[token.key for token in answer_tokens(text)] for text in (gold, prediction)]
-        short, long = sorted(names, key=len)
-        if short and long[: len(short)] == short:
+        fewer, more = sorted(names, key=len)
+        if fewer and more[: len(fewer)] == fewer:
             return Comparison(True, "one is the first name of the other")
     return None
 

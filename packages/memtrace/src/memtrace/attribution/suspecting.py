@@ -28,6 +28,8 @@ from memtrace.types import Operation
 
 __all__ = ["SurvivalStage", "error_type_of_death"]
 
+_SUPPORT = 0.5
+"""How much the loss of a turn weighs that the answer may do without."""
 _LIVE = 0.7
 """Without a gold answer what the question is about is a guess."""
 
@@ -70,7 +72,7 @@ class SurvivalStage:
             case.note(self.name, _told(path))
         primary = [path for path in case.paths if path.fact.is_primary]
         for path in case.paths:
-            _suspect_path(case, path, asked, share=1.0 if path.fact.is_primary else 0.6)
+            _suspect_path(case, path, asked, share=1.0 if path.fact.is_primary else _SUPPORT)
         if case.asked.is_live and _follows_from_reached(case):
             return
         if case.facts and all(path.reached_model for path in primary):
@@ -126,7 +128,9 @@ def _suspect_path(case: Case, path: FactPath, asked: AskedPath, *, share: float)
     certainty = min(0.95, certainty + 0.05) if death.variant else certainty
     operation = case.reader.operation(death.operation)
     instead = f"; it says {death.variant!r} instead" if death.variant else ""
-    if (rewrite := _drifted(case, death, asked)) is not None:
+    losses = [step for step in path.steps if not step.kept]
+    search = search_that_missed(case.reader, death, losses, asked)
+    if (rewrite := _drifted(case, death, search or operation, asked)) is not None:
         case.suspect(
             rewrite, error_type_of(rewrite.kind, reads_query=True, writes_item=False),
             LossKind.NOT_RETRIEVED, certainty * share,
@@ -134,8 +138,7 @@ def _suspect_path(case: Case, path: FactPath, asked: AskedPath, *, share: float)
             f"{operation.name} ({operation.id}) then missed {_quoted(path)}",
         )  # fmt: skip
         certainty *= 0.8
-    losses = [step for step in path.steps if not step.kept]
-    if (search := search_that_missed(case.reader, death, losses, asked)) is not None:
+    if search is not None:
         case.suspect(
             search, error_type_of_death(death, search), death.loss, certainty * share,
             f"{search.name} ({search.id}) missed {_quoted(path)} from {names}, so that "
@@ -160,10 +163,12 @@ def _suspect_path(case: Case, path: FactPath, asked: AskedPath, *, share: float)
     )  # fmt: skip
 
 
-def _drifted(case: Case, death: FactStep, asked: AskedPath) -> Operation | None:
-    if death.operation not in asked.searches or death.variant:
+def _drifted(
+    case: Case, death: FactStep, search: Operation, asked: AskedPath
+) -> Operation | None:  # fmt: skip
+    if search.id not in asked.searches or death.variant:
         return None
-    return drifting_rewrite(case.reader, death.operation, asked)
+    return drifting_rewrite(case.reader, search.id, asked)
 
 
 def _suspect_made_up(case: Case, origin: Origin | None, score: float) -> None:
@@ -191,7 +196,7 @@ def _suspect_response(case: Case, primary: Sequence[FactPath]) -> None:
     score = (0.85 if is_literal else 0.65) * (_LIVE if case.asked.is_live else 1.0)
     loss = LossKind.DISTORTED if _takes_other_value(case) else LossKind.UNUSED
     case.suspect(
-        case.maker, ErrorType.RESPONSE, loss, score - (0.2 if is_missing_support else 0.0),
+        case.maker, ErrorType.RESPONSE, loss, score - (0.15 if is_missing_support else 0.0),
         f"the model was given {_quoted(lost[0])} and answered {case.prediction!r}: {loss}",
     )  # fmt: skip
 

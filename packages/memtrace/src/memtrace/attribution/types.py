@@ -248,9 +248,10 @@ class Attribution:
         """JSON-able form."""
         body = asdict(self)
         for path in body["paths"]:
-            for key, value in path["fact"].items():
-                if isinstance(value, frozenset):
-                    path["fact"][key] = sorted(value)
+            path["fact"] = {
+                name: sorted(value) if isinstance(value, frozenset) else value
+                for name, value in path["fact"].items()
+            }
         return {
             **body, "operation": self.operation, "operations": list(self.operations),
             "error_type": self.error_type, "loss": self.loss, "abstained": self.abstained,
