@@ -107,10 +107,12 @@ class Worker:
     def _examined(self, loaded: Loaded, ref: CaseRef, method: str) -> Tried:
         started = time.perf_counter()
         try:
+            # Without a right answer nobody can say what a repair has made right: no laboratory.
+            is_live = self.plan.evidence == "none"
             bench = Workbench(
-                model=self.model, laboratory=loaded.laboratory, scope=loaded.scope,
-                question=loaded.question_id, seed=seed_for(self.plan.seed, ref.id),
-                settings=self.plan.settings,
+                model=self.model, laboratory=None if is_live else loaded.laboratory,
+                scope=loaded.scope, question=loaded.question_id,
+                seed=seed_for(self.plan.seed, ref.id), settings=self.plan.settings,
             )  # fmt: skip
             stages, missing = build_stages(self.plan.methods[method], bench)
             case = Case(loaded.reader, told(loaded.question, self.plan.evidence))

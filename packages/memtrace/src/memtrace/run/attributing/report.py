@@ -19,7 +19,7 @@ from memtrace.show.bars import draw_bars
 
 __all__ = ["report"]
 
-_PLOTTED = ("exact", "within_1", "error_type", "f1_multi", "false_blame", "abstained")
+_PLOTTED = ("exact", "within_1", "error_type", "name", "f1_multi", "false_blame", "abstained")
 
 
 def report(
