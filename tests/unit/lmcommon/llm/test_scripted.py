@@ -101,3 +101,9 @@ def test_truncation_is_a_prefix_without_stop(text: str, limit: int, stop: list[s
 def test_a_single_text_to_stop_at_is_refused() -> None:
     with pytest.raises(ValueError, match="stop, a tuple of texts"):
         Sampling(stop="END")  # type: ignore[arg-type]
+
+
+def test_a_model_that_does_not_remember_keeps_no_request() -> None:
+    model = ScriptedModel({"": "yes"}, remembers=False)
+    model.generate([chat("Why?")])
+    assert model.requests == []

@@ -67,6 +67,8 @@ class ScriptedModel:
         logprobs: Function from request and text to tokens. None: the script is certain, 0 nats.
         name: Shown in tables and part of the identity. Give functions with different behaviour
             different names when a cache is in play.
+        remembers: Whether requests are kept for tests to look at; a model of thousands of calls
+            should not.
 
     Example:
         >>> from lmcommon.llm import ScriptedModel, chat
@@ -82,6 +84,7 @@ class ScriptedModel:
         scores: Callable[[ScoreRequest], Scored] | None = None,
         logprobs: Callable[[ChatRequest, str], Sequence[TokenLogprob]] | None = None,
         name: str = "scripted",
+        remembers: bool = True,
     ) -> None:
         if isinstance(script, str):
             raise ValueError(f"script: expected a list, a mapping or a function; got {script!r}")
@@ -91,8 +94,9 @@ class ScriptedModel:
         self._logprobs = logprobs
         self._name = name
         self._lock = threading.Lock()
+        self._remembers = remembers
         self.requests: list[ChatRequest] = []
-        """Every request it was given, repairs included, in order of arrival."""
+        """Every request it was given, repairs included, in order of arrival, if it remembers."""
 
     def __repr__(self) -> str:
         return f"ScriptedModel(name={self._name!r})"
@@ -149,7 +153,8 @@ class ScriptedModel:
 
     def _next(self, request: ChatRequest) -> Reply:
         with self._lock:
-            self.requests.append(request)
+            if self._remembers:
+                self.requests.append(request)
             if self._queue is not None:
                 message = f"the script ended after {len(self._script)} replies"  # type: ignore[arg-type]
                 return next(self._queue, ModelFailure(kind="internal", message=message))

@@ -44,11 +44,14 @@ class RuleModel(ScriptedModel):
     Args:
         rules: In the order they are tried; `answer_rule` comes last by itself.
         name: Part of the identity: models of different rules need different names.
+        remembers: As in `ScriptedModel`.
     """
 
-    def __init__(self, rules: Sequence[Rule] = (), *, name: str = "rules") -> None:
+    def __init__(
+        self, rules: Sequence[Rule] = (), *, name: str = "rules", remembers: bool = True
+    ) -> None:
         self._rules = (*rules, answer_rule())
-        super().__init__(self._by_rule, name=name)
+        super().__init__(self._by_rule, name=name, remembers=remembers)
 
     def _by_rule(self, request: ChatRequest) -> str | ModelFailure:
         for rule in self._rules:

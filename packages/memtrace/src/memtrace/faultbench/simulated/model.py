@@ -38,7 +38,7 @@ def simulated_model() -> RuleModel:
         judge_rule(),
         Rule("answer", lambda r: "Question:" in r.messages[-1].content, _answer),
     )
-    return RuleModel(rules, name=VERSION)
+    return RuleModel(rules, name=VERSION, remembers=False)
 
 
 def _answer(request: ChatRequest) -> str:
