@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -190,7 +188,7 @@ def small() -> Conversation:
 
 def asked_by(system: str, **settings: Any) -> tuple[list[str], list[ChatRequest]]:
     """What went wrong in a clean run, and all requests."""
-    model = simulated_model()
+    model = simulated_model(remembers=True)
     memory = MEMORY_SCHEMAS[system](**settings).build(model)("m")
     episodes = list(evaluate(memory, small(), NormalizedAnswerJudge()))
     memory.close()
@@ -226,14 +224,3 @@ def test_every_call_gives_the_same_reply_again_in_any_thread() -> None:
     with ThreadPoolExecutor(8) as pool:
         again = list(pool.map(lambda r: model.generate([r])[0].text, requests * 4))
     assert again == once * 4
-
-
-def test_a_call_takes_about_a_millisecond() -> None:
-    _, requests = asked_by("rag_bm25", retriever="bm25", rewrite=True, rerank="llm")
-    model = simulated_model()
-    spent = []
-    for request in requests:
-        started = time.perf_counter()
-        model.generate([request])
-        spent.append(time.perf_counter() - started)
-    assert statistics.median(spent) < 0.02, spent  # twenty times what it takes: machines differ

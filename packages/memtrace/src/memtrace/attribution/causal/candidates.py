@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from memtrace.attribution.case import Case
 from memtrace.attribution.causal.births import births
 from memtrace.attribution.causal.repairs import Repair, decider_of, repair_of
-from memtrace.attribution.causal.wording import Wording
+from memtrace.attribution.causal.wording import Wording, wordings
 from memtrace.attribution.taxonomy import ErrorType, LossKind, error_type_of
 from memtrace.attribution.types import Suspect
 from memtrace.types import Operation
 
-__all__ = ["Candidate", "candidates", "is_answer_informed", "suspicion"]
+__all__ = ["Candidate", "candidates", "is_answer_informed", "needed", "suspicion"]
 
 _BIRTH = 0.3
 _LEAST = 0.2
@@ -66,6 +66,17 @@ def is_answer_informed(case: Case, facts: Sequence[Wording], *, strict: bool = F
         return True
     given = [case.reader.passage(identifier) for identifier in case.maker.input_ids]
     return bool(facts) and all(any(w.holds(text, strict=strict) for text in given) for w in facts)
+
+
+def needed(case: Case) -> tuple[Wording, ...]:
+    """The facts an answer cannot do without: not support that a search, as it may, did not find."""
+    missed = {
+        path.fact.value
+        for path in case.paths
+        if path.death is not None and path.death.loss is LossKind.NOT_RETRIEVED
+    }
+    facts = wordings(case.facts, case.reader.speakers)
+    return tuple(one for one in facts if one.is_primary or one.fact.value not in missed)
 
 
 def suspicion(operation: Operation, evidence: str, score: float, loss: LossKind) -> Suspect:

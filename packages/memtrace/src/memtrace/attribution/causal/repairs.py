@@ -104,12 +104,13 @@ def repair_of(
                   intervention=change, mender=mender)  # fmt: skip
 
 
-def is_grounded(case: Case, repair: Repair) -> bool:
+def is_grounded(case: Case, repair: Repair, needed: Sequence[Wording]) -> bool:
     """Whether a repair put back no more than its operation read, in the run that it was made in.
 
     Args:
         case: The case of the replay.
         repair: One of its repairs.
+        needed: What the answering model must have been given for its answer to be its own.
     """
     executor = operation_at(case.reader, repair.place)
     if executor is None:
@@ -117,7 +118,7 @@ def is_grounded(case: Case, repair: Repair) -> bool:
     facts = wordings(case.facts, case.reader.speakers)
     if repair.is_oracle_answer:
         given = [case.reader.passage(identifier) for identifier in executor.input_ids]
-        return case.gold is None or all(any(w.holds(text) for text in given) for w in facts)
+        return case.gold is None or all(any(w.holds(text) for text in given) for w in needed)
     if repair.mender is None:
         return True
     restored = {wording.turn for wording in repair.mender.wordings}

@@ -18,6 +18,7 @@ from memtrace.attribution.causal.candidates import (
     Candidate,
     candidates,
     is_answer_informed,
+    needed,
     suspicion,
 )
 from memtrace.attribution.causal.experiments import Experiment, Experiments
@@ -88,7 +89,10 @@ class Search:
         if not experiment.flips:
             return False
         after = self._case_after(experiment)
-        return after is not None and all(is_grounded(after, repair) for repair in repairs)
+        if after is None:
+            return False
+        told = needed(after)
+        return all(is_grounded(after, repair, told) for repair in repairs)
 
     def _step(self, here: Case, chosen: Sequence[Chosen]) -> tuple[Candidate, Experiment] | None:
         """The next repair: one that helps, else the first after which the facts came further."""
@@ -104,7 +108,10 @@ class Search:
             if not experiment.scored or not experiment.changed:
                 continue
             if experiment.flips:
-                if repair.is_oracle_answer and not self._is_own_fault(here, chosen, facts):
+                if repair.is_oracle_answer and not (
+                    is_answer_informed(here, needed(here))
+                    and self._is_own_fault(here, chosen, facts)
+                ):
                     continue
                 return self._earliest(here, before, candidate, experiment, facts)
             if further is None and self._came_further(here, experiment):

@@ -23,12 +23,15 @@ VERSION = "simulated-1"
 """Changes whenever a reply to some prompt changes: recorded benches name it."""
 
 
-def simulated_model() -> RuleModel:
+def simulated_model(*, remembers: bool = False) -> RuleModel:
     """A deterministic model that reads what it is sent, for every pipeline of memtrace.
 
     It understands the language of the generated conversations, as any language model understands
     English, and knows nothing else: no ledger, no seed, no gold answer. A prompt that it does not
     know is a failed call.
+
+    Args:
+        remembers: Whether it keeps the requests it was sent.
     """
     rules = (
         *mem0_rules(_extracted, _decided),
@@ -38,7 +41,7 @@ def simulated_model() -> RuleModel:
         judge_rule(),
         Rule("answer", lambda r: "Question:" in r.messages[-1].content, _answer),
     )
-    return RuleModel(rules, name=VERSION, remembers=False)
+    return RuleModel(rules, name=VERSION, remembers=remembers)
 
 
 def _answer(request: ChatRequest) -> str:
