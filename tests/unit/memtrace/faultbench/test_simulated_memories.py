@@ -45,10 +45,28 @@ def test_of_two_memories_of_a_topic_the_one_with_the_value_is_changed() -> None:
     assert changes_for(SOLD, memories) == [Change("UPDATE", "2", f"{DATED} {SOLD}")]
 
 
+def ordered(question: str, passages: list[str]) -> list[str]:
+    scores = dict(zip(passages, helpfulness(question, passages), strict=True))
+    return sorted(passages, key=lambda passage: -scores[passage])
+
+
 def test_a_passage_about_the_person_and_the_topic_helps_most() -> None:
     question = "What does Ana use to get around now?"
     passages = ["Ana: How are things?", VESPA.replace("Ana", "Ben"), VESPA, "Ana: I moved to Cork."]
-    assert max(passages, key=lambda text: helpfulness(question, text)) == VESPA
+    assert ordered(question, passages)[0] == VESPA
+
+
+def test_passages_tell_each_other_who_is_meant() -> None:
+    question = "What does the person who plays the oboe use to get around now?"
+    oboe = "Ana: I play the oboe in a little trio."
+    passages = [VESPA.replace("Ana", "Ben"), VESPA, oboe]
+    assert ordered(question, passages)[:2] == [VESPA, oboe]
+
+
+def test_a_passage_that_says_the_same_again_comes_behind() -> None:
+    question = "What does Ana use to get around now?"
+    passages = [VESPA, f"Ana: Hi!\n{VESPA}", SOLD]
+    assert ordered(question, passages) == [VESPA, SOLD, passages[1]]
 
 
 def test_a_query_keeps_the_question_and_adds_words_of_notes() -> None:
