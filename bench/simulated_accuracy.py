@@ -37,7 +37,7 @@ PIPELINES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "long_context": ("long_context", {"budget_tokens": 100_000}),
     "long_context_300": ("long_context", {"budget_tokens": 300}),
     "long_context_summary": (
-        "long_context", {"budget_tokens": 600, "trim": "summarise", "summary_tokens": 256},
+        "long_context", {"budget_tokens": 400, "trim": "summarise", "summary_tokens": 200},
     ),
     "rag_bm25": ("rag_bm25", {"retriever": "bm25"}),
     "rag_dense": ("rag_dense", {}),
@@ -84,7 +84,7 @@ def holds_evidence(
     """Whether the prompt of an answer holds every passage that the answer follows from."""
     turns = {turn.id: turn.text for session in conversation.sessions for turn in session.turns}
     needed = [part for turn in episode.evidence for part in passages(turns[turn])]
-    prompts = (request.messages[-1].content for request in requests)
+    prompts = (request.messages[-1].content for request in reversed(requests))
     asked = f"Question: {episode.text}"
     prompt = next((text for text in prompts if text.endswith(asked)), "")
     return all(part in prompt for part in needed)

@@ -19,8 +19,8 @@ _NUMBERED = re.compile(r"^\[(\d+)\]$", re.MULTILINE)
 
 Keep = Callable[[list[str], int], list[str]]
 """From the lines of notes and messages and the tokens allowed to the lines that are kept."""
-Score = Callable[[str, str], float]
-"""How far a passage helps to answer a question: from question and passage to a number."""
+Score = Callable[[str, list[str]], list[float]]
+"""How far passages help to answer a question: from question and passages to a number each."""
 
 
 def rag_rules(
@@ -79,15 +79,14 @@ def _ordered(request: ChatRequest, score: Score) -> str:
     found = _PASSAGES.match(_last(request))
     assert found is not None
     pieces = _NUMBERED.split(found[1])
-    scores = {
-        int(number): score(found[2], text)
-        for number, text in zip(pieces[1::2], pieces[2::2], strict=True)
-    }
+    numbers = [int(number) for number in pieces[1::2]]
+    scores = dict(zip(numbers, score(found[2], pieces[2::2]), strict=True))
     return ", ".join(str(number) for number in sorted(scores, key=lambda n: (-scores[n], n)))
 
 
-def _shared_words(question: str, passage: str) -> float:
-    return len(content_words(question) & content_words(passage))
+def _shared_words(question: str, passages: list[str]) -> list[float]:
+    wanted = content_words(question)
+    return [len(wanted & content_words(passage)) for passage in passages]
 
 
 def _only_words(question: str) -> str:

@@ -35,7 +35,7 @@ def answered(context: str, question: str) -> str:
     return next((answer for answer in answers if answer), UNKNOWN)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def knowledge_of(context: str) -> Knowledge:
     """What a context lets one know; not to be changed."""
     return Knowledge(statements_of(context))

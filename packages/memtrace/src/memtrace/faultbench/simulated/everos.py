@@ -73,7 +73,9 @@ def _changed(new: Sequence[Row], known: Mapping[int, Row]) -> list[Row]:
 
 def _weighed(query: str, documents: str) -> Sufficiency:
     text = _dated(documents)
-    lines = sorted(text.splitlines(), key=lambda line: -helpfulness(query, line))
+    lines = text.splitlines()
+    scores = dict(zip(lines, helpfulness(query, lines), strict=True))
+    lines.sort(key=lambda line: -scores[line])
     if answered(text, query) != UNKNOWN:
         return Sufficiency(is_sufficient=True, found=lines[:3])
     return Sufficiency(is_sufficient=False, found=lines[:1], missing=[query])

@@ -186,38 +186,39 @@ def _verdict(handle: str | None, error_type: str, reason: str) -> str:
 def _wanted(turn: _Turn) -> Iterator[tuple[str, str]]:
     """Messages to follow, each with a pattern of the words in it that matter."""
     starts = [match for line in turn.lines if (match := _START.match(line)) is not None]
-    gold = turn.field("right answer")
+    gold, question = turn.field("right answer"), turn.field("question") or ""
     is_told = "messages said to hold the right answer:" in turn.lines
     texts = {match["handle"]: _plain(match["text"]) for match in starts}
     with_gold = [handle for handle, text in texts.items() if gold and _has(text, gold)]
     if is_told:
         chosen = list(texts)
     elif with_gold:
-        asked = content_words(turn.field("question") or "")
+        asked = content_words(question)
         chosen = sorted(with_gold, key=lambda h: -len(asked & content_words(texts[h])))[:1]
     else:
         chosen = list(texts)[:1]
     for handle in chosen:
-        yield handle, _pattern(texts[handle], gold if handle in with_gold else None)
+        yield handle, _pattern(texts[handle], gold if handle in with_gold else None, question)
 
 
-def _pattern(text: str, gold: str | None) -> str:
+def _pattern(text: str, gold: str | None, question: str) -> str:
     """Who said it, and the words that matter: the right answer, or the most telling ones."""
     speaker = _SPEAKER.match(_TIME.sub("", text))
     about = "" if speaker is None else rf"\b{re.escape(speaker.group().rstrip(': '))}\b.*"
-    return (about + (re.escape(gold) if gold else _phrase(text)))[:160]
+    return (about + (re.escape(gold) if gold else _phrase(text, question)))[:160]
 
 
 def _has(text: str, words: str) -> bool:
     return re.search(rf"\b{re.escape(words)}\b", text, re.IGNORECASE) is not None
 
 
-def _phrase(text: str) -> str:
-    """The most telling words of a message: its last sentence, without speaker and time."""
+def _phrase(text: str, question: str) -> str:
+    """The most telling words of a message: the end of the sentence most like the question."""
     said = _SPEAKER.sub("", _TIME.sub("", text), count=1)
-    sentences = [one for one in re.split(r"(?<=[.!?])\s+", said) if len(one.split()) > 3]
-    words = (max(sentences, key=len) if sentences else said).rstrip(".!?").split()
-    return re.escape(" ".join(words[-6:]))[:150] or "."
+    sentences = [one for one in re.split(r"(?<=[.!?])\s+|\n+", said) if one.split()]
+    asked = content_words(question)
+    like = max(sentences, key=lambda one: len(asked & content_words(one)), default=said)
+    return re.escape(" ".join(like.rstrip(".!?").split()[-6:]))[:150] or "."
 
 
 def _grep(request: ChatRequest) -> str:
@@ -269,11 +270,11 @@ def _at_once(request: ChatRequest) -> str:
 
 def _patterns(turn: _Turn) -> list[str]:
     """What to look for, from the texts that may matter."""
-    gold = turn.field("right answer")
+    gold, question = turn.field("right answer"), turn.field("question") or ""
     texts = [_plain(m["text"]) for line in turn.lines if (m := _TEXT.match(line)) is not None]
     holding = [text for text in texts if gold and _has(text, gold)]
     chosen = texts[:2] if len(texts) <= 2 else holding[:1] or texts[:1]
-    return [_pattern(text, gold if text in holding else None) for text in chosen]
+    return [_pattern(text, gold if text in holding else None, question) for text in chosen]
 
 
 def _where(sides: dict[str, dict[str, str]], maker: str, search: str) -> str:

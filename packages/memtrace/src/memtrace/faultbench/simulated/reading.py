@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from lmcommon.data.generated.attributes import Attribute
+from lmcommon.data.generated.facts import Operation
 from lmcommon.data.generated.plan import ATTRIBUTES
 from memtrace.faultbench.simulated.calendar import iso
 from memtrace.faultbench.simulated.templates import Pattern, pattern_of
@@ -27,7 +28,7 @@ _RELATIONS = (
     re.compile(r"\bYou should meet (?P<value>[A-Z][\w-]+), my (?P<relation>[a-z]+(?: [a-z]+)?)\b"),
 )
 _SENTENCE = re.compile(r"(?<=[.!?:]) ")
-_CLAUSE = re.compile(r"(?<=\})[,.!?]")
+_END = re.compile(r"[.!?](?= |$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class _Way:
     """One way to say one thing."""
 
     attribute: Attribute
-    operation: str
+    operation: Operation
     pattern: Pattern
     fate: str
     is_part: bool
@@ -51,6 +52,7 @@ def read(text: str) -> tuple[Said, ...]:
     found = [*_matches(text, _wholes()), *_relations(text)]
     kept = _apart(found, [])
     parts = [(weight, said) for weight, said in _matches(text, _parts()) if _is_clear(said)]
+    # A sentence that several topics claim tells none of them.
     topics = {(said.start, said.attribute) for _, said in parts}
     starts = [start for start, _ in topics]
     clear = [(weight, said) for weight, said in parts if starts.count(said.start) == 1]
@@ -68,32 +70,35 @@ def _apart(found: list[tuple[int, Said]], kept: list[Said]) -> list[Said]:
 
 def _matches(text: str, ways: tuple[_Way, ...]) -> Iterator[tuple[int, Said]]:
     for way in ways:
-        match = way.pattern.search(text)
-        if match is None:
-            continue
-        given = match.groupdict()
-        yield (
-            way.pattern.weight,
-            Said(
-                attribute=way.attribute.key,
-                operation=way.operation,  # type: ignore[arg-type]
-                value=given["value"],
-                old=given.get("old") or "",
-                when=iso(given.get("when") or ""),
-                fate=way.fate,
-                other=given.get("other") or "",
-                start=match.start(),
-                end=match.end(),
-            ),
-        )
+        for match in way.pattern.all(text):
+            given = match.groupdict()
+            yield (
+                way.pattern.weight,
+                Said(
+                    attribute=way.attribute.key,
+                    operation=way.operation,
+                    value=given["value"],
+                    old=given.get("old") or "",
+                    when=iso(given.get("when") or ""),
+                    fate=way.fate,
+                    other=given.get("other") or "",
+                    start=match.start(),
+                    end=_sentence_end(text, match.end()) if way.is_part else match.end(),
+                ),
+            )
 
 
 def _relations(text: str) -> Iterator[tuple[int, Said]]:
     for regex in _RELATIONS:
-        if match := regex.search(text):
+        for match in regex.finditer(text):
             key = RELATION + match["relation"]
-            end = text.find(".", match.end()) + 1 or len(text)
+            end = _sentence_end(text, match.end())
             yield len(match[0]), Said(key, "state", match["value"], start=match.start(), end=end)
+
+
+def _sentence_end(text: str, start: int) -> int:
+    found = _END.search(text, start)
+    return found.end() if found else len(text)
 
 
 def _is_clear(said: Said) -> bool:
@@ -128,7 +133,7 @@ def _parts() -> tuple[_Way, ...]:
     return tuple(made)
 
 
-def _templates() -> Iterator[tuple[Attribute, str, str, str]]:
+def _templates() -> Iterator[tuple[Attribute, Operation, str, str]]:
     """Topic, operation, template and fate of everything that can be said."""
     for attribute in ATTRIBUTES.values():
         for text in (*attribute.state, *attribute.start, *attribute.other):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from lmcommon.data.generated.plan import ATTRIBUTES
@@ -19,12 +20,29 @@ _FIELD = re.compile(r"\{\w+\}")
 _WHO = "the person who "
 
 
-def helpfulness(question: str, passage: str) -> float:
-    """How much a passage helps to answer a question; ties are broken by the words they share."""
-    wanted = _wanted(question)
-    stated = statements_of(passage)
-    best = max((_fit(one, wanted) for one in stated), default=0)
-    return best + len(content_words(question) & content_words(passage)) / 1000
+def helpfulness(question: str, passages: list[str]) -> list[float]:
+    """How much each passage helps to answer a question, a number each.
+
+    What counts is the best statement in it; a passage that states nothing new to those before it
+    comes behind them, and ties are broken by the words it shares with the question. If the
+    passages together tell whom the question means, that person's statements count.
+    """
+    wanted = [*_wanted(question)]
+    known = knowledge_of("\n".join(passages))
+    for asked in asked_in(question):
+        if name := person_meant(known, asked.person):
+            wanted.append((asked.attribute, name, ""))
+    words = content_words(question)
+    scores: list[float] = []
+    seen: set[Statement] = set()
+    for passage in passages:
+        stated = statements_of(passage)
+        best = max((_fit(one, wanted) for one in stated), default=0)
+        helpful = {one for one in stated if _fit(one, wanted) == best} if best else set()
+        repeats = bool(helpful) and helpful <= seen
+        seen |= helpful
+        scores.append(best - repeats / 2 + len(words & content_words(passage)) / 1000)
+    return scores
 
 
 def query_for(question: str) -> str:
@@ -85,7 +103,7 @@ def _wanted(question: str) -> tuple[tuple[str, str, str], ...]:
     return tuple(found)
 
 
-def _fit(statement: Statement, wanted: tuple[tuple[str, str, str], ...]) -> int:
+def _fit(statement: Statement, wanted: Sequence[tuple[str, str, str]]) -> int:
     """2 for a statement of the wanted topic, 3 if the person or the value is the wanted one too."""
     fits = [
         2 + bool(person or value)

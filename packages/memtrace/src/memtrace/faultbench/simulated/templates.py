@@ -8,11 +8,12 @@ not from a list: a value that was garbled on its way is read as it stands.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 __all__ = ["DATE", "PERSON", "Pattern", "pattern_of"]
 
-DATE = r"\d{1,2} [A-Z][a-z]+ \d{4}"
+DATE = r"(?:\d{1,2} [A-Z][a-z]+,? \d{4}|[A-Z][a-z]+ \d{1,2}, \d{4}|\d{4}-\d\d-\d\d)"
 PERSON = r"the person who .+?|[A-Z][\w-]*(?:'s [a-z][a-z ]*?)?"
 _VALUE = r"[A-Za-z0-9][\w' -]*?"
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -32,6 +33,10 @@ class Pattern:
     def search(self, text: str) -> re.Match[str] | None:
         """The first passage of a text that is worded so."""
         return self.regex.search(text) if self.hint in text else None
+
+    def all(self, text: str) -> Iterator[re.Match[str]]:
+        """Every passage that is worded so."""
+        return self.regex.finditer(text) if self.hint in text else iter(())
 
 
 def pattern_of(template: str, *, is_date: bool = False, whole: bool = False) -> Pattern:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from lmcommon.data.generated.facts import Operation
+
 __all__ = ["Asked", "Note", "Said", "Statement"]
 
 
@@ -17,7 +19,7 @@ class Said:
 
     attribute: str
     """Key of an attribute, or the name of a relation (`flatmate`), whose value is a name."""
-    operation: Literal["state", "update", "correct", "delete"]
+    operation: Operation
     value: str
     old: str = ""
     when: str = ""
