@@ -23,6 +23,8 @@ from memtrace.evaluate.evaluating import evaluate
 from memtrace.evaluate.types import Episode
 from memtrace.execution.execution import Execution, execute
 from memtrace.execution.interventions import AtPoint
+from memtrace.execution.places import Place
+from memtrace.execution.replies import place_of
 from memtrace.faultbench.drawing import Draw, draw
 from memtrace.faultbench.judges import usual_judge
 from memtrace.faultbench.plugins import Plugins
@@ -67,6 +69,8 @@ class Trial:
     episode: Episode
     prompt: str
     """What the model that answered was shown."""
+    places: frozenset[Place] = frozenset()
+    """Where there were operations."""
 
 
 class Bench:
@@ -135,7 +139,10 @@ class Bench:
                 maker = trace.variable(episode.answer).producer
                 assert maker is not None
                 read = trace.operation(maker).inputs.get("prompt", ())
-                return Trial(episode, "\n".join(str(trace.value(one)) for one in read))
+                return Trial(
+                    episode, "\n".join(str(trace.value(one)) for one in read),
+                    frozenset(filter(None, map(place_of, trace.operations()))),
+                )  # fmt: skip
 
     def close(self) -> None:
         """Let go of clean runs, memories and the model."""

@@ -43,7 +43,7 @@ class Plan:
     """Share of cases with two or three faults."""
     control: float = 0.2
     """Share of controls."""
-    per_history: int = 10
+    per_history: int = 8
     """Cases of one history in one pipeline."""
     split: Split = "dev"
     seed: int = 0

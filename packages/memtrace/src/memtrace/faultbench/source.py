@@ -114,6 +114,7 @@ def _ref(recipe: Recipe) -> CaseRef:
     return CaseRef(id=recipe.id, bundle=recipe.bundle, groups={
         "pipeline": recipe.pipeline, "size": recipe.size, "split": recipe.split,
         "kinds": "+".join(recipe.kinds), "faults": str(len(recipe.kinds)),
+        "category": recipe.category,
     })  # fmt: skip
 
 
@@ -129,7 +130,8 @@ def _label(trace: Trace, recipe: Recipe, drawn: Draw) -> Label:
     found = [(_at(by_place, fault), fault) for fault in drawn.faults]
     found.sort(key=lambda one: int(one[0].removeprefix("op-")))
     return Label(
-        operations=tuple(identifier for identifier, _ in found), kinds=recipe.kinds,
+        operations=tuple(identifier for identifier, _ in found),
+        kinds=tuple(fault.kind for _, fault in found),
         error_types=tuple(fault.error_type for _, fault in found),
     )  # fmt: skip
 

@@ -68,12 +68,14 @@ def targets_of(conversation: Conversation, question: Question) -> list[Target]:
 
 
 def _needle(fact: Fact, question: Question) -> str:
-    gold = (question.answer or "").lower()
+    """What the fact gives to the answer, in words that its text has."""
+    gold, text = (question.answer or "").lower(), fact.text.lower()
     day = "" if fact.date is None else date_words(date.fromisoformat(fact.date))
-    for words in (fact.value, day, fact.fate, fact.old or ""):
+    told = [one for one in (fact.value, day, fact.fate, fact.old or "") if one.lower() in text]
+    for words in told:
         if words and words.lower() in gold:
             return words
-    if question.category == "temporal" and day:
+    if question.category == "temporal" and day in told and day:
         return day
     return fact.fate or fact.value
 

@@ -47,6 +47,8 @@ class Recipe:
     split: Split = "report"
     tries: int = 0
     """Which draw of the seed held when it was verified."""
+    category: str = ""
+    """Of the question that it asks, for tables; known once it is verified."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able row; `from_dict` reads it."""

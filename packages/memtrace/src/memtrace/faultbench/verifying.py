@@ -31,8 +31,6 @@ class Verified:
     holds: bool
     refusals: tuple[str, ...] = ()
     """Why earlier draws were refused, in a word or two each."""
-    category: str = ""
-    """Of the question."""
     runs: int = 0
     """Runs of the pipeline that it took, the clean one of the bundle not counted."""
 
@@ -60,8 +58,8 @@ def verified(bench: Bench, recipe: Recipe, *, tries: int = 6) -> Verified:
                 break
             continue
         return Verified(
-            recipe=candidate, holds=True, refusals=tuple(refusals), runs=runs + check.runs,
-            category=drawn.asked.category,
+            recipe=replace(candidate, category=drawn.asked.category), holds=True,
+            refusals=tuple(refusals), runs=runs + check.runs,
         )  # fmt: skip
     return Verified(recipe=recipe, holds=False, refusals=tuple(refusals), runs=runs)
 
@@ -79,6 +77,8 @@ class _Check:
             return
         for part in _parts(drawn.faults):
             trial = self._run(drawn, defects=[fault.defect for fault in part])
+            if any(fault.defect.at not in trial.places for fault in part):
+                raise NoDrawError("hidden", "one fault keeps another's operation from happening")
             if trial.episode.verdict.satisfied:
                 whole = len(part) == len(drawn.faults)
                 raise NoDrawError("no flip" if whole else "a part is enough")

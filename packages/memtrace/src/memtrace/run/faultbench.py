@@ -24,6 +24,7 @@ from memtrace.run.ticking import ticking
 
 __all__ = ["FaultBenchConfig", "build", "main"]
 
+Filled = tuple[list[dict[str, Any]], str]
 Name = Callable[[Mapping[str, Any]], str]
 
 _SLOW = ("everos", "langmem", "long_context_summary")
@@ -47,7 +48,7 @@ class FaultBenchConfig:
     """Share of cases with two or three faults."""
     control: float = 0.2
     """Share of controls."""
-    per_history: int = 10
+    per_history: int = 8
     """Cases of one history in one pipeline."""
     split: str = "dev"
     """dev, report or held_out: each has seeds of its own; held_out has kinds of its own."""
@@ -129,6 +130,7 @@ def build(config: FaultBenchConfig, run: Run) -> dict[str, Any]:
         "cases": len(held), "wanted": len(rows), "dropped": len(rows) - len(held),
         "draws_refused": dict(_reasons(rows).most_common()),
         "runs": sum(one["runs"] for one in rows),
+        "broken_histories": sum(bool(known[name]["error"]) for name in names),
         "recipes": str(run.folder / "recipes.jsonl"),
     }  # fmt: skip
 
@@ -148,12 +150,13 @@ def _rows(config: FaultBenchConfig, batches: Mapping[str, Batch]) -> Iterator[di
         workers, mp_context=get_context("spawn"), initializer=_open,
         initargs=(config.model, config.llm),
     ) as pool:  # fmt: skip
-        jobs: dict[Future[list[dict[str, Any]]], str] = {
+        jobs: dict[Future[Filled], str] = {
             pool.submit(_filled, batch): name for name, batch in batches.items()
         }
         try:
             for job in as_completed(jobs):
-                yield {"batch": jobs[job], "cases": job.result()}
+                cases, error = job.result()
+                yield {"batch": jobs[job], "cases": cases, "error": error}
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -163,14 +166,22 @@ def _open(model: str, llm: Any) -> None:
     _BENCH.append(Bench(plugins.model(model) if llm is None else llm.build(), plugins, keep=1))
 
 
-def _filled(batch: Batch) -> list[dict[str, Any]]:
-    done = zip(batch.sorts, filled(_BENCH[0], batch), strict=True)
-    return [{"sort": sort, **_row(one)} for sort, one in done]
+def _filled(batch: Batch) -> Filled:
+    """The rows of a batch, as many as there were before an error, and the error."""
+    rows: list[dict[str, Any]] = []
+    try:
+        for sort, one in zip(batch.sorts, filled(_BENCH[0], batch), strict=True):
+            rows.append({"sort": sort, **_row(one)})
+    except UserError:
+        raise
+    except Exception as error:  # the border: one history must not end the others
+        return rows, f"{type(error).__name__}: {error}"
+    return rows, ""
 
 
 def _row(done: Verified) -> dict[str, Any]:
     return {
-        "recipe": done.recipe.to_dict(), "holds": done.holds, "category": done.category,
+        "recipe": done.recipe.to_dict(), "holds": done.holds,
         "refusals": list(done.refusals), "runs": done.runs,
     }  # fmt: skip
 

@@ -1,0 +1,70 @@
+"""`memtrace-faultbench` as people call it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memtrace.faultbench.recipes import read_recipes
+from memtrace.faultbench.source import FaultBenchSource
+
+pytestmark = pytest.mark.e2e
+
+WORDS = (
+    "cases=12", "per_history=6", "pipelines=[long_context,rag_bm25]", "sizes=[tiny]", "workers=2",
+)  # fmt: skip
+
+
+def built(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "memtrace.run.faultbench", *words],
+        cwd=folder, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+def figures(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr
+    read: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return read
+
+
+def test_it_builds_cases_that_can_be_loaded_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    first = figures(built(tmp_path, *WORDS))
+    assert (first["cases"], first["wanted"], first["dropped"]) == (12, 12, 0), first
+    assert first["broken_histories"] == 0
+    recipes = read_recipes(first["recipes"])
+    assert {one.pipeline for one in recipes} == {"long_context", "rag_bm25"}
+    assert sum(len(one.kinds) > 1 for one in recipes) == 3
+    source = FaultBenchSource(recipes)
+    with source.load(source.refs()[0]) as case:
+        assert case.label is not None
+    source.close()
+
+    before = Path(first["recipes"]).read_bytes()
+    folder = Path(first["run"])
+    rows = (folder / "batches.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (folder / "batches.jsonl").write_text(rows[0], encoding="utf-8")  # as if it had been killed
+    again = figures(built(tmp_path, f"resume={folder}"))
+    assert again["cases"] == 12
+    assert Path(again["recipes"]).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("kinds=[nonsense]", "fault kind: expected one of drop_fact"),
+        ("pipelines=[nonsense]", "pipeline: expected one of long_context"),
+        ("split=test", "split: expected one of dev, report, held_out"),
+        ("multi=0.9", "expected shares of at most 1 together"),
+        ("cases=0", "cases: expected at least 1"),
+    ],
+)
+def test_what_it_cannot_do_is_said(tmp_path: Path, word: str, said: str) -> None:
+    done = built(tmp_path, word)
+    assert done.returncode == 2, done.stdout
+    assert said in done.stderr
