@@ -7,6 +7,7 @@ from lmcommon.lazy import lazy_exports
 if TYPE_CHECKING:
     from memtrace.attribution.attributing import STAGES, AttributionStage, attribute, examine
     from memtrace.attribution.case import Case, Question
+    from memtrace.attribution.causal import CausalStage
     from memtrace.attribution.facts import CriticalFact, Witness, critical_facts
     from memtrace.attribution.reader import TraceReader
     from memtrace.attribution.suspecting import SurvivalStage
@@ -26,15 +27,16 @@ if TYPE_CHECKING:
     from memtrace.attribution.validity import ValidityStage
 
 __all__ = [
-    "DEFINITIONS", "STAGES", "Attribution", "AttributionStage", "Case", "Cost", "CriticalFact",
-    "DecisiveSet", "ErrorType", "FactPath", "FactStep", "LossKind", "Question", "Rate",
-    "SurvivalStage", "Suspect", "TraceReader", "Trial", "ValidityStage", "Verdict", "Witness",
-    "attribute", "critical_facts", "examine", "rate",
+    "DEFINITIONS", "STAGES", "Attribution", "AttributionStage", "Case", "CausalStage", "Cost",
+    "CriticalFact", "DecisiveSet", "ErrorType", "FactPath", "FactStep", "LossKind", "Question",
+    "Rate", "SurvivalStage", "Suspect", "TraceReader", "Trial", "ValidityStage", "Verdict",
+    "Witness", "attribute", "critical_facts", "examine", "rate",
 ]  # fmt: skip
 
 _HOMES = {
     "attributing": ("STAGES", "AttributionStage", "attribute", "examine"),
     "case": ("Case", "Question"),
+    "causal": ("CausalStage",),
     "facts": ("CriticalFact", "Witness", "critical_facts"),
     "reader": ("TraceReader",),
     "suspecting": ("SurvivalStage",),

@@ -15,9 +15,10 @@ from memtrace.attribution.types import FactStep
 from memtrace.attribution.unfolding import command_of, rows_of
 from memtrace.types import Operation, Variable
 
-__all__ = ["decider_of", "drifting_rewrite"]
+__all__ = ["decider_of", "deletes_instead", "drifting_rewrite"]
 
 _DELETING = frozenset({"delete", "remove", "forget", "discard"})
+_IDLE = frozenset({"none", "noop", "no_op", "no_change", "skip", "ignore", "keep"})
 _LITTLE = 0.34
 """Share of the question's words below which a rewritten question asks something else."""
 
@@ -59,6 +60,21 @@ def _did_as_told(reader: TraceReader, executor: Operation, reply: Variable) -> b
         for item in items if not item.is_deletion
         for line in reader.passage(item.id).lines
     )  # fmt: skip
+
+
+def deletes_instead(reader: TraceReader, operation: Operation) -> bool:
+    """Whether an operation deletes, or tells to, and writes nothing."""
+    outputs = [reader.variable(identifier) for identifier in operation.output_ids]
+    items = [variable for variable in outputs if variable.item and variable.source is None]
+    if items:
+        replies = [reader.variable(one) for one in operation.input_ids]
+        rows = [row for one in replies for row in rows_of(reader.trace.value(one.id))]
+        is_told = bool({command_of(row) for row in rows} & _DELETING)
+        return not is_told and all(item.is_deletion for item in items)
+    replies = [variable for variable in outputs if not reader.is_marker(variable)]
+    rows = [row for reply in replies for row in rows_of(reader.trace.value(reply.id))]
+    told = {command_of(row) for row in rows} - _IDLE
+    return bool(told) and told <= _DELETING
 
 
 def drifting_rewrite(reader: TraceReader, search: str, asked: AskedPath) -> Operation | None:

@@ -54,7 +54,7 @@ def follows(value: str, turns: Sequence[Witness], question: str) -> bool | None:
     wanted = content_words(value) - content_words(question)
     if not wanted or len(wanted) > _LONG:
         return None
-    share = max(len(wanted & content_words(text)) / len(wanted) for text in texts)
+    share = max(len(wanted & content_words(own_words(text))) / len(wanted) for text in texts)
     if share >= _MOST:
         return None
     return None if share > 0 and not _is_specific(value) else False

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from memtrace.attribution.matching import Passage, passage
 from memtrace.attribution.naming import names_in, speaker_of
+from memtrace.attribution.spelling import day_said
 from memtrace.attribution.unfolding import unfold
 from memtrace.graph.explaining.holders import MARKERS
 from memtrace.graph.explaining.texts import text_of
@@ -104,15 +105,25 @@ class TraceReader:
         return self._people[1]
 
     @cached_property
-    def _people(self) -> tuple[frozenset[str], frozenset[str]]:
+    def days(self) -> frozenset[str]:
+        """The days on which messages were said."""
+        return self._people[2]
+
+    @cached_property
+    def _people(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
         speakers: set[str] = set()
         names: set[str] = set()
+        headings: dict[str, str] = {}
         for variables in self._messages_by_name.values():
             for variable in variables:
                 text = self.text(variable.id)
                 speakers |= {name for name in [speaker_of(text)] if name}
                 names |= names_in(text)
-        return frozenset(speakers), frozenset(names)
+                heading = text[: text.find("]")] if text.startswith("[") else ""
+                if heading not in headings:
+                    headings[heading] = day_said(text)
+        days = frozenset(filter(None, headings.values()))
+        return frozenset(speakers), frozenset(names), days
 
     def messages(self, name: str) -> list[Variable]:
         """Messages called `name`."""

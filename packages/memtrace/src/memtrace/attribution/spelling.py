@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 
 from lmcommon.judge.dates import MONTHS, CalendarDate, find_dates
 from memtrace.attribution.matching import content_words, normal_words
-from memtrace.attribution.times import day_of, relative_times
+from memtrace.attribution.times import Span, day_of, relative_times
 
 __all__ = ["date_of", "day_said", "parts_of", "spellings_in"]
 
 _SEPARATORS = re.compile(r"\s*(?:,|;|\band\b|&)\s*", re.IGNORECASE)
-_BRACKETS = re.compile(r"^\s*\[([^\]]*)\]")
+_BRACKETS = re.compile(r"^\s*\[([^\]]*)\]\s*")
 _YEAR = re.compile(r"\s*(?:in )?((?:19|20)\d\d)\.?\s*")
 _MONTH_NAMES = {number: name for name, number in MONTHS.items()}
 
@@ -31,19 +31,21 @@ def parts_of(gold: str, texts: Sequence[str]) -> list[str]:
 
 def spellings_in(part: str, text: str) -> tuple[str, ...]:
     """The normal forms by which a turn holds a part of the gold answer, the plainest first."""
-    line = f" {' '.join(normal_words(text))} "
+    said = _BRACKETS.sub("", text, count=1)
+    line = f" {' '.join(normal_words(said))} "
     found = [form for form in _forms(part) if f" {form} " in line]
     when = date_of(part)
     today = day_of(_heading(text))
     if when is not None and today is not None:
-        for span in relative_times(text, today):
-            if span.holds(*when):
-                found.append(" ".join(normal_words(span.words)))
+        spans = list(relative_times(said, today))
+        found += [" ".join(normal_words(span.words)) for span in spans if span.holds(*when)]
+        if not (found or spans or find_dates(said)) and Span("", today, today).holds(*when):
+            found.append(" ".join(normal_words(part)))  # it happened when it was said
     year = _YEAR.fullmatch(part)
     if year and today is not None:
         found += [
             " ".join(normal_words(span.words))
-            for span in relative_times(text, today)
+            for span in relative_times(said, today)
             if span.first.year == span.last.year == int(year[1])
         ]
     return tuple(dict.fromkeys(found))

@@ -184,7 +184,8 @@ def _misdated(walk: Walk, read: dict[str, Holding], wrote: dict[str, Holding]) -
     before = frozenset[str]().union(*(holding.dates for holding in read.values()))
     if not said_on or not dates or dates & said_on or before - said_on:
         return ""
-    return min(dates)
+    wrong = dates - walk.reader.days  # of a day with messages: told together with something newer
+    return min(wrong, default="")
 
 
 def _loss(walk: Walk, operation: Operation, read: dict[str, Holding], variant: str) -> LossKind:

@@ -8,11 +8,12 @@ were made up, or put under a wrong day, by an operation before it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from lmcommon.judge.hedging import abstention
 from memtrace.attribution.asked_path import AskedPath, asked_path
 from memtrace.attribution.case import Case
-from memtrace.attribution.deciding import decider_of, drifting_rewrite
+from memtrace.attribution.deciding import decider_of, deletes_instead, drifting_rewrite
 from memtrace.attribution.evidence import restatements
 from memtrace.attribution.fusing import search_that_missed
 from memtrace.attribution.holding import Paraphrase
@@ -71,9 +72,17 @@ class SurvivalStage:
             _suspect_response(case, primary)
 
 
-def error_type_of_death(death: FactStep, operation: Operation) -> ErrorType:
-    """The error type that the loss of a fact at an operation means."""
-    if death.loss is LossKind.DELETED:
+def error_type_of_death(
+    death: FactStep, operation: Operation, *, deletes: bool = False
+) -> ErrorType:
+    """The error type that the loss of a fact at an operation means.
+
+    Args:
+        death: The loss.
+        operation: Who is blamed for it: the step's own operation, or the one that decided.
+        deletes: Whether it deleted something instead of writing the fact.
+    """
+    if death.loss is LossKind.DELETED or deletes:
         return ErrorType.DELETION
     reads_query = death.loss in (LossKind.NOT_RETRIEVED, LossKind.CUT)
     return error_type_of(operation.kind, reads_query=reads_query, writes_item=True)
@@ -116,16 +125,19 @@ def _suspect_path(case: Case, path: FactPath, asked: AskedPath, *, share: float)
             f"{operation.name} ({operation.id}) ranked it too low to keep",
         )  # fmt: skip
         certainty *= 0.7
+    deletes = partial(deletes_instead, case.reader)
     if (decider := decider_of(case.reader, death, path.steps)) is not None:
         case.note("survival", f"{operation.name} ({operation.id}) did as {decider.name} said")
         case.suspect(
-            decider, error_type_of_death(death, decider), death.loss, certainty * share,
+            decider, error_type_of_death(death, decider, deletes=deletes(decider)), death.loss,
+            certainty * share,
             f"{decider.name} ({decider.id}) decided, and {operation.name} ({operation.id}) "
             f"carried out, what cost {_quoted(path)} from {names}: {death.loss}{instead}",
         )  # fmt: skip
         certainty *= 0.7
     case.suspect(
-        operation, error_type_of_death(death, operation), death.loss, certainty * share,
+        operation, error_type_of_death(death, operation, deletes=deletes(operation)), death.loss,
+        certainty * share,
         f"{operation.name} ({operation.id}) read {_quoted(path)} from {names} and passed on "
         f"nothing that holds it: {death.loss}{instead}",
     )  # fmt: skip

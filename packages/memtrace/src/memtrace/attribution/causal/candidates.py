@@ -48,7 +48,9 @@ def candidates(case: Case, facts: Sequence[Wording]) -> Iterator[Candidate]:
         primary = [fact for fact in facts if fact.is_primary]
         if operation.id == case.maker.id and not is_answer_informed(case, primary):
             continue
-        decider = decider_of(case, operation, facts)
+        decider = operation
+        if suspect.stage != "survival":  # which tells them apart by itself
+            decider = decider_of(case, operation, facts)
         if decider.id != operation.id:
             suspect = _passed_to(suspect, decider, operation)
         repair = repair_of(case, operation, facts, unwanted=unwanted)

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from memtrace.attribution.case import Case
 from memtrace.attribution.causal.located import operation_at
 from memtrace.attribution.causal.shapes import Mender
 from memtrace.attribution.causal.wording import Wording, wordings
-from memtrace.attribution.matching import content_words
 from memtrace.execution.interventions import AtPoint, Oracle, Replace
 from memtrace.execution.places import Place
 from memtrace.execution.replies import place_of
@@ -29,8 +27,6 @@ ABSTENTION = "I do not know."
 """The right answer where there is none."""
 _NOT_READ = ("prompt", "store", "question", "query")
 _QUESTION_ROLES = ("query", "queries")
-_ABOUT = 0.75
-"""Share of a fact's words in what an operation read, for the fact to be its business."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +88,9 @@ def repair_of(
     if place is None or blamed is None:
         return None
     if role in _QUESTION_ROLES:
-        asking = Oracle(at=place, role=role, function=_Asking(case.question))
+        words = " ".join(dict.fromkeys(w for fact in facts for w in fact.text.split()))
+        said = f"{case.question} {words}"
+        asking = Replace(at=place, role=role, value=said if role == "query" else [said])
         return Repair(operation=operation.id, blamed=blamed, executor=executor, place=place,
                       role=role, intervention=asking)  # fmt: skip
     sources = _sources(case, operation)
@@ -127,7 +125,8 @@ def is_grounded(case: Case, repair: Repair) -> bool:
     decider = decider_of(case, executor, facts)
     sources = (*_sources(case, executor), *_sources(case, decider))
     items = _items(case, executor, wanted)
-    return len(_own(wanted, repair.role, sources, items, strict=True)) == len(wanted)
+    own = _own(wanted, repair.role, sources, items, strict=repair.mender.strict)
+    return len(own) == len(wanted)
 
 
 def _own(
@@ -143,31 +142,8 @@ def _own(
     return [
         wording
         for wording in wordings
-        if any(
-            wording.holds(text) or (strict and wording.is_like(text) >= _ABOUT) for text in texts
-        )
+        if any(wording.holds(text) or (strict and wording.is_variant(text)) for text in texts)
     ]
-
-
-class _Asking:
-    """Puts the words of a question that were left out back into a query.
-
-    Args:
-        question: As it was asked.
-    """
-
-    def __init__(self, question: str) -> None:
-        self._question = question
-
-    def __call__(self, value: Any) -> Any:
-        """The query, or queries, with all words of the question that mean something."""
-        if isinstance(value, list):
-            return [self(one) if isinstance(one, str) else one for one in value]
-        if not isinstance(value, str) or not value:
-            return self._question
-        missing = content_words(self._question) - content_words(value)
-        words = [word for word in self._question.split() if content_words(word) & missing]
-        return " ".join([value, *words])
 
 
 def answer_repair(case: Case) -> Repair | None:

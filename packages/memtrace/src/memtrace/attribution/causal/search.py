@@ -79,7 +79,7 @@ class Search:
         return None
 
     def helps(self, repairs: Sequence[Repair]) -> bool:
-        """Whether these repairs alone make the answer right, each made from what its operation read.
+        """Whether these repairs alone help, each made from what its operation read.
 
         A search that is made to find what the memory does not hold, or a model to say what it was
         not told, would always help, and proves nothing.
@@ -123,9 +123,10 @@ class Search:
         message and a later one that saw it again), survival names the last. A search that found
         less than it was asked for is at fault, whatever another one did.
         """
-        if found.suspect.operation is None or _is_short(here, found.suspect.operation):
+        named = found.suspect.operation
+        if named is None or named == here.maker.id or _is_short(here, named):
             return found, experiment
-        for operation in _earlier_losses(here, found.suspect.operation)[:_MOST_EARLIER]:
+        for operation in _earlier_losses(here, named)[:_MOST_EARLIER]:
             repair = repair_of(here, operation, facts)
             if repair is None:
                 continue

@@ -93,7 +93,7 @@ class Mender:
             return self._lines(wording, value)
         if self._is(value, "lines", "items"):
             return self._stored(wording, value)
-        if all(isinstance(one, list) for one in value) and (value or self.role in _GROUPS):
+        if _are_groups(value) and (value or self.role in _GROUPS):
             return self._groups(wording, value)
         return self._rows(wording, value)
 
@@ -246,12 +246,12 @@ class Mender:
         ]
         if fixed != groups:
             return fixed
-        size = max((len(group) for group in groups), default=3)
+        size = max((2, *(len(group) for group in groups)) if groups else (3,))
         covered = {str(row.get("turn")) for group in groups for row in group}
         run = self._gap(wording, covered)
         if not run:
             return [*groups, self._lines(wording, [])]
-        sample = next((group[0] for group in groups if group), {})
+        sample: Mapping[str, Any] = next((group[0] for group in groups if group), {})
         lines = [_as_line(name, text, sample) for name, text in run]
         self.told.append(f"kept {wording.text!r}")
         step = max(1, size - 1)
@@ -275,16 +275,20 @@ class Mender:
         """The text that says the fact in another way, if one does."""
         shares = [
             wording.is_like(text)
-            if text and wording.is_variant(text) and not self._was_read(text)
+            if text and wording.is_variant(text) and not self._was_read(text, wording)
             else 0.0
             for text in texts
         ]
         best = max(shares, default=0.0)
         return shares.index(best) if best > 0 else None
 
-    def _was_read(self, text: str) -> bool:
+    def _was_read(self, text: str, wording: Wording) -> bool:
         """Whether a text is a statement of its own, which the operation read as it is."""
         line = " ".join(normal_words(re.sub(r"^\s*\[[^\]]*\]\s*", "", text)))
+        if f" {line} " in f" {' '.join(normal_words(wording.text))} ":
+            return False  # a part of the fact's own words: the rest was cut off
+        if any(other.holds(text, strict=True) for other in self.wordings if other is not wording):
+            return True
         read = (*self.sources, *(held for _, held in self.items))
         return any(passage(source).find(line) for source in read)
 
@@ -360,6 +364,14 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, list):
         return [text for one in value for text in _texts(one)]
     return []
+
+
+def _are_groups(value: Sequence[Any]) -> bool:
+    """Whether a value is a list of lists of rows."""
+    return all(
+        isinstance(group, list) and all(isinstance(row, Mapping) for row in group)
+        for group in value
+    )
 
 
 def _text_in(row: Any) -> str:
