@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memtrace.attribution.evidence import find_witnesses, named_witnesses
-from memtrace.attribution.facts import CriticalFact, Witness, critical_facts
+from memtrace.attribution.evidence import find_witnesses, likely_witnesses, named_witnesses
+from memtrace.attribution.facts import CriticalFact, Witness, critical_facts, fact_of
+from memtrace.attribution.naming import own_words
 from memtrace.attribution.reader import TraceReader
 from memtrace.attribution.taxonomy import ErrorType, LossKind
 from memtrace.attribution.types import Attribution, Cost, DecisiveSet, FactPath, Suspect, Verdict
@@ -154,6 +155,9 @@ class Case:
 
     def _find_facts(self, evidence: Sequence[str] | None) -> None:
         """Resolve the evidence and split the gold answer."""
+        if self.asked.is_live:
+            self._find_live_facts()
+            return
         if self.gold is None:
             self.note("facts", "the right behaviour was to abstain, there is nothing to follow")
             return
@@ -176,6 +180,20 @@ class Case:
         for fact in self.facts:
             names = ", ".join(witness.name for witness in fact.witnesses)
             self.note("facts", f"{fact.value!r} witnessed by {names}")
+
+    def _find_live_facts(self) -> None:
+        """Without a gold answer: what the history says that the question may be about."""
+        self.gold = None
+        self.witnesses = likely_witnesses(self.reader, self.question, self.back, self.maker.seq)
+        known = self.reader.names | self.reader.speakers
+        self.facts = tuple(
+            fact_of(own_words(witness.text), "", [witness], self.question, known)
+            for witness in self.witnesses
+        )
+        names = ", ".join(witness.name for witness in self.witnesses) or "no message"
+        self.note("facts", f"nobody knows the right answer; {names} may hold it")
+        if not self.facts:
+            self.why_not = "no message of the trace is like the question"
 
     def _find_question(self) -> str:
         for identifier in reversed(self.back.variables):

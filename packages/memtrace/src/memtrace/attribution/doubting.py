@@ -5,6 +5,7 @@ In: a case with its evidence turns. Out: a `Doubt`, one sentence with the data, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +19,15 @@ from memtrace.attribution.naming import own_words, speaker_of
 
 __all__ = ["Doubt", "doubt"]
 
+_SOMEBODY = re.compile(
+    r"\b(?:the (?:friend|colleague|co-?worker|neighbou?r|classmate|flatmate|room-?mate|person|man"
+    r"|woman|guy|speaker|user|partner|relative)(?:'s)?|he|she|his|her|(?:one|any) of them"
+    r"|some(?:body|one)|any(?:body|one))\b",
+    re.IGNORECASE,
+)
+"""Somebody whom the question does not name."""
+_DESCRIBED = re.compile(r"\w (?:who|whom|whose|that|with) ", re.IGNORECASE)
+"""The question says by what to know the person."""
 Flag = Literal["wrong gold", "unanswerable", "ambiguous"]
 
 
@@ -106,21 +116,36 @@ def _ambiguous(case: Case) -> Doubt | None:
     known = {word for name in case.reader.speakers for word in name.split()} | case.reader.names
     if abstention(case.prediction) is not None or asked & known or not case.witnesses:
         return None
+    if _DESCRIBED.search(case.question):
+        return None
     told = {turn.variable for turn in case.witnesses}
-    speakers = {speaker_of(turn.text) for turn in case.witnesses}
     question = content_words(case.question)
     best = max(len(question & content_words(turn.text)) for turn in case.witnesses)
+    is_vague = _SOMEBODY.search(case.question) is not None
     for identifier in _messages(case):
         text = case.reader.text(identifier)
-        if identifier in told or not says(case.prediction, text) or speaker_of(text) in speakers:
+        if identifier in told or not says(case.prediction, text):
             continue
-        if len(question & content_words(text)) >= max(1, best):
+        if not _is_of_another(case, text):
+            continue
+        if is_vague or len(question & content_words(text)) >= max(1, best):
             name = case.reader.variable(identifier).name or identifier
             return Doubt(
                 "ambiguous", f"the question names nobody, and {name} gives {case.prediction!r} as "
                 f"well as {case.witnesses[0].name} gives {case.gold!r}",
             )  # fmt: skip
     return None
+
+
+def _is_of_another(case: Case, text: str) -> bool:
+    """Whether a turn speaks of another person than the evidence does."""
+    speakers = {speaker_of(turn.text) for turn in case.witnesses}
+    named = [(content_words(own_words(t)) & case.reader.names) for t in (text, *_texts(case))]
+    return speaker_of(text) not in speakers or bool(named[0] - frozenset().union(*named[1:]))
+
+
+def _texts(case: Case) -> Iterator[str]:
+    yield from (turn.text for turn in case.witnesses)
 
 
 def _messages(case: Case) -> Iterator[str]:

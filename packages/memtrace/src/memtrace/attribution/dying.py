@@ -8,12 +8,14 @@ for orientation, a boundary check, a search for similar memories. So:
 2. Was it in the memory before, the loss is the write that removed it last.
 3. Did it never get there, the loss lies where it came farthest; of several there, at the first.
 
-An operation that never passes on anything of what it reads is no candidate while others are.
+An operation of a sort that hardly passes on anything of what it reads is no candidate while others
+are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from memtrace.attribution.asked_path import AskedPath
 from memtrace.attribution.matching import content_words
@@ -27,6 +29,8 @@ __all__ = ["death_of", "passes_on"]
 
 _REMOVED = (LossKind.DELETED, LossKind.OVERWRITTEN, LossKind.TRIMMED, LossKind.DISTORTED)
 _SAMPLE = 8
+_RARELY = 0.2
+"""Share of operations of a name that may seem to hand something on by chance."""
 _SHARE = 0.6
 _WORDS = 3
 
@@ -87,11 +91,11 @@ def _dead_end(walk: Walk) -> FactStep | None:
 
 
 def passes_on(reader: TraceReader, step: FactStep) -> bool:
-    """Whether operations of this name ever pass on what they read in the roles of this step."""
+    """Whether operations of this name pass on what they read in the roles of this step."""
     operation = reader.operation(step.operation)
     roles = [role for role, ids in operation.inputs.items() if set(ids) & set(step.read)]
     return any(
-        reader.remember(("passes", step.name, role), lambda role=role: _passes(reader, step, role))
+        reader.remember(("passes", step.name, role), partial(_passes, reader, step, role))
         for role in roles
     )
 
@@ -99,7 +103,8 @@ def passes_on(reader: TraceReader, step: FactStep) -> bool:
 def _passes(reader: TraceReader, step: FactStep, role: str) -> bool:
     alike = list(reader.trace.operations(name=step.name))
     every = max(1, len(alike) // _SAMPLE)
-    return any(_hands_on(reader, one, role) for one in alike[::every])
+    handed = [_hands_on(reader, one, role) for one in alike[::every] if one.inputs.get(role)]
+    return sum(handed) > _RARELY * len(handed)
 
 
 def _hands_on(reader: TraceReader, operation: Operation, role: str) -> bool:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from lmcommon.judge.answer import NormalizedAnswerJudge
+from lmcommon.judge.answer_match import opening_polarity
 from lmcommon.judge.answer_tokens import answer_tokens
 from lmcommon.judge.base import AnswerItem
 from lmcommon.judge.hedging import abstention
@@ -64,17 +65,20 @@ def _structured(gold: str, prediction: str) -> Comparison | None:
             return Comparison(False, "another date")
         is_exact = wanted[2] is None or said[2] is not None
         return Comparison(True if is_exact else None, "the same date, as far as it is told")
-    lengths = _days(gold), _days(prediction)
-    if lengths[0] and lengths[1]:
-        is_close = abs(lengths[0] - lengths[1]) <= _CLOSE * max(lengths)  # type: ignore[type-var]
+    sides = [opening_polarity(answer_tokens(text), text) for text in (gold, prediction)]
+    if None not in sides:
+        return Comparison(sides[0] == sides[1], "yes and no compared")
+    long, short = _days(gold), _days(prediction)
+    if long and short:
+        is_close = abs(long - short) <= _CLOSE * max(long, short)
         return Comparison(is_close, "lengths of time compared in days")
     numbers = _only_number(gold), _only_number(prediction)
     if None not in numbers:
         return Comparison(numbers[0] == numbers[1], "numbers compared")
     if _NAME.fullmatch(gold.strip()) and _NAME.fullmatch(prediction.strip(" .")):
         names = [[token.key for token in answer_tokens(text)] for text in (gold, prediction)]
-        short, long = sorted(names, key=len)
-        if short and long[: len(short)] == short:
+        fewer, more = sorted(names, key=len)
+        if fewer and more[: len(fewer)] == fewer:
             return Comparison(True, "one is the first name of the other")
     return None
 
@@ -85,6 +89,8 @@ def _by_words(question: str, gold: str, prediction: str, why: str) -> Comparison
     said = content_words(prediction) - content_words(question)
     if _LISTED.search(gold) and said and said < wanted:
         return Comparison(None, "gives a part of the list")
+    if not (wanted and said):  # the question offers both: "the one or the other?"
+        wanted, said = content_words(gold), content_words(prediction)
     if wanted and said and not wanted & said and len(wanted) <= _SHORT:
         return Comparison(False, why)
     return Comparison(None, why)

@@ -14,9 +14,10 @@ from memtrace.attribution.naming import speaker_of, spoken_words
 from memtrace.attribution.reader import TraceReader
 from memtrace.types import Slice, Variable
 
-__all__ = ["find_witnesses", "named_witnesses", "restatements"]
+__all__ = ["find_witnesses", "likely_witnesses", "named_witnesses", "restatements"]
 
 _GUESSES = 3
+_LIVE = 1
 _SAME = 0.8
 """Share of the witness's content words in a turn of the same speaker that says it once more."""
 
@@ -63,6 +64,35 @@ def find_witnesses(
     scored.sort(key=lambda entry: entry[:2])
     best = scored[0][0] if scored else 0
     return [witness for shared, _, witness in scored[:_GUESSES] if shared == best and shared < 0]
+
+
+def likely_witnesses(
+    reader: TraceReader, question: str, back: Slice, until_seq: int
+) -> list[Witness]:
+    """What the history says about a question of which nobody knows the answer, the likest first.
+
+    Messages that share most words with the question, of the person that it names if it names one;
+    of equals the latest, which may have replaced the others.
+    """
+    asked = content_words(question)
+    people = {name for name in reader.speakers if set(name.split()) <= asked}
+    topic = asked - {word for name in people for word in name.split()}
+    ids = [v for v in back.variables if reader.variable(v).kind == "message"]
+    ids = ids or [v.id for v in reader.all_messages()]
+    scored: list[tuple[int, int, str]] = []
+    for identifier in ids:
+        variable = reader.variable(identifier)
+        text = reader.text(identifier)
+        words = content_words(text)
+        is_theirs = not people or speaker_of(text) in people or any(
+            set(name.split()) <= words for name in people
+        )  # fmt: skip
+        shared = len(topic & words)
+        if variable.seq < until_seq and is_theirs and shared:
+            scored.append((shared, variable.seq, identifier))
+    best = max((shared for shared, _, _ in scored), default=0)
+    found = sorted((row for row in scored if row[0] == best), key=lambda row: -row[1])[:_LIVE]
+    return [_witness(reader, reader.variable(identifier)) for _, _, identifier in found]
 
 
 def restatements(

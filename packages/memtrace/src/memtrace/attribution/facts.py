@@ -20,7 +20,7 @@ from memtrace.attribution.naming import (
 )
 from memtrace.attribution.spelling import day_said, parts_of, spellings_in
 
-__all__ = ["CriticalFact", "Witness", "critical_facts"]
+__all__ = ["CriticalFact", "Witness", "critical_facts", "fact_of"]
 
 FIRST_PERSON = frozenset({
     "i", "my", "me", "mine", "myself", "we", "our", "us", "im", "ive", "id", "ill", "weve",
@@ -70,6 +70,8 @@ class CriticalFact:
     """Names that a text must hold beside the value, lest it be another fact."""
     keys: frozenset[str] = frozenset()
     """Without a phrase: the words that must stay (numbers, names, words of the gold answer)."""
+    asked: frozenset[str] = frozenset()
+    """Words of the question that its witnesses have beside the value."""
     said_on: frozenset[str] = frozenset()
     """The days on which it was said."""
 
@@ -124,7 +126,9 @@ def _turns(
             made.append(fact_of(bridge[0], bridge[0], [witness], question, known))
             continue
         is_last = place == len(others) - 1
-        is_told = bool((words & content_words(question)) - said)  # "the person who has a cat"
+        asked = content_words(question)  # "the person who has a cat": who is told by a turn alone
+        is_named = bool(asked & frozenset(speaker_of(witness.text).split()))
+        is_told = not is_named and bool((words & asked) - said)
         is_primary = is_told if facts else (is_last or not is_polar)
         made.append(fact_of(
             value, "", [witness], f"{question} {gold}", known, is_primary=is_primary
@@ -157,15 +161,18 @@ def fact_of(
     speakers = frozenset(filter(None, (speaker_of(witness.text) for witness in witnesses)))
     named = (frozenset(" ".join(cores).split()) & known) - value_words
     subjects = frozenset(core.split()[0] for core in cores if core) & named
-    is_first_person = any(set(core.split()) & FIRST_PERSON for core in cores)
+    spoken = [spoken_words(witness.text) for witness in witnesses]
+    is_first_person = any(set(said.split()) & FIRST_PERSON for said in spoken)
     needed = (named & asked) | (frozenset() if is_first_person else subjects)
     numbers = frozenset(word for word in words if word[0].isdigit())
+    told = frozenset[str]().union(*(content_words(own_words(w.text)) for w in witnesses))
     return CriticalFact(
         value=value, phrase=phrase, witnesses=tuple(witnesses), forms=tuple(forms),
-        sentences=tuple(spoken_words(witness.text) for witness in witnesses),
+        asked=(asked & told) - value_words,
+        sentences=tuple(spoken),
         anchors=words - value_words, is_primary=is_primary, cores=tuple(cores),
         speakers=speakers, is_first_person=is_first_person, names=needed,
-        keys=frozenset() if phrase else (numbers | (named & asked)),
+        keys=frozenset() if phrase else (numbers | (words & asked)),
         said_on=frozenset(filter(None, (day_said(witness.text) for witness in witnesses))),
     )  # fmt: skip
 

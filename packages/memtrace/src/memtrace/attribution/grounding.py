@@ -24,7 +24,7 @@ __all__ = ["ends_it", "follows", "is_conclusion", "says"]
 
 _POLAR = frozenset({"yes", "no"})
 _CONCLUSION = re.compile(
-    r"\b(?:would|might|could|likely|probably|may|should|why|personality|traits?|feels?|feelings?"
+    r"\b(?:would|might|could|likely|probably|may|should|personality|traits?|feels?|feelings?"
     r"|think|attitude|consider(?:ed)?|describe|how does|how did|how do)\b",
     re.IGNORECASE,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -114,20 +114,24 @@ class TraceReader:
         speakers: set[str] = set()
         names: set[str] = set()
         headings: dict[str, str] = {}
-        for variables in self._messages_by_name.values():
-            for variable in variables:
-                text = self.text(variable.id)
-                speakers |= {name for name in [speaker_of(text)] if name}
-                names |= names_in(text)
-                heading = text[: text.find("]")] if text.startswith("[") else ""
-                if heading not in headings:
-                    headings[heading] = day_said(text)
+        for variable in self.all_messages():
+            text = self.text(variable.id)
+            speakers |= {name for name in [speaker_of(text)] if name}
+            names |= names_in(text)
+            heading = text[: text.find("]")] if text.startswith("[") else ""
+            if heading not in headings:
+                headings[heading] = day_said(text)
         days = frozenset(filter(None, headings.values()))
         return frozenset(speakers), frozenset(names), days
 
     def messages(self, name: str) -> list[Variable]:
         """Messages called `name`."""
         return self._messages_by_name.get(name, [])
+
+    def all_messages(self) -> Iterator[Variable]:
+        """Every message of the trace."""
+        for variables in self._messages_by_name.values():
+            yield from variables
 
     def messages_of_session(self, session: str) -> list[Variable]:
         """Messages of a session, by its id."""
@@ -144,7 +148,6 @@ class TraceReader:
     @cached_property
     def _messages_by_session(self) -> dict[str, list[Variable]]:
         found: dict[str, list[Variable]] = defaultdict(list)
-        for variables in self._messages_by_name.values():
-            for variable in variables:
-                found[str(variable.metadata.get("session", ""))].append(variable)
+        for variable in self.all_messages():
+            found[str(variable.metadata.get("session", ""))].append(variable)
         return found

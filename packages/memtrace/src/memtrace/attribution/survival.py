@@ -27,6 +27,7 @@ from memtrace.attribution.asked_path import (
 from memtrace.attribution.dying import death_of
 from memtrace.attribution.facts import CriticalFact
 from memtrace.attribution.holding import Paraphrase, hold, variant_of
+from memtrace.attribution.matching import content_words
 from memtrace.attribution.reader import TraceReader
 from memtrace.attribution.spelling import day_said
 from memtrace.attribution.taxonomy import ErrorType, LossKind, error_type_of
@@ -112,6 +113,7 @@ def _visit(walk: Walk, operation: Operation) -> None:
         kept=kept, in_slice=in_slice, read=tuple(read), wrote=tuple(wrote) if kept else blank,
         excerpt=next((min(h.lines) for h in shown.values() if h.lines), ""), loss=loss,
         variant=variant, misdated=_misdated(walk, read, wrote),
+        altered="" if _may_rewrite(operation) else _altered(walk, read, wrote),
     ))  # fmt: skip
 
 
@@ -155,13 +157,38 @@ def _held_by(
         return walk.in_store(items | {item for item in written if item}, end)
     if walk.reader.is_marker(output):
         return None
-    may_rewrite = operation.kind in _REWRITING or operation.model is not None
+    may_rewrite = _may_rewrite(operation)
     known = {line for holding in read.values() for line in holding.lines}
     held = hold(
         walk.fact, walk.reader.passage(output.id), known, walk.reader.speakers,
         may_rewrite=may_rewrite, paraphrase=walk.paraphrase if may_rewrite else None,
     )  # fmt: skip
     return None if held is None else Holding(held.lines, held.is_verbatim, dates=held.dates)
+
+
+def _may_rewrite(operation: Operation) -> bool:
+    return operation.kind in _REWRITING or operation.model is not None
+
+
+def _altered(walk: Walk, read: dict[str, Holding], wrote: dict[str, Holding]) -> str:
+    """A line that keeps the value, and lost what is asked about, or says more than was read."""
+    reader, told = walk.reader, content_words(" ".join(walk.fact.sentences).split())
+    texts = [reader.passage(i) for i in wrote if not reader.is_marker(reader.variable(i))]
+    before = [reader.passage(i) for i in read if not reader.is_marker(reader.variable(i))]
+    lines = [line for i in wrote for line in wrote[i].lines]
+    if not texts or not before or not lines:
+        return ""
+    was, now = (
+        frozenset[str]().union(*(words for text in side for words in text.words))
+        for side in (before, texts)
+    )
+    if walk.fact.asked & was - now:
+        return min(lines)
+    for line in lines:
+        words = frozenset(word for word in content_words(line.split()) if word.isalpha())
+        if walk.fact.asked <= words and (told & words) != told and words - was - told:
+            return line
+    return ""
 
 
 def _variant(walk: Walk, outputs: Sequence[str], read: dict[str, Holding]) -> str:

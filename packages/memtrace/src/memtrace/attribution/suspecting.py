@@ -16,6 +16,7 @@ from memtrace.attribution.case import Case
 from memtrace.attribution.deciding import decider_of, deletes_instead, drifting_rewrite
 from memtrace.attribution.evidence import restatements
 from memtrace.attribution.fusing import search_that_missed
+from memtrace.attribution.grounding import follows
 from memtrace.attribution.holding import Paraphrase
 from memtrace.attribution.matching import content_words
 from memtrace.attribution.origin import Origin, origin_of
@@ -26,6 +27,11 @@ from memtrace.attribution.validity import is_right
 from memtrace.types import Operation
 
 __all__ = ["SurvivalStage", "error_type_of_death"]
+
+_SUPPORT = 0.5
+"""How much the loss of a turn weighs that the answer may do without."""
+_LIVE = 0.7
+"""Without a gold answer what the question is about is a guess."""
 
 
 class SurvivalStage:
@@ -66,10 +72,22 @@ class SurvivalStage:
             case.note(self.name, _told(path))
         primary = [path for path in case.paths if path.fact.is_primary]
         for path in case.paths:
-            _suspect_path(case, path, asked, share=1.0 if path.fact.is_primary else 0.6)
+            _suspect_path(case, path, asked, share=1.0 if path.fact.is_primary else _SUPPORT)
+        if case.asked.is_live and _follows_from_reached(case):
+            return
         if case.facts and all(path.reached_model for path in primary):
             _suspect_made_up(case, origin, 0.9)
             _suspect_response(case, primary)
+
+
+def _follows_from_reached(case: Case) -> bool:
+    """Live: the answer follows from what reached the model, nothing speaks against it."""
+    turns = [w for path in case.paths if path.reached_model for w in path.fact.witnesses]
+    if not follows(case.prediction, turns, case.question):
+        return False
+    case.why_not = f"the answer {case.prediction!r} follows from {turns[0].name}"
+    case.suspects.clear()
+    return True
 
 
 def error_type_of_death(
@@ -106,10 +124,13 @@ def _suspect_path(case: Case, path: FactPath, asked: AskedPath, *, share: float)
         )  # fmt: skip
         return
     certainty = (0.9 if path.is_verbatim else 0.8) if path.fact.phrase else 0.75
+    certainty *= _LIVE if case.asked.is_live else 1.0
     certainty = min(0.95, certainty + 0.05) if death.variant else certainty
     operation = case.reader.operation(death.operation)
     instead = f"; it says {death.variant!r} instead" if death.variant else ""
-    if (rewrite := _drifted(case, death, asked)) is not None:
+    losses = [step for step in path.steps if not step.kept]
+    search = search_that_missed(case.reader, death, losses, asked)
+    if (rewrite := _drifted(case, death, search or operation, asked)) is not None:
         case.suspect(
             rewrite, error_type_of(rewrite.kind, reads_query=True, writes_item=False),
             LossKind.NOT_RETRIEVED, certainty * share,
@@ -117,8 +138,7 @@ def _suspect_path(case: Case, path: FactPath, asked: AskedPath, *, share: float)
             f"{operation.name} ({operation.id}) then missed {_quoted(path)}",
         )  # fmt: skip
         certainty *= 0.8
-    losses = [step for step in path.steps if not step.kept]
-    if (search := search_that_missed(case.reader, death, losses, asked)) is not None:
+    if search is not None:
         case.suspect(
             search, error_type_of_death(death, search), death.loss, certainty * share,
             f"{search.name} ({search.id}) missed {_quoted(path)} from {names}, so that "
@@ -143,10 +163,12 @@ def _suspect_path(case: Case, path: FactPath, asked: AskedPath, *, share: float)
     )  # fmt: skip
 
 
-def _drifted(case: Case, death: FactStep, asked: AskedPath) -> Operation | None:
-    if death.operation not in asked.searches or death.variant:
+def _drifted(
+    case: Case, death: FactStep, search: Operation, asked: AskedPath
+) -> Operation | None:  # fmt: skip
+    if search.id not in asked.searches or death.variant:
         return None
-    return drifting_rewrite(case.reader, death.operation, asked)
+    return drifting_rewrite(case.reader, search.id, asked)
 
 
 def _suspect_made_up(case: Case, origin: Origin | None, score: float) -> None:
@@ -167,12 +189,14 @@ def _suspect_response(case: Case, primary: Sequence[FactPath]) -> None:
     lost = [path for path in primary if not path.in_answer] or list(primary)
     for path in lost:
         _suspect_wrong_day(case, path)
+    for path in case.paths:
+        _suspect_altered(case, path)
     is_literal = all(path.fact.phrase and path.is_verbatim for path in lost)
     is_missing_support = any(not path.reached_model for path in case.paths)
-    score = 0.85 if is_literal else 0.65
+    score = (0.85 if is_literal else 0.65) * (_LIVE if case.asked.is_live else 1.0)
     loss = LossKind.DISTORTED if _takes_other_value(case) else LossKind.UNUSED
     case.suspect(
-        case.maker, ErrorType.RESPONSE, loss, score - (0.2 if is_missing_support else 0.0),
+        case.maker, ErrorType.RESPONSE, loss, score - (0.15 if is_missing_support else 0.0),
         f"the model was given {_quoted(lost[0])} and answered {case.prediction!r}: {loss}",
     )  # fmt: skip
 
@@ -188,6 +212,20 @@ def _suspect_wrong_day(case: Case, path: FactPath) -> None:
         LossKind.DISTORTED, 0.87,
         f"{step.name} ({step.operation}) put {_quoted(path)} under {step.misdated}; it was said on "
         f"{', '.join(sorted(path.fact.said_on))}",
+    )  # fmt: skip
+
+
+def _suspect_altered(case: Case, path: FactPath) -> None:
+    """The value reached the model, though what it stands beside was cut or changed on the way."""
+    step = next((step for step in path.steps if step.altered and step.in_slice), None)
+    if step is None:
+        return
+    operation = case.reader.operation(step.operation)
+    case.suspect(
+        operation, error_type_of(step.kind, reads_query=False, writes_item=True),
+        LossKind.DISTORTED, 0.7,
+        f"{step.name} ({step.operation}) kept {_quoted(path)}, and changed what stands beside it: "
+        f"{step.altered!r}",
     )  # fmt: skip
 
 

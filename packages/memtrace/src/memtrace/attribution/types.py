@@ -141,6 +141,9 @@ class FactStep:
     loss: LossKind = LossKind.NOT_LOST
     variant: str = ""
     """When it was lost: what nearly the fact stands in the outputs instead (normal form)."""
+    altered: str = ""
+    """When it was kept: the line in which an operation that should only hand it on changed what
+    stands beside the value (normal form)."""
     misdated: str = ""
     """When it was kept: the wrong day under which this operation put it."""
 
@@ -245,9 +248,10 @@ class Attribution:
         """JSON-able form."""
         body = asdict(self)
         for path in body["paths"]:
-            for key, value in path["fact"].items():
-                if isinstance(value, frozenset):
-                    path["fact"][key] = sorted(value)
+            path["fact"] = {
+                name: sorted(value) if isinstance(value, frozenset) else value
+                for name, value in path["fact"].items()
+            }
         return {
             **body, "operation": self.operation, "operations": list(self.operations),
             "error_type": self.error_type, "loss": self.loss, "abstained": self.abstained,

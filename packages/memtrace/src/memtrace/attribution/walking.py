@@ -85,8 +85,9 @@ class Walk:
         return Holding(lines, is_verbatim, frozenset(held), depth=depth) if held else None
 
     def deeper(self, holding: Holding, operation: str) -> Holding:
-        """A holding as the outcome of an operation."""
-        return replace(holding, depth=self.depths[operation] + 1)
+        """A holding as the outcome of an operation. Looking something up brings it no farther."""
+        looked_up = self.reader.operation(operation).kind == "retrieval"
+        return replace(holding, depth=self.depths[operation] + (0 if looked_up else 1))
 
     @property
     def items(self) -> set[str]:
