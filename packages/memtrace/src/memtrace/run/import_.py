@@ -24,7 +24,7 @@ _SHOWN = 20
 class ImportConfig:
     """What to read and where to write."""
 
-    source: str = "???"
+    path: str = "???"
     """The file; or a folder of smartcomment files, which become one trace each."""
     out: str = "???"
     """The trace to write; for a folder, the folder to write into."""
@@ -41,7 +41,7 @@ class ImportConfig:
 
 def import_trace(cfg: ImportConfig, run: Run) -> dict[str, Any]:
     """Import a file of smartcomment, MemTraceBench or OpenTelemetry as a trace."""
-    source = Path(cfg.source)
+    source = Path(cfg.path)
     form = guess_format(source) if cfg.format == "auto" else cfg.format
     if form == "memtracebench":
         with _reading(source) as on_bytes:
@@ -82,7 +82,7 @@ def _reading(source: Path) -> Iterator[Callable[[int], None]]:
 
 
 main = entrypoint(
-    "memtrace/import", ImportConfig, import_trace, groups={}, positional=("source", "out"),
+    "memtrace/import", ImportConfig, import_trace, groups={}, positional=("path", "out"),
     keeps_run=False,
 )  # fmt: skip
 
