@@ -8,6 +8,7 @@ from typing import Any
 from lmcommon.llm.types import ChatRequest
 from memtrace.faultbench.simulated.answering import answered
 from memtrace.faultbench.simulated.everos import everos_understanding
+from memtrace.faultbench.simulated.exploring import exploring_rules
 from memtrace.faultbench.simulated.judging import judge_rule
 from memtrace.faultbench.simulated.remembering import changes_for, facts_in, passages
 from memtrace.faultbench.simulated.searching import helpfulness, query_for
@@ -34,6 +35,7 @@ def simulated_model(*, remembers: bool = False) -> RuleModel:
         remembers: Whether it keeps the requests it was sent.
     """
     rules = (
+        *exploring_rules(),
         *mem0_rules(_extracted, _decided),
         *langmem_rules(_recorded),
         *everos_rules(everos_understanding()),
