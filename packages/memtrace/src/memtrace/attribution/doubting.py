@@ -12,7 +12,7 @@ from typing import Literal
 
 from lmcommon.judge.hedging import abstention
 from memtrace.attribution.case import Case
-from memtrace.attribution.facts import Witness
+from memtrace.attribution.facts import FIRST_PERSON, Witness
 from memtrace.attribution.grounding import ends_it, follows, is_conclusion, says
 from memtrace.attribution.matching import content_words, normal_words
 from memtrace.attribution.naming import own_words, speaker_of
@@ -28,6 +28,7 @@ _SOMEBODY = re.compile(
 """Somebody whom the question does not name."""
 _DESCRIBED = re.compile(r"\w (?:who|whom|whose|that|with) ", re.IGNORECASE)
 """The question says by what to know the person."""
+_ADDRESSES = frozenset({"you", "your", "youre", "youve", "yours"})
 Flag = Literal["wrong gold", "unanswerable", "ambiguous"]
 
 
@@ -49,9 +50,15 @@ def doubt(case: Case) -> Doubt | None:
 def _wrong_gold(case: Case, gold: str) -> Doubt | None:
     """The evidence gives the prediction, and not the gold answer."""
     turns, said = case.witnesses, case.prediction
-    if case.asked.evidence is None or not turns or abstention(said) is not None:
+    if not case.asked.evidence or not turns:
         return None
     names = ", ".join(turn.name for turn in turns)
+    if _is_about_speakers(case, turns):
+        return Doubt(
+            "wrong gold", f"{names}: who speaks there speaks of himself, of nobody asked for"
+        )
+    if abstention(said) is not None:
+        return None
     if "still" in normal_words(case.question) and ends_it(turns[-1].text):
         is_yes, says_no = _polarity(gold) is True, _polarity(said) is False
         if is_yes and says_no:
@@ -63,6 +70,19 @@ def _wrong_gold(case: Case, gold: str) -> Doubt | None:
     if is_given and _is_about_another(case, gold, turns):
         return Doubt("wrong gold", f"in {names} the gold answer {gold!r} is said of somebody else")
     return None
+
+
+def _is_about_speakers(case: Case, turns: Sequence[Witness]) -> bool:
+    """All turns are said by others than the one person that is asked about, of themselves."""
+    words = _words(case.question)
+    asked = {name for name in case.reader.speakers if set(name.split()) <= words}
+    if len(asked) != 1:
+        return False
+    for turn in turns:
+        said = _words(own_words(turn.text))
+        if _is_of(turn, asked) or not said & FIRST_PERSON or said & _ADDRESSES:
+            return False
+    return True
 
 
 def _contrasts(gold: str, said: str, turns: Sequence[Witness]) -> bool:
@@ -94,18 +114,12 @@ def _is_of(turn: Witness, asked: set[str]) -> bool:
 
 
 def _unanswerable(case: Case, gold: str) -> Doubt | None:
-    """Nothing that was ever said gives the gold answer, and the system said so."""
+    """The label cites nothing, nothing that was ever said gives it, and the system said so."""
     if abstention(case.prediction) is None or is_conclusion(case.question):
         return None
-    if case.asked.evidence is None or _polarity(gold) is not None:
-        return None
-    if case.witnesses and follows(gold, case.witnesses, case.question) is not False:
+    if case.asked.evidence != () or _polarity(gold) is not None:
         return None
     if any(says(gold, case.reader.text(identifier)) for identifier in _messages(case)):
-        return None
-    wanted = content_words(gold) - content_words(case.question)
-    said = frozenset[str]().union(*(content_words(turn.text) for turn in case.witnesses))
-    if wanted & said or not wanted:
         return None
     return Doubt("unanswerable", f"no message of the history says {gold!r}")
 

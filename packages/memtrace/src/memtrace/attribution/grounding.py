@@ -34,6 +34,7 @@ _ENDS = re.compile(
     r"|given up|removed|sold|over|ended|left|lost|gone|threw|no more|without|got rid)\b",
     re.IGNORECASE,
 )
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _MOST = 0.6
 """Share of a value's words that must stand in one turn for it to follow loosely."""
 _LONG = 6
@@ -49,7 +50,9 @@ def follows(value: str, turns: Sequence[Witness], question: str) -> bool | None:
         return True
     if set(normal_words(value)[:1]) & _POLAR or is_conclusion(question):
         return None
-    if date_of(value) is None and _is_computed(value, texts):
+    if find_dates(value) or _YEAR.search(value):
+        return None if _is_vague_on_time(texts) else False
+    if _is_computed(value, texts):
         return True
     wanted = content_words(value) - content_words(question)
     if not wanted or len(wanted) > _LONG:
@@ -58,6 +61,16 @@ def follows(value: str, turns: Sequence[Witness], question: str) -> bool | None:
     if share >= _MOST:
         return None
     return None if share > 0 and not _is_specific(value) else False
+
+
+def _is_vague_on_time(texts: Sequence[str]) -> bool:
+    """Whether turns do not tell the day of anything: a time can then be concluded at best."""
+    return not any(
+        find_dates(own_words(text))
+        or any(span.first == span.last for span in relative_times(own_words(text), today))
+        for text in texts
+        if (today := day_of(text)) is not None
+    )
 
 
 def says(part: str, text: str) -> bool:

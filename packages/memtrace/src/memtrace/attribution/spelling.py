@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from lmcommon.judge.dates import MONTHS, CalendarDate, find_dates
 from memtrace.attribution.matching import content_words, normal_words
-from memtrace.attribution.times import Span, day_of, relative_times
+from memtrace.attribution.times import Span, day_of, relative_times, told_span
 
 __all__ = ["date_of", "day_said", "parts_of", "spellings_in"]
 
@@ -23,7 +23,11 @@ _MONTH_NAMES = {number: name for name, number in MONTHS.items()}
 def parts_of(gold: str, texts: Sequence[str]) -> list[str]:
     """The gold answer whole if it is a date or one turn says it whole, else its listed parts."""
     whole = " ".join(normal_words(gold))
-    if date_of(gold) or any(f" {whole} " in f" {' '.join(normal_words(t))} " for t in texts):
+    if (
+        date_of(gold)
+        or told_span(gold)
+        or any(f" {whole} " in f" {' '.join(normal_words(t))} " for t in texts)
+    ):
         return [gold]
     parts = [part.strip(" .") for part in _SEPARATORS.split(gold)]
     return [part for part in parts if content_words(part)] or [gold]
@@ -41,6 +45,12 @@ def spellings_in(part: str, text: str) -> tuple[str, ...]:
         found += [" ".join(normal_words(span.words)) for span in spans if span.holds(*when)]
         if not (found or spans or find_dates(said)) and Span("", today, today).holds(*when):
             found.append(" ".join(normal_words(part)))  # it happened when it was said
+    told = told_span(part)
+    if told is not None and today is not None:
+        found += [
+            " ".join(normal_words(span.words))
+            for span in relative_times(said, today) if told.meets(span)
+        ]  # fmt: skip
     year = _YEAR.fullmatch(part)
     if year and today is not None:
         found += [

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from lmcommon.judge.answer_tokens import answer_tokens
 from lmcommon.judge.dates import find_dates
 
-__all__ = ["Span", "day_of", "relative_times"]
+__all__ = ["Span", "day_of", "relative_times", "told_span"]
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WEEKDAY = "|".join(_DAYS)
@@ -40,6 +40,10 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
     )
 )  # fmt: skip
+_BESIDE = re.compile(
+    rf"(?:on |in )?(?:the )?(?P<unit>day|week|weekend|month|year|{_WEEKDAY}) (?P<way>before|after) ",
+    re.IGNORECASE,
+)
 _SOME = {"a couple of": 2, "couple of": 2, "a": 1, "an": 1}
 _AROUND = {"week": 3, "month": 15, "year": 183}
 """How far, in days, "a month ago" may be off the very day."""
@@ -61,18 +65,9 @@ class Span:
                 return True
         return False
 
-    @property
-    def words_of_days(self) -> tuple[str, ...]:
-        """Its normal forms: the day, or the month or year that it is."""
-        if self.first == self.last:
-            return (self.first.isoformat(),)
-        is_year = (self.first.month, self.first.day, self.last.month, self.last.day) == (
-            1, 1, 12, 31,
-        )  # fmt: skip
-        if is_year:
-            return (str(self.first.year),)
-        is_month = self.first.day == 1 and (self.last + timedelta(days=1)).day == 1
-        return (self.first.isoformat()[:7],) if is_month else ()
+    def meets(self, other: Span) -> bool:
+        """Whether they have a day in common."""
+        return self.first <= other.last and other.first <= self.last
 
 
 def relative_times(text: str, said_on: date) -> Iterator[Span]:
@@ -85,6 +80,25 @@ def relative_times(text: str, said_on: date) -> Iterator[Span]:
                 continue
             if days is not None:
                 yield Span(match.group(), *days)
+
+
+def told_span(text: str) -> Span | None:
+    """The days of an answer such as "the week before 3 July 2023"; None if it is no such answer."""
+    mentions = find_dates(text)
+    today = day_of(text)
+    match = None if today is None else _BESIDE.match(text.strip())
+    if match is None or today is None or len(mentions) != 1:
+        return None
+    after, unit = match["way"].casefold() == "after", match["unit"].casefold()
+    if unit in _DAYS:
+        weekday = _DAYS.index(unit)
+        back = ((weekday - today.weekday()) if after else (today.weekday() - weekday)) % 7 or 7
+        day = today + timedelta(days=back if after else -back)
+        return Span(text, day, day)
+    reach = {"day": 1, "week": 7, "weekend": 7, "month": 31, "year": 365}[unit]
+    if after:
+        return Span(text, today + timedelta(days=1), today + timedelta(days=reach))
+    return Span(text, today - timedelta(days=reach), today - timedelta(days=1))
 
 
 def day_of(text: str) -> date | None:

@@ -123,7 +123,7 @@ class ValidityStage:
             return
         case.note(self.name, "no word of the gold answer is in the evidence")
         case.suspect(
-            None, ErrorType.ANNOTATION, LossKind.NOT_LOST, 0.35,
+            None, ErrorType.ANNOTATION, LossKind.NOT_LOST, 0.25,
             f"the evidence holds no word of the gold answer {case.gold!r}", stage=self.name,
         )  # fmt: skip
 
