@@ -31,15 +31,15 @@ from memtrace.types import Operation, Variable
 
 __all__ = ["FlatLogStage"]
 
-_HANDLE = {"type": "string", "maxLength": 20}
+_TEXT = {"type": "string"}
 _SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
         "action": {"enum": ["grep", "window", "open", "finish"]},
-        "target": _HANDLE,
-        "pattern": {"type": "string", "maxLength": 160},
+        "target": _TEXT,
+        "pattern": _TEXT,
         "page": {"type": "integer", "minimum": 1},
-        "note": {"type": "string", "maxLength": 400},
+        "note": _TEXT,
         **VERDICT_FIELDS,
     },
     "required": ["action"],

@@ -27,18 +27,20 @@ from memtrace.types import Operation, Variable
 
 __all__ = ["Exploration"]
 
-_HANDLE = {"type": "string", "maxLength": 20}
+_TARGETS = 16
+_TEXT = {"type": "string"}
+"""Without a length: engines that decode by a grammar get slow on bounded strings."""
 _ACTIONS = ("follow", "open", "expand", "view", "diff", "search", "state", "finish")
 _SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
         "action": {"enum": list(_ACTIONS)},
-        "target": _HANDLE,
-        "targets": {"type": "array", "items": _HANDLE, "maxItems": 16},
-        "other": _HANDLE,
-        "pattern": {"type": "string", "maxLength": 160},
+        "target": _TEXT,
+        "targets": {"type": "array", "items": _TEXT},
+        "other": _TEXT,
+        "pattern": _TEXT,
         "page": {"type": "integer", "minimum": 1},
-        "note": {"type": "string", "maxLength": 400},
+        "note": _TEXT,
         **VERDICT_FIELDS,
     },
     "required": ["action"],
@@ -125,7 +127,8 @@ class Exploration:
         return [f"the frontier is full; given up: {names}"] if names else []
 
     def _follow(self, reply: Mapping[str, Any]) -> list[str]:
-        given = [*reply.get("targets", ()), *([reply["target"]] if "target" in reply else ())]
+        given = list(reply.get("targets", ()))[:_TARGETS]
+        given += [reply["target"]] if "target" in reply else []
         variables = [self._region.variable(handle) for handle in given]
         pattern = _pattern(reply)
         if pattern is None:

@@ -21,10 +21,10 @@ __all__ = [
 ]  # fmt: skip
 
 VERDICT_FIELDS: Mapping[str, Any] = {
-    "operation": {"type": ["string", "null"], "maxLength": 20},
+    "operation": {"type": ["string", "null"]},
     "error_type": {"enum": [str(one) for one in ErrorType]},
     "confidence": {"type": "number", "minimum": 0, "maximum": 1},
-    "reason": {"type": "string", "maxLength": 600},
+    "reason": {"type": "string"},
 }
 VERDICT_SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -33,6 +33,7 @@ VERDICT_SCHEMA: Mapping[str, Any] = {
     "additionalProperties": False,
 }
 _UNSURE = 0.5
+_REASON = 600
 _LOSSES = {
     ErrorType.EXTRACTION: LossKind.NEVER_WRITTEN,
     ErrorType.UPDATE: LossKind.OVERWRITTEN,
@@ -67,7 +68,7 @@ def finding_of(reply: Mapping[str, Any], region: Region) -> Finding:
     else:
         raise ValueError(f'an error of type {error_type} needs an "operation"')
     return Finding(
-        error_type=error_type, operation=operation, reason=str(reply.get("reason", "")),
+        error_type=error_type, operation=operation, reason=str(reply.get("reason", ""))[:_REASON],
         confidence=float(reply.get("confidence", _UNSURE)),
     )  # fmt: skip
 
