@@ -108,7 +108,10 @@ def _kappa(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.3f}"
 
 
-main = entrypoint("memtrace/bench-build", BenchBuildConfig, bench_build, groups={}, keeps_run=False)
+main = entrypoint(
+    "memtrace/bench-build", BenchBuildConfig, bench_build, groups={}, positional=("out",),
+    keeps_run=False,
+)  # fmt: skip
 
 if __name__ == "__main__":
     main()
