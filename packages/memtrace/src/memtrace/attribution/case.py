@@ -72,6 +72,8 @@ class Case:
         self.witnesses: list[Witness] = []
         self.facts: tuple[CriticalFact, ...] = ()
         self.paths: list[FactPath] = []
+        self.put_back: tuple[str, ...] = ()
+        """Variables in which a repair put facts back: in a replay they start there too."""
         self.suspects: list[Suspect] = []
         self.decisive: DecisiveSet | None = None
         self.verdict: Verdict | None = None

@@ -15,9 +15,10 @@ from memtrace.attribution.asked_path import AskedPath, asked_path
 from memtrace.attribution.case import Case
 from memtrace.attribution.deciding import decider_of, deletes_instead, drifting_rewrite
 from memtrace.attribution.evidence import restatements
+from memtrace.attribution.facts import CriticalFact
 from memtrace.attribution.fusing import search_that_missed
 from memtrace.attribution.grounding import follows
-from memtrace.attribution.holding import Paraphrase
+from memtrace.attribution.holding import Paraphrase, hold
 from memtrace.attribution.matching import content_words
 from memtrace.attribution.origin import Origin, origin_of
 from memtrace.attribution.survival import follow
@@ -63,7 +64,10 @@ class SurvivalStage:
         case.paths = [
             follow(
                 case.reader, fact, case.answer, case.back,
-                restatements(case.reader, fact, case.back, case.maker.seq),
+                [
+                    *restatements(case.reader, fact, case.back, case.maker.seq),
+                    *_put_back(case, fact),
+                ],
                 asked=asked, paraphrase=self._paraphrase,
             )
             for fact in case.facts
@@ -78,6 +82,16 @@ class SurvivalStage:
         if case.facts and all(path.reached_model for path in primary):
             _suspect_made_up(case, origin, 0.9)
             _suspect_response(case, primary)
+
+
+def _put_back(case: Case, fact: CriticalFact) -> list[tuple[str, str, bool]]:
+    """Where a repair put a fact back, as restatements of it."""
+    reader, found = case.reader, []
+    for identifier in case.put_back:
+        held = hold(fact, reader.passage(identifier), (), reader.speakers, may_rewrite=True)
+        if held is not None:
+            found += [(identifier, line, True) for line in held.lines]
+    return found
 
 
 def _follows_from_reached(case: Case) -> bool:

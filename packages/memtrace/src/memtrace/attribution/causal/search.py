@@ -8,7 +8,7 @@ fault shows, which the first one hid. What turns out to be needless is left out 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -22,6 +22,7 @@ from memtrace.attribution.causal.candidates import (
     suspicion,
 )
 from memtrace.attribution.causal.experiments import Experiment, Experiments
+from memtrace.attribution.causal.located import operation_at
 from memtrace.attribution.causal.repairs import Repair, decider_of, is_grounded, repair_of
 from memtrace.attribution.causal.wording import Wording, wordings
 from memtrace.attribution.matching import content_words
@@ -181,6 +182,7 @@ class Search:
             answer=experiment.answer, gold=asked.gold, evidence=asked.evidence, text=asked.text,
             judged=False, is_live=asked.is_live,
         ))  # fmt: skip
+        case.put_back = tuple(_put_back(case, experiment.repairs))
         SurvivalStage().examine(case)
         return case
 
@@ -230,6 +232,14 @@ def _is_short(case: Case, operation: str) -> bool:
     if not isinstance(wanted, int) or given >= wanted:
         return False
     return len(case.reader.trace.state_at(search.seq)) > given
+
+
+def _put_back(case: Case, repairs: Sequence[Repair]) -> Iterator[str]:
+    """What repaired operations passed on in a replay."""
+    for repair in repairs:
+        operation = operation_at(case.reader, repair.place)
+        if operation is not None and not repair.is_oracle_answer:
+            yield from operation.output_ids
 
 
 def _place(case: Case, operation: str) -> Place | None:
