@@ -21,6 +21,7 @@ __all__ = ["Candidate", "candidates", "is_answer_informed", "needed", "suspicion
 
 _BIRTH = 0.3
 _LEAST = 0.2
+_AS_IT_MAY = (LossKind.NOT_RETRIEVED, LossKind.DELETED, LossKind.OVERWRITTEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +70,14 @@ def is_answer_informed(case: Case, facts: Sequence[Wording], *, strict: bool = F
 
 
 def needed(case: Case) -> tuple[Wording, ...]:
-    """The facts an answer cannot do without: not support that a search, as it may, did not find."""
+    """The facts an answer cannot do without.
+
+    Not support that a search, as it may, did not find, or that made room for what came later.
+    """
     missed = {
         path.fact.value
         for path in case.paths
-        if path.death is not None and path.death.loss is LossKind.NOT_RETRIEVED
+        if path.death is not None and path.death.loss in _AS_IT_MAY
     }
     facts = wordings(case.facts, case.reader.speakers)
     return tuple(one for one in facts if one.is_primary or one.fact.value not in missed)

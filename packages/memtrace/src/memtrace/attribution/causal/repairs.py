@@ -2,9 +2,9 @@
 
 In: a case and an operation that is suspected. Out: a `Repair` at one of its points, made from the
 evidence alone, or none where the operation passes on nothing that can be changed. An operation
-whose reply another one reads (a decision that is applied, facts that are parsed) is repaired where
-the reply is read; who is blamed, the decider or the one that carried it out, is told apart by
-whether the reply itself had to be changed.
+whose reply another one reads (a decision that is applied, facts that are parsed) is repaired in its
+reply, or where that is read; who is blamed, the decider or the one that carried it out, is told
+apart by whether the reply itself had to be changed.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Repair:
 
 def repair_of(
     case: Case, operation: Operation, facts: Sequence[Wording], *, strict: bool = False,
-    unwanted: frozenset[str] = frozenset(),
+    unwanted: frozenset[str] = frozenset(), where_read: bool = False,
 ) -> Repair | None:  # fmt: skip
     """The repair of a suspect.
 
@@ -77,10 +77,12 @@ def repair_of(
         facts: What is to be restored; what the operation did not read is none of its business.
         strict: Put the facts back word for word, also where they seem to be there.
         unwanted: Lines in normal form to be left out.
+        where_read: Change a reply not as it was given, but where it was read: where its form is
+            known.
     """
     if operation.id == case.maker.id:
         return answer_repair(case)
-    found = _point(case, operation)
+    found = _point(case, operation, where_read=where_read)
     if found is None:
         return None
     executor, role = found
@@ -98,7 +100,10 @@ def repair_of(
     mine = _own(facts, role, sources, items, strict=strict)
     if not mine and not unwanted:
         return None
-    mender = Mender(mine, items, unwanted, sources, _messages(case, operation), strict, role)
+    sample = str(_sample(case, operation)) if role == "reply" else ""
+    mender = Mender(
+        mine, items, unwanted, sources, _messages(case, operation), strict, role, sample
+    )
     change = Oracle(at=place, role=role, function=mender.restore)
     return Repair(operation=operation.id, blamed=blamed, executor=executor, place=place, role=role,
                   intervention=change, mender=mender)  # fmt: skip
@@ -123,8 +128,8 @@ def is_grounded(case: Case, repair: Repair, needed: Sequence[Wording]) -> bool:
         return True
     restored = {wording.turn for wording in repair.mender.wordings}
     wanted = [wording for wording in facts if wording.turn in restored]
-    decider = decider_of(case, executor, facts)
-    sources = (*_sources(case, executor), *_sources(case, decider))
+    blamed = operation_at(case.reader, repair.blamed) or executor
+    sources = _sources(case, blamed)
     items = _items(case, executor, wanted)
     own = _own(wanted, repair.role, sources, items, strict=repair.mender.strict)
     return len(own) == len(wanted)
@@ -175,13 +180,12 @@ def decider_of(case: Case, operation: Operation, facts: Sequence[Wording]) -> Op
     return operation
 
 
-def _point(case: Case, operation: Operation) -> tuple[Operation, str] | None:
-    """Where to repair: the last point of the operation, or of the first that reads its outputs.
-
-    A bare reply is changed where it was read, for only there its form is known.
-    """
+def _point(
+    case: Case, operation: Operation, *, where_read: bool = False
+) -> tuple[Operation, str] | None:
+    """Where to repair: the last point of the operation, or of the first that reads its outputs."""
     points = [str(role) for role in operation.metadata.get("points", ())]
-    if points and points != ["reply"]:
+    if points and not (where_read and points == ["reply"]):
         return operation, points[-1]
     for output in operation.output_ids:
         for reader in case.reader.graph.consumers(output):
@@ -190,6 +194,19 @@ def _point(case: Case, operation: Operation) -> tuple[Operation, str] | None:
             if roles and follower.id != case.maker.id:
                 return follower, roles[-1]
     return (operation, points[-1]) if points else None
+
+
+def _sample(case: Case, operation: Operation) -> object:
+    """What another operation of the same name replied: the form of a row, where a reply has none.
+
+    The longest reply, for it shows most.
+    """
+    replies = [
+        str(case.reader.trace.value(output))
+        for other in case.reader.trace.operations(name=operation.name)
+        for output in other.outputs.get("reply", ())
+    ]
+    return max(replies, key=len, default="")
 
 
 def _variables(case: Case, identifiers: Sequence[str]) -> list[Variable]:

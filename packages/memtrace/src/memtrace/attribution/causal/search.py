@@ -9,7 +9,7 @@ fault shows, which the first one hid. What turns out to be needless is left out 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from memtrace.attribution.case import Case, Question
@@ -101,25 +101,39 @@ class Search:
         before = [one.candidate.repair for one in chosen]
         used = {(repair.place, repair.role) for repair in before}
         further: tuple[Candidate, Experiment] | None = None
+        said: tuple[Candidate, Experiment] | None = None
         for candidate in islice(candidates(here, facts), self._max_suspects):
-            repair = candidate.repair
-            if (repair.place, repair.role) in used:
+            if (candidate.repair.place, candidate.repair.role) in used:
                 continue
-            experiment = self._experiments.run([*before, repair])
+            candidate, experiment = self._tried(here, before, candidate, facts)
             if not experiment.scored or not experiment.changed:
                 continue
-            if experiment.flips:
-                if repair.is_oracle_answer and not (
-                    is_answer_informed(here, needed(here))
-                    and self._is_own_fault(here, chosen, facts)
-                ):
-                    continue
+            if experiment.flips and candidate.repair.is_oracle_answer:
+                if self._is_own_fault(here, chosen, facts):
+                    if is_answer_informed(here, needed(here)):
+                        return candidate, experiment
+                    said = said or (candidate, experiment)
+            elif experiment.flips:
                 return self._earliest(here, before, candidate, experiment, facts)
-            if further is None and self._came_further(here, experiment):
+            elif further is None and self._came_further(here, experiment):
                 further = candidate, experiment
-        if further is not None:
-            return further
+        if further is not None or said is not None:
+            return further or said
         return bisect(here, self._experiments, before, facts)
+
+    def _tried(
+        self, here: Case, before: Sequence[Repair], candidate: Candidate, facts: Sequence[Wording]
+    ) -> tuple[Candidate, Experiment]:
+        """Replay with a candidate: at its own point, or where its reply is read if that fails."""
+        experiment = self._experiments.run([*before, candidate.repair])
+        if (experiment.scored and experiment.changed) or candidate.repair.role != "reply":
+            return candidate, experiment
+        operation = here.reader.operation(candidate.repair.operation)
+        repair = repair_of(here, operation, facts, where_read=True)
+        if repair is None or repair.key == candidate.repair.key:
+            return candidate, experiment
+        other = replace(candidate, repair=repair)
+        return other, self._experiments.run([*before, repair])
 
     def _earliest(
         self, here: Case, before: Sequence[Repair], found: Candidate, experiment: Experiment,

@@ -46,6 +46,8 @@ class Mender:
     strict: bool = False
     role: str = ""
     """What the point is called: tells the shape of an empty list."""
+    sample: str = ""
+    """Another reply of the same sort: tells the shape of the rows of an empty one."""
     told: list[str] = field(default_factory=list)
     """What was changed, in words."""
 
@@ -132,8 +134,17 @@ class Mender:
         texts = [key for key in _TEXT_KEYS if isinstance(value.get(key), str)]
         inner = [key for key, one in value.items() if isinstance(one, Mapping)]
         for key in (*sorted(lists, key=lambda k: -len(value[k])), *texts, *inner):
+            if value[key] == [] and (row := self._sampled(key)) is not None:
+                self.told.append(f"put in {wording.text!r}")
+                return {**value, key: [_with_text(_fresh(row, []), self._said(wording))]}
             return {**value, key: self._restored(wording, value[key])}
         return dict(value)
+
+    def _sampled(self, key: str) -> Any:
+        """A row that stands under this key in another reply; None if none does."""
+        found = _json_of(self.sample)
+        rows = found[1].get(key) if found is not None and isinstance(found[1], Mapping) else None
+        return rows[0] if isinstance(rows, list) and rows else None
 
     def _rows(self, wording: Wording, rows: list[Any]) -> list[Any]:
         """A list of texts, or of objects that each hold one."""
@@ -151,14 +162,15 @@ class Mender:
         kept: list[Any] = []
         for row in rows:
             text = str(row.get("text") or "")
-            is_holder = row.get("item") in known and wording.holds(known[row["item"]])
-            if is_holder and row.get("event") in ("UPDATE", "DELETE") and not wording.holds(text):
+            before = known.get(str(row.get("item"))) or str(row.get("old_memory") or "")
+            takes_away = row.get("event") in ("UPDATE", "DELETE") and wording.holds(before)
+            if takes_away and not (row["event"] == "UPDATE" and wording.holds(text)):
                 said = any(
                     passage(source).find(" ".join(normal_words(text))) for source in self.sources
                 )
-                self.told.append(f"left {known[row['item']]!r} as it was")
+                self.told.append(f"left {before!r} as it was")
                 if row["event"] == "UPDATE" and text and said:
-                    kept.append({"event": "ADD", "item": None, "text": text})
+                    kept.append(self._added(rows, text))
                 continue
             kept.append(row)
         if any(wording.holds(text) for _, text in self.items):
@@ -168,18 +180,24 @@ class Mender:
         if place is not None:
             number = adding[place]
             self._tell("put right", str(kept[number].get("text") or ""), wording)
-            item = kept[number].get("item") if kept[number]["event"] == "UPDATE" else None
-            event = "UPDATE" if item else "ADD"
-            kept[number] = {**kept[number], "event": event, "item": item,
-                            "text": self._said(wording)}  # fmt: skip
+            if kept[number]["event"] == "UPDATE":
+                kept[number] = {**kept[number], "text": self._said(wording)}
+            else:
+                kept[number] = self._added(rows, self._said(wording))
             return kept
         for number, row in enumerate(kept):
             if row.get("event") == "NONE" and wording.holds(str(row.get("text") or "")):
                 self.told.append(f"wrote {row['text']!r} after all")
-                kept[number] = {**row, "event": "ADD", "item": None}
+                kept[number] = self._added(rows, row["text"])
                 return kept
         self.told.append(f"wrote {wording.text!r}")
-        return [*kept, {"event": "ADD", "item": None, "text": self._said(wording)}]
+        return [*kept, self._added(rows, self._said(wording))]
+
+    def _added(self, rows: Sequence[Mapping[str, Any]], text: str) -> dict[str, Any]:
+        """A write that adds a text, as a model says it or as a program does it."""
+        if self.role == "reply":
+            return {**_fresh({"id": "0", "event": "ADD"}, rows), "text": text}
+        return {"event": "ADD", "item": None, "text": text}
 
     def _hits(self, wording: Wording, rows: list[Any]) -> list[Any]:
         """The item that holds the fact, first; nothing, if the memory holds no such item."""
