@@ -158,6 +158,9 @@ def _held_by(
     if walk.reader.is_marker(output):
         return None
     may_rewrite = _may_rewrite(operation)
+    if not may_rewrite and all(holding.items for holding in read.values()):
+        if not is_read_path(walk.reader, operation):
+            return None  # it adds to a store that holds the fact, and copies nothing out of it
     known = {line for holding in read.values() for line in holding.lines}
     held = hold(
         walk.fact, walk.reader.passage(output.id), known, walk.reader.speakers,
