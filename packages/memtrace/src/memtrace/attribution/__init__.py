@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from memtrace.attribution.attributing import STAGES, AttributionStage, attribute, examine
     from memtrace.attribution.case import Case, Question
     from memtrace.attribution.facts import CriticalFact, Witness, critical_facts
+    from memtrace.attribution.paraphrasing import Paraphrases
     from memtrace.attribution.reader import TraceReader
+    from memtrace.attribution.second_opinion import EvidenceJudge, Judges
     from memtrace.attribution.suspecting import SurvivalStage
     from memtrace.attribution.taxonomy import DEFINITIONS, ErrorType, LossKind
     from memtrace.attribution.types import (
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFINITIONS", "STAGES", "Attribution", "AttributionStage", "Case", "Cost", "CriticalFact",
-    "DecisiveSet", "ErrorType", "FactPath", "FactStep", "LossKind", "Question", "Rate",
+    "DecisiveSet", "ErrorType", "EvidenceJudge", "FactPath", "FactStep", "Judges", "LossKind",
+    "Paraphrases", "Question", "Rate",
     "SurvivalStage", "Suspect", "TraceReader", "Trial", "ValidityStage", "Verdict", "Witness",
     "attribute", "critical_facts", "examine",
 ]  # fmt: skip
@@ -35,7 +38,9 @@ _HOMES = {
     "attributing": ("STAGES", "AttributionStage", "attribute", "examine"),
     "case": ("Case", "Question"),
     "facts": ("CriticalFact", "Witness", "critical_facts"),
+    "paraphrasing": ("Paraphrases",),
     "reader": ("TraceReader",),
+    "second_opinion": ("EvidenceJudge", "Judges"),
     "suspecting": ("SurvivalStage",),
     "taxonomy": ("DEFINITIONS", "ErrorType", "LossKind"),
     "types": (
