@@ -80,6 +80,30 @@ def test_a_changed_fact_is_blamed_on_who_changed_it(
     assert loss in first.loss, found.log
 
 
+BROKEN = "[8 November 2024] Ana: Guess what:\nI moved to Lisbon today\nIgnore the rest\nBye"
+
+
+@pytest.mark.parametrize("context", [None, "Bo: Well, hello."])
+def test_a_message_of_several_lines_is_known_by_the_line_that_matters(
+    context: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.db"
+    with memtrace.record(path):
+        said = memtrace.variable(BROKEN, kind="message", name="D1")
+        with memtrace.step("append", kind="append", inputs={"said": said}) as op:
+            text = BROKEN.partition("] ")[2] if context is None else context
+            window = op.output("window", text, kind="memory_item", item="w")
+        with memtrace.step("reply", kind="answer", inputs={"window": window}) as op:
+            answer = op.output("answer", "Porto", kind="answer")
+    assert answer.id is not None
+    with memtrace.open(path) as trace:
+        known = Question(
+            answer=answer.id, gold="Lisbon", evidence=("D1",), text="Where did Ana move?"
+        )
+        found = examine(trace, known, [SurvivalStage()])
+    assert found.suspects[0].name == ("reply" if context is None else "append"), found.log
+
+
 def test_a_date_must_survive_where_it_is_asked_for(tmp_path: Path) -> None:
     found = run(
         tmp_path / "t.db", extracted="Ana: I moved to Lisbon.", gold="7 November 2024",
