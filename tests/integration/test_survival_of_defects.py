@@ -1,4 +1,4 @@
-"""Survival on real pipelines with a defect planted: the operation that has it is suspected first."""
+"""Survival on real pipelines with a planted defect: the operation that has it comes first."""
 
 from __future__ import annotations
 
