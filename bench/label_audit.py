@@ -12,8 +12,8 @@ The gate sees question, gold answer, cited turns and a prediction. Three variant
 
 Metric: precision and recall of the verdict Annotation error, with 95 % Wilson intervals. With
 `--model` the bundled SmolLM2 is asked whether gold answer and prediction follow from the cited
-turns where the program cannot tell, on a random subsample (`--sample` faulty and twice as many sound
-ones, seed 0), since it takes seconds a question on a CPU.
+turns where the program cannot tell, on a random subsample (`--sample` faulty and twice as many
+sound ones, seed 0), since it takes seconds a question on a CPU.
 
     python bench/label_audit.py FILE AUDIT
     python bench/label_audit.py FILE AUDIT --model --sample 20

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from memtrace.attribution.case import Case, Question
     from memtrace.attribution.causal import CausalStage
     from memtrace.attribution.facts import CriticalFact, Witness, critical_facts
+    from memtrace.attribution.paraphrasing import Paraphrases
     from memtrace.attribution.reader import TraceReader
+    from memtrace.attribution.second_opinion import EvidenceJudge, Judges
     from memtrace.attribution.suspecting import SurvivalStage
     from memtrace.attribution.taxonomy import DEFINITIONS, ErrorType, LossKind
     from memtrace.attribution.types import (
@@ -28,9 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFINITIONS", "STAGES", "Attribution", "AttributionStage", "Case", "CausalStage", "Cost",
-    "CriticalFact", "DecisiveSet", "ErrorType", "FactPath", "FactStep", "LossKind", "Question",
-    "Rate", "SurvivalStage", "Suspect", "TraceReader", "Trial", "ValidityStage", "Verdict",
-    "Witness", "attribute", "critical_facts", "examine", "rate",
+    "CriticalFact", "DecisiveSet", "ErrorType", "EvidenceJudge", "FactPath", "FactStep", "Judges",
+    "LossKind", "Paraphrases", "Question", "Rate", "SurvivalStage", "Suspect", "TraceReader",
+    "Trial", "ValidityStage", "Verdict", "Witness", "attribute", "critical_facts", "examine",
+    "rate",
 ]  # fmt: skip
 
 _HOMES = {
@@ -38,7 +41,9 @@ _HOMES = {
     "case": ("Case", "Question"),
     "causal": ("CausalStage",),
     "facts": ("CriticalFact", "Witness", "critical_facts"),
+    "paraphrasing": ("Paraphrases",),
     "reader": ("TraceReader",),
+    "second_opinion": ("EvidenceJudge", "Judges"),
     "suspecting": ("SurvivalStage",),
     "taxonomy": ("DEFINITIONS", "ErrorType", "LossKind"),
     "types": (

@@ -107,9 +107,10 @@ def restatements(
     speakers = {speaker_of(witness.text) for witness in fact.witnesses}
     meant = [content_words(said.split()) - set(fact.phrase.split()) for said in fact.sentences]
     found = []
-    for identifier in back.variables:
-        variable = reader.variable(identifier)
-        if variable.kind != "message" or variable.seq > until_seq or identifier in known:
+    phrases = [*([fact.phrase] if fact.phrase else []), *fact.sentences]
+    told = {v.id: v for phrase in phrases for v in reader.messages_with(_words(phrase))}
+    for identifier, variable in told.items():
+        if variable.seq > until_seq or identifier in known or identifier not in back:
             continue
         passage = reader.passage(identifier)
         has_value = bool(fact.phrase) and passage.find(fact.phrase) is not None
@@ -122,6 +123,10 @@ def restatements(
         if (is_like or is_verbatim) and speaker_of(text) in speakers:
             found.append((identifier, words, is_verbatim))
     return found
+
+
+def _words(phrase: str) -> frozenset[str]:
+    return frozenset(phrase.split())
 
 
 def _preferred(

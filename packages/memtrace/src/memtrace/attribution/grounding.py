@@ -50,6 +50,8 @@ def follows(value: str, turns: Sequence[Witness], question: str) -> bool | None:
         return True
     if set(normal_words(value)[:1]) & _POLAR or is_conclusion(question):
         return None
+    if all(any(spellings_in(part, text) for text in texts) for part in parts):
+        return False  # it stands there, and is taken back
     if find_dates(value) or _YEAR.search(value):
         return None if _is_vague_on_time(texts) else False
     if _is_computed(value, texts):

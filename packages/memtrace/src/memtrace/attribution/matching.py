@@ -112,19 +112,30 @@ def passage(text: str) -> Passage:
     for line in text.splitlines():
         if not line.strip() or line.startswith("#"):
             heading = ""
-        for speaker, said in _turns(line):
-            words = normal_words(said)
-            if not words:
-                continue
-            opens = words[0] if _DATE_WORD.fullmatch(words[0]) else ""
-            if opens and len(words) == 1:
-                heading = opens
-            is_dated = opens and said.lstrip(" -*•").startswith("[")
-            rows.append((" ".join(words), speaker, opens if is_dated else heading))
+        for words, speaker, day, is_dated in _line(line):
+            if day and words == day:
+                heading = day
+            rows.append((words, speaker, day if is_dated else heading))
     if not rows:
         return Passage(())
     lines, speakers, dates = zip(*rows, strict=True)
     return Passage(lines, speakers, dates)
+
+
+@lru_cache(maxsize=100_000)
+def _line(line: str) -> tuple[tuple[str, str, str, bool], ...]:
+    """One line: of each turn its words, who speaks, the day it opens with, if in brackets.
+
+    Cached, since windows and chunks repeat each other's lines.
+    """
+    found = []
+    for speaker, said in _turns(line):
+        words = normal_words(said)
+        if words:
+            day = words[0] if _DATE_WORD.fullmatch(words[0]) else ""
+            is_dated = bool(day) and said.lstrip(" -*•").startswith("[")
+            found.append((" ".join(words), speaker, day, is_dated))
+    return tuple(found)
 
 
 def _turns(line: str) -> list[tuple[str, str]]:

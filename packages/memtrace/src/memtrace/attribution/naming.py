@@ -51,8 +51,10 @@ def names_in(text: str) -> frozenset[str]:
 
 
 def sentences_of(text: str) -> list[str]:
-    """The sentences of a rendered turn, without time and speaker."""
-    return [part.strip() for part in _SENTENCE.split(own_words(text)) if part.strip()]
+    """The sentences of a rendered turn, without time and speaker; a line break ends one too."""
+    first, *rest = text.splitlines() or [text]
+    lines = [own_words(first), *(" ".join(line.split()) for line in rest)]
+    return [part.strip() for line in lines for part in _SENTENCE.split(line) if part.strip()]
 
 
 def _without_time(text: str) -> str:

@@ -23,6 +23,9 @@ from memtrace.types import Operation, Variable
 __all__ = ["TraceReader"]
 
 T = TypeVar("T")
+_NONE: frozenset[str] = frozenset()
+_KEPT = 200_000
+"""Variables of a trace up to which all are read at once and kept."""
 
 
 class TraceReader:
@@ -40,6 +43,7 @@ class TraceReader:
         self._passages: dict[str, Passage] = {}
         self._histories: dict[str, tuple[list[int], list[Variable]]] = {}
         self._remembered: dict[Hashable, Any] = {}
+        self._is_loaded = False
 
     def operation(self, identifier: str) -> Operation:
         """An operation."""
@@ -50,8 +54,17 @@ class TraceReader:
     def variable(self, identifier: str) -> Variable:
         """A variable without its value."""
         if identifier not in self._variables:
+            self._load_all()
+        if identifier not in self._variables:
             self._variables[identifier] = self.trace.variable(identifier)
         return self._variables[identifier]
+
+    def _load_all(self) -> None:
+        """Read all variables in one go, once, if they are not too many to be kept."""
+        if self._is_loaded or self.trace.counts["variables"] > _KEPT:
+            return
+        self._is_loaded = True
+        self._variables = {variable.id: variable for variable in self.trace.variables()}
 
     def text(self, identifier: str) -> str:
         """The value as text; strings inside a structure one a line."""
@@ -132,6 +145,23 @@ class TraceReader:
         """Every message of the trace."""
         for variables in self._messages_by_name.values():
             yield from variables
+
+    def messages_with(self, words: frozenset[str]) -> list[Variable]:
+        """Messages that have all these words in normal form, in the order of time."""
+        held = [self._messages_by_word.get(word, _NONE) for word in words]
+        if not held:
+            return list(self.all_messages())
+        found = frozenset.intersection(*sorted(held, key=len))
+        return sorted(map(self.variable, found), key=lambda variable: variable.seq)
+
+    @cached_property
+    def _messages_by_word(self) -> dict[str, frozenset[str]]:
+        found: dict[str, set[str]] = defaultdict(set)
+        for variable in self.all_messages():
+            for words in self.passage(variable.id).words:
+                for word in words:
+                    found[word].add(variable.id)
+        return {word: frozenset(ids) for word, ids in found.items()}
 
     def messages_of_session(self, session: str) -> list[Variable]:
         """Messages of a session, by its id."""

@@ -158,12 +158,20 @@ def _held_by(
     if walk.reader.is_marker(output):
         return None
     may_rewrite = _may_rewrite(operation)
+    if _only_adds(walk, operation, read):
+        return None
     known = {line for holding in read.values() for line in holding.lines}
     held = hold(
         walk.fact, walk.reader.passage(output.id), known, walk.reader.speakers,
         may_rewrite=may_rewrite, paraphrase=walk.paraphrase if may_rewrite else None,
     )  # fmt: skip
     return None if held is None else Holding(held.lines, held.is_verbatim, dates=held.dates)
+
+
+def _only_adds(walk: Walk, operation: Operation, read: dict[str, Holding]) -> bool:
+    """Whether it adds to a store that holds the fact, and takes nothing out of it."""
+    is_store_all = all(holding.items for holding in read.values())
+    return is_store_all and not _may_rewrite(operation) and not is_read_path(walk.reader, operation)
 
 
 def _may_rewrite(operation: Operation) -> bool:

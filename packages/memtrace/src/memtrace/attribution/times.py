@@ -41,7 +41,8 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     )
 )  # fmt: skip
 _BESIDE = re.compile(
-    rf"(?:on |in )?(?:the )?(?P<unit>day|week|weekend|month|year|{_WEEKDAY}) (?P<way>before|after) ",
+    rf"(?:on |in )?(?:the )?(?P<unit>day|week|weekend|month|year|{_WEEKDAY}) "
+    r"(?P<way>before|after) ",
     re.IGNORECASE,
 )
 _SOME = {"a couple of": 2, "couple of": 2, "a": 1, "an": 1}
