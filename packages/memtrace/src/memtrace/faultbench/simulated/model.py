@@ -23,14 +23,19 @@ VERSION = "simulated-1"
 """Changes whenever a reply to some prompt changes: recorded benches name it."""
 
 
-def simulated_model() -> RuleModel:
+def simulated_model(more: Sequence[Rule] = (), *, name: str = VERSION) -> RuleModel:
     """A deterministic model that reads what it is sent, for every pipeline of memtrace.
 
     It understands the language of the generated conversations, as any language model understands
     English, and knows nothing else: no ledger, no seed, no gold answer. A prompt that it does not
     know is a failed call.
+
+    Args:
+        more: Rules for other prompts, tried first.
+        name: Part of its identity: with other rules it needs another name.
     """
     rules = (
+        *more,
         *mem0_rules(_extracted, _decided),
         *langmem_rules(_recorded),
         *everos_rules(everos_understanding()),
@@ -38,7 +43,7 @@ def simulated_model() -> RuleModel:
         judge_rule(),
         Rule("answer", lambda r: "Question:" in r.messages[-1].content, _answer),
     )
-    return RuleModel(rules, name=VERSION)
+    return RuleModel(rules, name=name)
 
 
 def _answer(request: ChatRequest) -> str:
