@@ -8,7 +8,6 @@ from typing import Any
 from lmcommon.llm.types import ChatRequest
 from memtrace.faultbench.simulated.answering import answered
 from memtrace.faultbench.simulated.everos import everos_understanding
-from memtrace.faultbench.simulated.exploring import exploring_rules
 from memtrace.faultbench.simulated.judging import judge_rule
 from memtrace.faultbench.simulated.remembering import changes_for, facts_in, passages
 from memtrace.faultbench.simulated.searching import helpfulness, query_for
@@ -24,7 +23,9 @@ VERSION = "simulated-1"
 """Changes whenever a reply to some prompt changes: recorded benches name it."""
 
 
-def simulated_model(*, remembers: bool = False) -> RuleModel:
+def simulated_model(
+    more: Sequence[Rule] = (), *, name: str = VERSION, remembers: bool = False
+) -> RuleModel:
     """A deterministic model that reads what it is sent, for every pipeline of memtrace.
 
     It understands the language of the generated conversations, as any language model understands
@@ -32,10 +33,12 @@ def simulated_model(*, remembers: bool = False) -> RuleModel:
     know is a failed call.
 
     Args:
+        more: Rules for other prompts, tried first.
+        name: Part of its identity: with other rules it needs another name.
         remembers: Whether it keeps the requests it was sent.
     """
     rules = (
-        *exploring_rules(),
+        *more,
         *mem0_rules(_extracted, _decided),
         *langmem_rules(_recorded),
         *everos_rules(everos_understanding()),
@@ -43,7 +46,7 @@ def simulated_model(*, remembers: bool = False) -> RuleModel:
         judge_rule(),
         Rule("answer", lambda r: "Question:" in r.messages[-1].content, _answer),
     )
-    return RuleModel(rules, name=VERSION, remembers=remembers)
+    return RuleModel(rules, name=name, remembers=remembers)
 
 
 def _answer(request: ChatRequest) -> str:
