@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lmcommon.llm.types import ChatRequest, Message
+from lmcommon.testing.stub_server import StubServer
+from memtrace.faultbench.plugins import installed
 from memtrace.faultbench.recipes import read_recipes
 from memtrace.faultbench.source import FaultBenchSource
 
@@ -24,6 +29,7 @@ def built(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "memtrace.run.faultbench", *words],
         cwd=folder, capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "OPENAI_API_KEY": "unused"},
     )  # fmt: skip
 
 
@@ -68,3 +74,20 @@ def test_what_it_cannot_do_is_said(tmp_path: Path, word: str, said: str) -> None
     done = built(tmp_path, word)
     assert done.returncode == 2, done.stdout
     assert said in done.stderr
+
+
+def test_a_model_behind_an_endpoint_takes_the_place_of_the_simulated_one(tmp_path: Path) -> None:
+    model = installed().model("simulated")
+
+    def reply(body: Mapping[str, Any]) -> str:
+        said = tuple(Message(one["role"], one["content"]) for one in body["messages"])
+        return model.generate([ChatRequest(messages=said)])[0].text
+
+    with StubServer(reply, latency_s=0) as server:
+        done = figures(built(
+            tmp_path, "cases=3", "per_history=3", "pipelines=[long_context]", "sizes=[tiny]",
+            "workers=1", "multi=0", "control=0", "llm=openai", f"llm.model={server.model}",
+            f"llm.base_url={server.base_url}",
+        ))  # fmt: skip
+        assert done["cases"] == 3, done
+        assert server.received

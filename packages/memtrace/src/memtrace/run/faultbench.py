@@ -107,6 +107,7 @@ class FaultBenchConfig:
 def build(config: FaultBenchConfig, run: Run) -> dict[str, Any]:
     """Plant faults into memory pipelines and keep those that are the reason of a wrong answer."""
     batches = planned(config.plan(installed()))
+    _check_model(config.llm)
     known = {row["batch"]: row for row in run.read("batches")}
     names = [f"{one.pipeline}/{one.size}/{one.seed}" for one in batches]
     open_ = {name: one for name, one in zip(names, batches, strict=True) if name not in known}
@@ -133,6 +134,16 @@ def build(config: FaultBenchConfig, run: Run) -> dict[str, Any]:
         "broken_histories": sum(bool(known[name]["error"]) for name in names),
         "recipes": str(run.folder / "recipes.jsonl"),
     }  # fmt: skip
+
+
+def _check_model(llm: Any) -> None:
+    """Say what is wrong with a real model before the processes start."""
+    if llm is not None:
+        model = llm.build()
+        try:
+            model.check()
+        finally:
+            model.close()
 
 
 # Workers --------------------------------------------------------------------------------------
