@@ -186,5 +186,3 @@ def test_a_paraphrase_counts_where_one_can_be_told(
         reply="I do not know.",
     )  # fmt: skip
     assert found.suspects[0].name == name, found.log
-
-
