@@ -187,3 +187,14 @@ def test_the_number_of_replays_is_limited(tmp_path: Path) -> None:
         assert found.cost is not None
         assert found.cost["replays"] == 2
         assert found.verdict is Verdict.ABSTAINED
+
+
+def test_of_a_live_case_nothing_is_proved(tmp_path: Path) -> None:
+    """Nobody knows the right answer: that a repair makes the model abstain is no proof."""
+    with attributed(tmp_path, RAG, [SINGLE["context"][1]]) as (proved, laboratory):
+        stage = CausalStage(laboratory, scope="m/c1", question="q1")
+        asked = Asked(answer=proved.answer, text="Who sings in Lima?", is_live=True)
+        found = examine(laboratory.trace, asked, ["survival", stage])
+        assert found.decisive is None, found.reason
+        assert found.cost is not None
+        assert found.cost["replays"] == 0, found.log
