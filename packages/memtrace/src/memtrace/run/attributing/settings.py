@@ -47,6 +47,13 @@ class WholeTraceSettings:
     max_tokens: int = 30_000
     """Of the prompt; the beginning of a longer trace is cut."""
 
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1000:
+            raise UserError(
+                f"settings.whole_trace.max_tokens: expected at least 1000, which instructions and "
+                f"reply need; got {self.max_tokens!r}"
+            )
+
 
 @dataclass(kw_only=True)
 class StageSettings:
