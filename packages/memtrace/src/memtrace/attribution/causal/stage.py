@@ -142,7 +142,10 @@ def _told(made: Experiment) -> str:
     """One line of the log."""
     if not made.repairs:
         return f"replayed as it was: {made.answers}"
-    repairs = "; ".join(f"{one.place.path} ({one.role}): {one.told}" for one in made.repairs)
+    repairs = "; ".join(
+        f"{one.place.path} ({one.role}): {one.told or 'nothing to put back'}"
+        for one in made.repairs
+    )
     if made.failure:
         return f"{repairs}: could not be replayed: {made.failure}"
     end = "right" if made.flips else "still wrong"
