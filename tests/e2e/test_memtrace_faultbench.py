@@ -64,6 +64,7 @@ def test_it_builds_cases_that_can_be_loaded_and_goes_on_where_it_stopped(tmp_pat
     ("word", "said"),
     [
         ("kinds=[nonsense]", "fault kind: expected one of drop_fact"),
+        ("kinds=[wrong_scope]", "'wrong_scope' is held out"),
         ("pipelines=[nonsense]", "pipeline: expected one of long_context"),
         ("split=test", "split: expected one of dev, report, held_out"),
         ("multi=0.9", "expected shares of at most 1 together"),

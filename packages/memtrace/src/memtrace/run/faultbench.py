@@ -27,7 +27,7 @@ __all__ = ["FaultBenchConfig", "build", "main"]
 Filled = tuple[list[dict[str, Any]], str]
 Name = Callable[[Mapping[str, Any]], str]
 
-_SLOW = ("everos", "langmem", "long_context_summary")
+_SLOW = ("everos", "long_context_summary")
 """Pipelines that are built only when they are asked for."""
 
 
@@ -95,6 +95,11 @@ class FaultBenchConfig:
             plugins.pipeline(name)
         for name in self.kinds:
             plugins.kind(name)
+            if name in HELD_OUT and not held_out:
+                raise UserError(
+                    f"kinds: expected kinds of the split {self.split!r}; {name!r} is held out, so "
+                    "that nothing is developed on it; give split=held_out"
+                )
         for name in self.controls:
             plugins.control(name)
         return Plan(

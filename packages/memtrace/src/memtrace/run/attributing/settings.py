@@ -65,7 +65,7 @@ class StageSettings:
     whole_trace: WholeTraceSettings = field(default_factory=WholeTraceSettings)
     flat_log: TracingSettings = field(default_factory=TracingSettings)
     plugins: dict[str, Any] = field(default_factory=dict)
-    """Of stages that plug-ins bring: {stage: {option: value}}."""
+    """Of stages that plug-ins bring: +settings.plugins.STAGE.OPTION=VALUE."""
 
     def by_stage(self) -> dict[str, dict[str, Any]]:
         """Keyword arguments of each stage."""
