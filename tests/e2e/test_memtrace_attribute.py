@@ -166,6 +166,7 @@ def test_a_killed_run_is_continued(run: Path, tmp_path: Path) -> None:
         (("source=faultbench", "source.path=gone.jsonl"), "gone.jsonl"),
         (("source=who_and_when", "source.path=gone"), "gone: expected files of Who&When"),
         (("source.path=x", "stages=[]"), "stages: expected some of validity"),
+        (("source.path=x", "stages=[causal]", "methods=[last]"), "stages: expected them with"),
         (("source.path=x", "replay_llm=scripted"), "choose one with llm@replay_llm=scripted"),
         (("source.path=x", "timeout_s=5"), "timeout_s: expected processes that can be ended"),
         (("source.path=x", "settings.tracing.max_calls=0"), "max_calls: expected at least 1"),

@@ -67,6 +67,8 @@ class AttributeConfig:
             )
         if not self.methods or len(set(self.methods)) != len(self.methods):
             raise UserError(f"methods: expected names, each once; got {self.methods}")
+        if self.stages is not None and "full" not in self.methods:
+            raise UserError(f"stages: expected them with the method full; got {self.methods}")
         if self.max_cases is not None and self.max_cases < 1:
             raise UserError(f"max_cases: expected at least 1; got {self.max_cases!r}")
         if self.timeout_s is not None and self.timeout_s <= 0:

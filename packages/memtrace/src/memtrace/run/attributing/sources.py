@@ -129,7 +129,7 @@ class FaultBenchSourceConfig(SourceConfig):
         Raises:
             UserError: Names the key, and the words there are.
         """
-        there = {
+        there: dict[str, set[str]] = {
             "split": {one.split for one in recipes},
             "pipelines": {one.pipeline for one in recipes},
             "kinds": {kind for one in recipes for kind in one.kinds},
