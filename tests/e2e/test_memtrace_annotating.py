@@ -101,6 +101,33 @@ def test_cases_are_not_written_over(cases: Path, run: Path) -> None:
     assert "expected a new folder" in err
 
 
+@pytest.mark.parametrize("action", ["check", "export"])
+def test_an_operation_that_is_not_in_the_trace_is_told(
+    cases: Path, tmp_path: Path, action: str
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(cases, copy)
+    path = copy / "annotations" / "ana.jsonl"
+    rows = lines(path)
+    rows[0]["operations"] = ["op-99999"]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    code, _, err = verb(tmp_path, "bench_build", f"action={action}", f"out={copy}")
+    assert code == 2
+    assert "ana.jsonl, case '0000', field 'operations'" in err
+    assert "'op-99999'" in err
+
+
+@pytest.mark.parametrize("action", ["check", "export"])
+def test_without_annotations_it_says_how_to_begin(cases: Path, tmp_path: Path, action: str) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(cases, copy)
+    for path in (copy / "annotations").glob("*.jsonl"):
+        path.unlink()
+    code, out, err = verb(tmp_path, "bench_build", f"action={action}", f"out={copy}")
+    assert code == 0, err
+    assert "nothing is annotated yet: copy" in out
+
+
 def test_a_wrong_form_is_told_with_its_place(cases: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(cases, copy)

@@ -164,6 +164,13 @@ def test_a_killed_run_is_continued(run: Path, tmp_path: Path) -> None:
         (("source.path=x", "settings.causal.max_set=0"), "settings.causal.max_set: expected"),
         (("source=memtracebench", "source.path=gone"), "expected files of MemTraceBench"),
         (("source=faultbench", "source.path=gone.jsonl"), "gone.jsonl"),
+        (("source=who_and_when", "source.path=gone"), "gone: expected files of Who&When"),
+        (("source.path=x", "stages=[]"), "stages: expected some of validity"),
+        (("source.path=x", "stages=[causal]", "methods=[last]"), "stages: expected them with"),
+        (("source.path=x", "replay_llm=scripted"), "choose one with llm@replay_llm=scripted"),
+        (("source.path=x", "timeout_s=5"), "timeout_s: expected processes that can be ended"),
+        (("source.path=x", "settings.tracing.max_calls=0"), "max_calls: expected at least 1"),
+        (("source.path=x", "settings.whole_trace.max_tokens=0"), "max_tokens: expected at least"),
     ],
 )
 def test_mistakes_are_told_in_one_line(

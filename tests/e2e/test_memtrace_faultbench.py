@@ -64,16 +64,32 @@ def test_it_builds_cases_that_can_be_loaded_and_goes_on_where_it_stopped(tmp_pat
     ("word", "said"),
     [
         ("kinds=[nonsense]", "fault kind: expected one of drop_fact"),
+        ("kinds=[wrong_scope]", "'wrong_scope' is held out"),
         ("pipelines=[nonsense]", "pipeline: expected one of long_context"),
         ("split=test", "split: expected one of dev, report, held_out"),
         ("multi=0.9", "expected shares of at most 1 together"),
         ("cases=0", "cases: expected at least 1"),
+        ("sizes=[]", "sizes: expected at least one of tiny"),
+        ("model=nonsense", "simulated model: expected one of simulated"),
     ],
 )
 def test_what_it_cannot_do_is_said(tmp_path: Path, word: str, said: str) -> None:
     done = built(tmp_path, word)
     assert done.returncode == 2, done.stdout
     assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_history_that_broke_down_is_told_and_tried_again(tmp_path: Path) -> None:
+    first = figures(built(tmp_path, *WORDS))
+    folder = Path(first["run"])
+    kept = (folder / "batches.jsonl").read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in kept.splitlines()]
+    rows[0] = {"batch": rows[0]["batch"], "cases": [], "error": "OSError: disk full"}
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "batches.jsonl").write_text(text, encoding="utf-8")
+    again = figures(built(tmp_path, f"resume={folder}"))
+    assert (again["cases"], again["broken_histories"]) == (12, 0), again
 
 
 def test_a_model_behind_an_endpoint_takes_the_place_of_the_simulated_one(tmp_path: Path) -> None:

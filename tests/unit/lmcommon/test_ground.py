@@ -65,6 +65,7 @@ def test_seeds_depend_on_the_whole_purpose(root: int, a: str, b: str) -> None:
 
 def test_seeds_are_stable_over_versions() -> None:
     assert seed_for(7, "train", 3) == 2488237966630131630
+    assert seed_for(7, "\ud800") == seed_for(7, "\ud800"), "half a character is a purpose too"
     assert random_for(1, "x").random() == random_for(1, "x").random()
 
 

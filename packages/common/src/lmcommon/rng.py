@@ -16,7 +16,8 @@ __all__ = ["random_for", "seed_for"]
 def seed_for(root: int, *purpose: str | int) -> int:
     """Derive a 63-bit seed from the root seed and a purpose."""
     text = "/".join([str(root), *(f"{type(p).__name__}:{p}" for p in purpose)])
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+    raw = text.encode("utf-8", "surrogatepass")  # a purpose may hold whatever a model replied
+    return int.from_bytes(hashlib.sha256(raw).digest()[:8], "big") >> 1
 
 
 def random_for(root: int, *purpose: str | int) -> random.Random:

@@ -153,3 +153,14 @@ def test_a_reply_passes_on_what_it_writes_and_nothing_else() -> None:
 def test_a_text_that_is_no_reply_is_left_alone(text: str) -> None:
     if text.strip()[:1] not in ("{", "[", "`"):
         assert unfold(text) == text
+
+
+@pytest.mark.parametrize("text", ["[" * 50_000, '{"a":' * 50_000, "[" * 3000 + "1" + "]" * 3000])
+def test_a_reply_that_opens_and_opens_is_read(text: str) -> None:
+    """A small model that repeats itself."""
+    assert unfold(text) in (text, "1")
+    assert rows_of(text) == []
+
+
+def test_texts_come_in_the_order_of_the_value() -> None:
+    assert unfold({"a": ["x", {"b": "y", "c": ["z", 1]}], "d": "w"}) == "x\ny\nz\n1\nw"

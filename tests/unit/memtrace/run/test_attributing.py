@@ -147,3 +147,13 @@ def test_the_report_holds_every_table(tmp_path: Path) -> None:
     assert figures["methods"]["llm_free"]["exact"] == 1.0
     assert figures["methods"]["last"]["exact"] == 0.0
     assert figures["failed"] == 2
+    assert figures["methods"]["last"]["failed"] == 1
+
+
+def test_why_attempts_failed_is_told_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(tmp_path)
+    found = run_all(run, plan("lost", "raise", "raise"))
+    report(run, list(found.values()), ["llm_free"], {"source": "toy"})
+    assert "unscored, 2: ValueError: this trace is damaged" in "".join(capsys.readouterr())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import sys
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,29 @@ def test_a_part_of_a_set_can_be_asked_for(recipes: str, asked: dict[str, Any], k
 
 @pytest.mark.parametrize(
     ("asked", "said"),
-    [({"pipelines": ["nothing"]}, "none of"), ({"model": "oracle"}, "oracle")],
+    [
+        ({"pipelines": ["nothing"]}, r"source\.pipelines: expected some of mem0, rag_bm25"),
+        ({"kinds": ["nothing"]}, r"source\.kinds: expected some of drop_fact, topk_cut"),
+        ({"split": "test"}, r"source\.split: expected some of dev, report"),
+        ({"split": "report", "pipelines": ["rag_bm25"]}, "none of"),
+        ({"model": "oracle"}, "oracle"),
+    ],
 )
 def test_what_is_not_there_is_told(recipes: str, asked: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         FaultBenchSourceConfig(path=recipes, **asked).build()
+
+
+def test_the_folder_that_holds_the_recipes_will_do(recipes: str) -> None:
+    source = FaultBenchSourceConfig(path=str(Path(recipes).parent)).build()
+    assert len(source.refs()) == 3
+
+
+def test_a_file_that_ends_too_early_is_told(tmp_path: Path, recipes: str) -> None:
+    packed = gzip.compress(Path(recipes).read_bytes())
+    (tmp_path / "half.jsonl.gz").write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(UserError, match=r"recipes: expected .*half\.jsonl\.gz"):
+        FaultBenchSourceConfig(path=str(tmp_path / "half.jsonl.gz")).build()
 
 
 @pytest.mark.parametrize("name", sorted(SOURCE_SCHEMAS.keys() - {"faultbench"}))

@@ -76,6 +76,14 @@ def test_a_trace_can_be_replayed_as_it_was(run: Path) -> None:
     source.close()
 
 
+def test_why_a_run_cannot_be_replayed_is_told(run: Path) -> None:
+    source = TraceSource(run, replays=False)
+    with source.load(source.refs()[0]) as loaded:
+        assert loaded.laboratory is None
+        assert loaded.obstacle == "replays were not asked for"
+    source.close()
+
+
 def test_one_question_by_its_short_name(run: Path) -> None:
     whole = TraceSource(run).refs()[0].id.split("/")[2]
     short = TraceSource(run, question=whole.partition(":")[2]).refs()

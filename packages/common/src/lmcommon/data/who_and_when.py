@@ -67,7 +67,7 @@ def read_who_and_when(path: str | Path) -> Iterator[AgentLog]:
         DataError: A row is malformed.
     """
     where = Path(path)
-    files = [where]
+    files = [where] if where.exists() else []
     if where.is_dir():
         named = (one for one in where.rglob("*.json*") if is_data_file(one.name))
         files = sorted((one for one in named if one.name != "MANIFEST.json"), key=_natural)

@@ -85,10 +85,6 @@ class Passage:
         wanted = f" {phrase} "
         return next((line for line in self.lines if wanted in f" {line} "), None)
 
-    def find_all(self, phrase: str) -> list[str]:
-        """Every line that holds `phrase`."""
-        return [self.lines[place] for place in self.places(phrase)]
-
     def places(self, phrase: str) -> list[int]:
         """The numbers of the lines that hold `phrase`."""
         wanted = f" {phrase} "

@@ -173,6 +173,8 @@ def stages_of(method: str, stages: Sequence[str] | None = None) -> tuple[str, ..
             "others (entry point group memtrace.attribution_methods)"
         )
     if method == "full" and stages is not None:
+        if not stages:
+            raise UserError(f"stages: expected some of {', '.join(_STAGES)}; got none")
         if unknown := [one for one in stages if one not in _STAGES]:
             raise UserError(f"stages: expected some of {', '.join(_STAGES)}; got {unknown[0]!r}")
         return tuple(stages)

@@ -60,22 +60,25 @@ def _parsed(value: Any) -> Any:
         return value
     try:
         return json.loads(bare)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 
 def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        if command_of(value) in _KEEPS_NOTHING:
-            return
-        for key, part in value.items():
-            if isinstance(key, str) and (_OLD.match(key) or key.casefold() in _COMMAND):
-                continue
-            yield from _texts(part)
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for part in value:
-            yield from _texts(part)
-    elif value is not None and not isinstance(value, (bytes, bool)):
-        yield str(value)
+    waiting = [value]  # the next one last: no recursion, a model may reply "[[[[..."
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, Mapping):
+            if command_of(one) not in _KEEPS_NOTHING:
+                waiting += reversed([part for key, part in one.items() if not _is_left_out(key)])
+        elif isinstance(one, (list, tuple, set, frozenset)):
+            waiting += reversed(list(one))
+        elif one is not None and not isinstance(one, (bytes, bool)):
+            yield str(one)
+
+
+def _is_left_out(key: Any) -> bool:
+    """Whether a field only commands, or repeats what stood there before."""
+    return isinstance(key, str) and bool(_OLD.match(key) or key.casefold() in _COMMAND)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -31,7 +32,8 @@ def read_recipes(where: str | Path, *, split: Split | None = None) -> list[Recip
     """The recipes of a set or a file.
 
     Args:
-        where: One of `SETS`, or a file `.jsonl` or `.jsonl.gz`.
+        where: One of `SETS`, a file `.jsonl` or `.jsonl.gz`, or a run folder that holds
+            `recipes.jsonl`.
         split: Only this split.
 
     Raises:
@@ -69,12 +71,14 @@ def write_recipes(path: Path, recipes: Iterable[Recipe]) -> None:
 
 
 def _text(path: Path) -> str:
+    if path.is_dir():
+        path /= "recipes.jsonl"
     try:
         if path.suffix == ".gz":
             return gzip.decompress(path.read_bytes()).decode()
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise UserError(
-            f"recipes: expected one of {', '.join(SETS)}, or a file .jsonl or .jsonl.gz; got "
-            f"{str(path)!r} ({error})"
+            f"recipes: expected one of {', '.join(SETS)}, a run folder of memtrace-faultbench, or "
+            f"a file .jsonl or .jsonl.gz; got {str(path)!r} ({error})"
         ) from error

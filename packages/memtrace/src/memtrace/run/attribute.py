@@ -45,7 +45,8 @@ class AttributeConfig:
     llm: Any = None
     """Asked by stages that need a model; null: they are left out."""
     replay_llm: Any = None
-    """Answers what replays ask anew; null: the model each run was recorded with."""
+    """Answers what replays ask anew, chosen with llm@replay_llm=...; null: the model each run was
+    recorded with."""
     cases: list[str] = field(default_factory=list)
     """Ids of the cases to take; empty: all."""
     max_cases: int | None = None
@@ -53,7 +54,8 @@ class AttributeConfig:
     workers: int = 0
     """Processes; 0 or 1: this process alone."""
     timeout_s: float | None = None
-    """With workers: most seconds a case may take; a worker that takes longer is ended."""
+    """With workers=2 or more: most seconds a case may take by one method; a worker that takes
+    longer is ended."""
     keep_paths: bool = False
     """Keep the whole path of each fact in the rows."""
     seed: int = 0
@@ -65,12 +67,25 @@ class AttributeConfig:
             )
         if not self.methods or len(set(self.methods)) != len(self.methods):
             raise UserError(f"methods: expected names, each once; got {self.methods}")
+        if self.stages is not None and "full" not in self.methods:
+            raise UserError(f"stages: expected them with the method full; got {self.methods}")
         if self.max_cases is not None and self.max_cases < 1:
             raise UserError(f"max_cases: expected at least 1; got {self.max_cases!r}")
         if self.timeout_s is not None and self.timeout_s <= 0:
             raise UserError(f"timeout_s: expected a time above 0; got {self.timeout_s!r}")
         if self.workers < 0:
             raise UserError(f"workers: expected at least 0; got {self.workers!r}")
+        if self.timeout_s is not None and self.workers < 2:
+            raise UserError(
+                f"timeout_s: expected processes that can be ended; got workers={self.workers}; "
+                "give workers=2 or more"
+            )
+        for key, option in (("llm", "llm"), ("replay_llm", "llm@replay_llm")):
+            if isinstance(getattr(self, key), str):
+                raise UserError(
+                    f"{key}: expected a model; got the word {getattr(self, key)!r}; choose one "
+                    f"with {option}={getattr(self, key)}"
+                )
 
     def plan(self) -> Plan:
         """What to do to each case.
@@ -128,7 +143,7 @@ def _chosen(cfg: AttributeConfig, refs: Sequence[CaseRef]) -> Sequence[CaseRef]:
             raise UserError(
                 f"cases: expected ids such as {next(iter(known), '(none)')}; got {unknown[0]!r}"
             )
-        refs = [known[one] for one in cfg.cases]
+        refs = [known[one] for one in dict.fromkeys(cfg.cases)]
     return refs[: cfg.max_cases]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,16 @@ from lmcommon.app import Run, entrypoint
 from lmcommon.errors import UserError
 from memtrace.run.tables import as_table
 from memtrace.scoring.annotating import (
+    FOLDER,
     Annotated,
     BuiltCase,
     agreed,
     agreement,
+    check_operations,
     read_annotations_of,
     read_cases,
 )
-from memtrace.scoring.bench_building import build_cases
+from memtrace.scoring.bench_building import TEMPLATE, build_cases
 from memtrace.scoring.bench_exporting import export_cases
 
 __all__ = ["BenchBuildConfig", "bench_build", "main"]
@@ -56,9 +58,14 @@ def bench_build(cfg: BenchBuildConfig, run: Run) -> dict[str, Any]:
         return _build(cfg, out, run)
     cases = {case.id: case for case in read_cases(out)}
     annotations = read_annotations_of(out, cases)
+    check_operations(out, cases, annotations)
     if cfg.action == "check":
+        if not annotations:
+            run.console.print(_nothing(out, annotations), markup=False, highlight=False)
         return _check(cases, annotations, run)
     written = export_cases(out, cases, agreed(annotations), annotations)
+    if not written:
+        run.console.print(_nothing(out, annotations), markup=False, highlight=False)
     return {"out": str(out), "files": [str(path) for path in written],
             "annotations": len(agreed(annotations))}  # fmt: skip
 
@@ -102,6 +109,17 @@ def _check(
         "annotators": sorted({one.annotator for one in annotations}),
         "agreement": [asdict(one) for one in pairs],
     }  # fmt: skip
+
+
+def _nothing(out: Path, annotations: Sequence[Annotated]) -> str:
+    """Why there is no label yet, and what to do."""
+    if annotations:
+        return "no case has a label that more than half of its annotators gave: nothing is exported"
+    folder = out / FOLDER
+    return (
+        f"nothing is annotated yet: copy {folder / TEMPLATE} to {folder / 'NAME.jsonl'} and fill "
+        "in at least the verdicts"
+    )
 
 
 def _kappa(value: float | None) -> str:

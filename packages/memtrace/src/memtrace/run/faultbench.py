@@ -27,7 +27,7 @@ __all__ = ["FaultBenchConfig", "build", "main"]
 Filled = tuple[list[dict[str, Any]], str]
 Name = Callable[[Mapping[str, Any]], str]
 
-_SLOW = ("everos", "langmem", "long_context_summary")
+_SLOW = ("everos", "long_context_summary")
 """Pipelines that are built only when they are asked for."""
 
 
@@ -77,6 +77,8 @@ class FaultBenchConfig:
         for key, least in (("cases", 1), ("per_history", 1), ("tries", 1), ("workers", 0)):
             if getattr(self, key) < least:
                 raise UserError(f"{key}: expected at least {least}; got {getattr(self, key)!r}")
+        if not self.sizes:
+            raise UserError("sizes: expected at least one of tiny, small, medium, large; got none")
         if not 0 <= self.seed <= 99:
             raise UserError(f"seed: expected 0 to 99; got {self.seed!r}")
 
@@ -93,6 +95,11 @@ class FaultBenchConfig:
             plugins.pipeline(name)
         for name in self.kinds:
             plugins.kind(name)
+            if name in HELD_OUT and not held_out:
+                raise UserError(
+                    f"kinds: expected kinds of the split {self.split!r}; {name!r} is held out, so "
+                    "that nothing is developed on it; give split=held_out"
+                )
         for name in self.controls:
             plugins.control(name)
         return Plan(
@@ -106,11 +113,15 @@ class FaultBenchConfig:
 
 def build(config: FaultBenchConfig, run: Run) -> dict[str, Any]:
     """Plant faults into memory pipelines and keep those that are the reason of a wrong answer."""
-    batches = planned(config.plan(installed()))
-    _check_model(config.llm)
+    plugins = installed()
+    batches = planned(config.plan(plugins))
+    _check_model(config, plugins)
     known = {row["batch"]: row for row in run.read("batches")}
     names = [f"{one.pipeline}/{one.size}/{one.seed}" for one in batches]
-    open_ = {name: one for name, one in zip(names, batches, strict=True) if name not in known}
+    open_ = {
+        name: one for name, one in zip(names, batches, strict=True)
+        if name not in known or known[name]["error"]
+    }  # fmt: skip
     with ticking() as tick:
         for done, row in enumerate(_rows(config, open_), 1):
             run.append("batches", row)
@@ -123,10 +134,15 @@ def build(config: FaultBenchConfig, run: Run) -> dict[str, Any]:
         _table(rows, "pipeline", lambda one: one["recipe"]["pipeline"]),
         _table(rows, "sort", lambda one: one["sort"]),
         _by_kind(rows),
-    ]
-    for table, title in zip(tables, ("pipelines", "sorts", "kinds"), strict=True):
-        run.console.print(as_table(table, title))
-    run.report("\n".join(as_markdown(table) for table in tables))
+        [{"history": name, "broke down": known[name]["error"]}
+         for name in names if known[name]["error"]],
+    ]  # fmt: skip
+    for table, title in zip(
+        tables, ("pipelines", "sorts", "kinds", "broken histories"), strict=True
+    ):
+        if table:
+            run.console.print(as_table(table, title))
+    run.report("\n".join(as_markdown(table) for table in tables if table))
     return {
         "cases": len(held), "wanted": len(rows), "dropped": len(rows) - len(held),
         "draws_refused": dict(_reasons(rows).most_common()),
@@ -136,14 +152,14 @@ def build(config: FaultBenchConfig, run: Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _check_model(llm: Any) -> None:
-    """Say what is wrong with a real model before the processes start."""
-    if llm is not None:
-        model = llm.build()
-        try:
+def _check_model(config: FaultBenchConfig, plugins: Plugins) -> None:
+    """Say what is wrong with the model before the processes start."""
+    model = plugins.model(config.model) if config.llm is None else config.llm.build()
+    try:
+        if config.llm is not None:
             model.check()
-        finally:
-            model.close()
+    finally:
+        model.close()
 
 
 # Workers --------------------------------------------------------------------------------------
@@ -232,8 +248,14 @@ def _reasons(rows: Iterable[Mapping[str, Any]]) -> Counter[str]:
     return Counter(one.partition(": ")[2] for row in rows for one in row["refusals"])
 
 
+def _is_refusal(figures: Mapping[str, Any]) -> bool:
+    """Whether nothing at all came out."""
+    return not figures["cases"]
+
+
 main = entrypoint(
     "memtrace/faultbench", FaultBenchConfig, build, groups={"llm": LLM_SCHEMAS},
+    is_refusal=_is_refusal,
 )  # fmt: skip
 
 if __name__ == "__main__":

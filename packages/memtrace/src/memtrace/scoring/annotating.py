@@ -20,11 +20,12 @@ from lmcommon.errors import UserError
 from lmcommon.stats import cohen_kappa
 from memtrace.attribution.taxonomy import ErrorType
 from memtrace.attribution.types import Verdict
+from memtrace.graph.reading.trace import open as open_trace
 from memtrace.scoring.types import Label
 
 __all__ = [
     "CASES", "FOLDER", "Annotated", "BuiltCase", "PairAgreement", "agreed", "agreement",
-    "read_annotations_of", "read_cases",
+    "check_operations", "read_annotations_of", "read_cases",
 ]  # fmt: skip
 
 CASES, FOLDER = "cases.jsonl", "annotations"
@@ -119,6 +120,30 @@ def read_annotations_of(folder: Path, cases: Mapping[str, BuiltCase]) -> list[An
             seen.add(annotated.case)
             found.append(annotated)
     return found
+
+
+def check_operations(
+    folder: Path, cases: Mapping[str, BuiltCase], annotations: Iterable[Annotated]
+) -> None:
+    """Refuse labels that name an operation which the case's trace does not have.
+
+    Raises:
+        UserError: Names annotator, case and operation.
+    """
+    named: dict[str, list[Annotated]] = {}
+    for one in annotations:
+        if one.label.operations:
+            named.setdefault(cases[one.case].trace, []).append(one)
+    for path, those in named.items():
+        with open_trace(folder / path) as trace:
+            for one in those:
+                for operation in one.label.operations:
+                    if not trace.graph.has_operation(operation):
+                        raise UserError(
+                            f"{folder / FOLDER / one.annotator}.jsonl, case {one.case!r}, field "
+                            f"'operations': expected ids of operations in {path} (memtrace-show "
+                            f"lists them); got {operation!r}"
+                        )
 
 
 def agreed(annotations: Iterable[Annotated]) -> dict[str, Label]:

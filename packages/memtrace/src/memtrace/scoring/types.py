@@ -83,6 +83,8 @@ class Loaded:
     label: Label | None = None
     laboratory: Laboratory | None = None
     """None: the run cannot be replayed (imported traces)."""
+    obstacle: str = ""
+    """Why there is no laboratory, where that is known."""
     scope: str | None = None
     """The memory that answered, for replays."""
     question_id: str | None = None

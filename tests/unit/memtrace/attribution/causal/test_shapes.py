@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memtrace.attribution import Witness, critical_facts
@@ -158,9 +158,34 @@ values = st.recursive(
     ),
     max_leaves=8,
 )
+keys = ("event", "score", "turn", "lines", "text", "id", "item", "facts", "memory", "old_memory")
+telling = st.recursive(
+    st.sampled_from([None, 1, "ADD", "UPDATE", "NONE", "DELETE", "\u00b2", "[[", SAID]),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(keys), inner, max_size=3),
+        st.sampled_from(keys).flatmap(
+            lambda key: st.lists(st.fixed_dictionaries({key: inner, "text": inner}), max_size=3)
+        ),
+    ),
+    max_leaves=8,
+)
+"""Values whose keys look like those of the shapes, and hold something else."""
 roles = st.sampled_from(["facts", "hits", "writes", "lines", "chunks", "items", "context", "odd"])
 
 
-@given(values, roles)
+@given(values | telling, roles)
+@example([{"lines": "no rows", "text": "x"}], "items")
+@example([{"lines": [], "text": "x"}], "items")
+@example([{"score": "high", "text": "x"}], "hits")
+@example([{"id": "\u00b2", "text": "x"}], "facts")
 def test_no_shape_of_json_breaks_it(value: Any, role: str) -> None:
-    mended(value, role, sources=("Ana: I moved to Lisbon last week.",))
+    told = {"items": (("mem-3", SAID),), "sources": ("Ana: I moved to Lisbon last week.",)}
+    mended(value, role, **told)
+
+
+@pytest.mark.parametrize("text", ["[" * 50_000, '{"a":' * 50_000, "[" * 3000 + "]" * 3000])
+def test_a_reply_that_opens_and_opens_is_survived(text: str) -> None:
+    """A small model that repeats itself."""
+    value, told = mended(text, "reply")
+    assert (value == text) is not any(told)

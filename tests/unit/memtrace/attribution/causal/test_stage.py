@@ -17,10 +17,12 @@ from lmcommon.judge.types import Verdict as AnswerVerdict
 from lmcommon.llm import ScriptedModel
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import ChatRequest
-from memtrace.attribution import Attribution, CausalStage, ErrorType, Verdict, examine
+from memtrace.attribution import Attribution, Case, CausalStage, ErrorType, Verdict, examine
 from memtrace.attribution import Question as Asked
+from memtrace.attribution.causal import Repair
+from memtrace.attribution.causal.naming import Naming
 from memtrace.evaluate import evaluate
-from memtrace.execution import Execution, Oracle, execute
+from memtrace.execution import Execution, Oracle, Replace, execute
 from memtrace.execution.places import Place
 from memtrace.memory import LongContextConfig, RagConfig
 from memtrace.memory.config import MemoryConfig
@@ -187,3 +189,26 @@ def test_the_number_of_replays_is_limited(tmp_path: Path) -> None:
         assert found.cost is not None
         assert found.cost["replays"] == 2
         assert found.verdict is Verdict.ABSTAINED
+
+
+def test_of_a_live_case_nothing_is_proved(tmp_path: Path) -> None:
+    """Nobody knows the right answer: that a repair makes the model abstain is no proof."""
+    with attributed(tmp_path, RAG, [SINGLE["context"][1]]) as (proved, laboratory):
+        stage = CausalStage(laboratory, scope="m/c1", question="q1")
+        asked = Asked(answer=proved.answer, text="Who sings in Lima?", is_live=True)
+        found = examine(laboratory.trace, asked, ["survival", stage])
+        assert found.decisive is None, found.reason
+        assert found.cost is not None
+        assert found.cost["replays"] == 0, found.log
+
+
+def test_an_operation_only_a_replay_has_is_named_by_the_nearest_step(tmp_path: Path) -> None:
+    with attributed(tmp_path, RAG, [SINGLE["context"][1]]) as (found, laboratory):
+        case = Case(laboratory.trace, Asked(answer=found.answer, gold="Lisbon"))
+        at = Place("m/c1", "add s1/a step/of a step/that never was#0")
+        repair = Repair(
+            operation="op-99999", blamed=at, executor=case.maker, place=at, role="x",
+            intervention=Replace(at=at, role="x", value=1),
+        )  # fmt: skip
+        named = laboratory.trace.operation(Naming(case).blamed(repair))
+        assert named.metadata["place"][1].startswith("add s1/"), named

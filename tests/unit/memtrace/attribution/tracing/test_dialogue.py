@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lmcommon.errors import UserError
 from lmcommon.llm.cache import CachedModel
 from lmcommon.llm.scripted import ScriptedModel
 from lmcommon.llm.types import ChatRequest, ModelFailure
@@ -253,5 +254,5 @@ def test_requests_follow_the_settings(run: Any) -> None:
 
 
 def test_settings_out_of_range_are_refused() -> None:
-    with pytest.raises(ValueError, match="samples"):
+    with pytest.raises(UserError, match="samples: expected at least 1"):
         TracingSettings(samples=0)

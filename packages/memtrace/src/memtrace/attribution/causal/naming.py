@@ -25,8 +25,8 @@ class Naming:
     def operation(self, case: Case, operation: str) -> str:
         """An operation of a case's trace, as the recorded trace calls it.
 
-        One that came up only in a replay is named by the last operation before it in the same
-        step: there the recorded run left the way.
+        One that came up only in a replay is named by the last operation of the same step, or of
+        the nearest step around it that the recorded run has: there it left the way.
         """
         if case is self._case:
             return operation
@@ -59,10 +59,14 @@ class Naming:
         known = places(self._case.reader)
         if place in known:
             return known[place]
-        step = place.path.rpartition("/")[0] + "/"
-        near = [
-            identifier
-            for other, identifier in known.items()
-            if other.scope == place.scope and other.path.startswith(step)
-        ]
-        return near[-1] if near else None
+        step = place.path
+        while "/" in step:
+            step = step.rpartition("/")[0]
+            near = [
+                identifier
+                for other, identifier in known.items()
+                if other.scope == place.scope and other.path.startswith(f"{step}/")
+            ]
+            if near:
+                return near[-1]
+        return None

@@ -52,11 +52,16 @@ class Mender:
     """What was changed, in words."""
 
     def restore(self, value: Any) -> Any:
-        """The value with every fact in it."""
-        for wording in self.wordings:
-            if not self._holds(wording, value):
-                value = self._restored(wording, value)
-        return self._without_unwanted(value)
+        """The value with every fact in it; one nested deeper than Python can follow as it is."""
+        given, said = value, len(self.told)
+        try:
+            for wording in self.wordings:
+                if not self._holds(wording, value):
+                    value = self._restored(wording, value)
+            return self._without_unwanted(value)
+        except RecursionError:  # a model that replied "[[[[..."
+            del self.told[said:]
+            return given
 
     # Whether anything is to be done ---------------------------------------------------------
 
@@ -93,7 +98,7 @@ class Mender:
             return self._hits(wording, value)
         if self._is(value, "turn", "lines"):
             return self._lines(wording, value)
-        if self._is(value, "lines", "items"):
+        if self._is(value, "lines", "items") and all(_are_rows(one["lines"]) for one in value):
             return self._stored(wording, value)
         if _are_groups(value) and (value or self.role in _GROUPS):
             return self._groups(wording, value)
@@ -205,7 +210,7 @@ class Mender:
             if not wording.holds(text, strict=self.strict):
                 continue
             others = [row for row in rows if row.get("item") != item]
-            best = max((float(row.get("score") or 0.0) for row in rows), default=1.0)
+            best = max((_number(row.get("score")) for row in rows), default=1.0)
             self.told.append(f"found {text!r}")
             return [{"item": item, "text": text, "score": best}, *others]
         return rows
@@ -249,7 +254,7 @@ class Mender:
             ]  # fmt: skip
             later = (
                 n for n, row in enumerate(stored)
-                if _order(str(row["lines"][0].get("turn"))) > _order(wording.turn)
+                if row["lines"] and _order(str(row["lines"][0].get("turn"))) > _order(wording.turn)
             )  # fmt: skip
             stored.insert(next(later, len(stored)), {"item": None, "lines": lines})
         return stored
@@ -363,7 +368,7 @@ def _json_of(text: str) -> tuple[str, Any] | None:
     start = min(starts)
     try:
         value, end = json.JSONDecoder().raw_decode(text[start:])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return (f"{text[:start]}{_SLOT}{text[start + end :]}", value) if value else None
 
@@ -384,12 +389,22 @@ def _texts(value: Any) -> list[str]:
     return []
 
 
+def _number(value: Any) -> float:
+    """A score; 0 for what is none."""
+    try:
+        return float(value or 0.0)
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _are_rows(value: Any) -> bool:
+    """Whether a value is a list of rows."""
+    return isinstance(value, list) and all(isinstance(row, Mapping) for row in value)
+
+
 def _are_groups(value: Sequence[Any]) -> bool:
     """Whether a value is a list of lists of rows."""
-    return all(
-        isinstance(group, list) and all(isinstance(row, Mapping) for row in group)
-        for group in value
-    )
+    return all(map(_are_rows, value))
 
 
 def _text_in(row: Any) -> str:
@@ -429,7 +444,7 @@ def _fresh(row: Any, rows: Sequence[Any]) -> Any:
         made.pop("old_memory", None)
     if "id" in made:
         numbers = [int(str(one["id"])) for one in rows
-                   if isinstance(one, Mapping) and str(one.get("id", "")).isdigit()]  # fmt: skip
+                   if isinstance(one, Mapping) and str(one.get("id", "")).isdecimal()]  # fmt: skip
         made["id"] = str(max(numbers, default=-1) + 1)
     return made
 

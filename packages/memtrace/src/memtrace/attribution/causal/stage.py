@@ -32,7 +32,8 @@ class CausalStage:
         laboratory: Where the run can be made again (a `Replayer` of the trace).
         scope: The memory that answered; None: every memory of the trace is run again.
         question: Id of the question; None: all questions are asked again.
-        judge: Says whether a new answer is right; None: by program.
+        judge: Says whether a new answer is right; None: by program, which needs the gold answer:
+            of a live case nothing is replayed then.
         draws: Replays of each set of repairs; None: one, or three where the model samples.
         max_set: How many operations a set may have.
         max_replays: How many replays a case may take.
@@ -53,6 +54,9 @@ class CausalStage:
 
     def examine(self, case: Case) -> None:
         """Look at one case."""
+        if case.asked.is_live and self._judge is None:
+            case.note(self.name, "nobody knows the right answer, so no repair could be judged")
+            return
         if case.gold is not None and not case.facts:
             case.note(self.name, "there is no fact to restore, so nothing was replayed")
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from lmcommon.errors import UserError
 from lmcommon.llm.tally import Spent
 from memtrace.attribution.taxonomy import ErrorType
 
@@ -44,8 +45,12 @@ class TracingSettings:
             "max_calls": 1, "max_tokens": 1, "samples": 1, "reply_tokens": 16, "frontier_cap": 1,
             "start_points": 0, "page_chars": 400, "value_chars": 40,
         }  # fmt: skip
-        if bad := {k: getattr(self, k) for k, low in least.items() if getattr(self, k) < low}:
-            raise ValueError(f"tracing: expected at least {least}; got {bad}")
+        for key, low in least.items():
+            if getattr(self, key) < low:
+                raise UserError(
+                    f"settings of tracing, {key}: expected at least {low}; got "
+                    f"{getattr(self, key)!r}"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,6 +126,8 @@ class Worker:
                 "question_id": loaded.question_id, "evidence_told": self.plan.evidence,
                 "stages": [stage.name for stage in stages], "left_out": missing,
             }  # fmt: skip
+            if loaded.obstacle and "laboratory" in " ".join(missing.values()):
+                about["no_laboratory"] = loaded.obstacle
             outcome = outcome_of(
                 ref, method, loaded, attribution, about=about, keeps_paths=self.plan.keeps_paths
             )

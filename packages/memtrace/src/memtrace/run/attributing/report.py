@@ -6,6 +6,7 @@ In: the outcomes of a run. Out: the files, and the headline figures.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from memtrace.show.bars import draw_bars
 
 __all__ = ["report"]
 
+_TOLD = 3
+"""Reasons of failed attempts on the terminal; all are in the report."""
 _PLOTTED = ("exact", "within_1", "error_type", "name", "f1_multi", "false_blame", "abstained")
 
 
@@ -31,6 +34,8 @@ def report(
     labelled = any(one.label for one in outcomes)
     rows = tables.headline(scores) if labelled else tables.verdicts(by_method)
     run.console.print(as_table(rows, f"attribution, {facts['source']}"))
+    for why, count in _reasons(outcomes).most_common(_TOLD):
+        run.console.print(f"unscored, {count}: {why}", markup=False, highlight=False)
     plot = _plot(run, scores) if labelled else None
     run.report(_markdown(by_method, scores, facts, plot, run.seed))
     run_scores = {name: one.to_dict() for name, one in scores.items()}
@@ -90,6 +95,11 @@ def _failures(outcomes: Sequence[Outcome]) -> list[dict[str, str]]:
     ]
 
 
+def _reasons(outcomes: Sequence[Outcome]) -> Counter[str]:
+    """Why attempts came to nothing, and how often."""
+    return Counter(one.failure or "" for one in outcomes if one.attribution is None)
+
+
 def _plot(run: Run, scores: Mapping[str, Score]) -> str | None:
     """The main shares of all methods; None where the plotting package is missing."""
     if not is_available("matplotlib"):
@@ -115,7 +125,7 @@ def _headline(one: Score) -> dict[str, Any]:
     names = ("exact", "within_1", "error_type", "joint", "name", "f1_multi", "false_blame",
              "abstained", "proved", "flips", "minimal")  # fmt: skip
     return {
-        "scored": one.cases - one.unscored, "unscored": one.unscored,
+        "scored": one.cases - one.unscored, "unscored": one.unscored, "failed": one.failed,
         **{name: body[name]["value"] for name in names if name in body},
         "median_calls": one.costs["model_calls"].median if one.costs else None,
         "median_tokens": one.costs["tokens"].median if one.costs else None,

@@ -47,6 +47,13 @@ class WholeTraceSettings:
     max_tokens: int = 30_000
     """Of the prompt; the beginning of a longer trace is cut."""
 
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1000:
+            raise UserError(
+                f"settings.whole_trace.max_tokens: expected at least 1000, which instructions and "
+                f"reply need; got {self.max_tokens!r}"
+            )
+
 
 @dataclass(kw_only=True)
 class StageSettings:
@@ -58,7 +65,7 @@ class StageSettings:
     whole_trace: WholeTraceSettings = field(default_factory=WholeTraceSettings)
     flat_log: TracingSettings = field(default_factory=TracingSettings)
     plugins: dict[str, Any] = field(default_factory=dict)
-    """Of stages that plug-ins bring: {stage: {option: value}}."""
+    """Of stages that plug-ins bring: +settings.plugins.STAGE.OPTION=VALUE."""
 
     def by_stage(self) -> dict[str, dict[str, Any]]:
         """Keyword arguments of each stage."""

@@ -21,6 +21,9 @@ from memtrace.scoring.sources import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from memtrace.faultbench.types import Recipe
     from memtrace.scoring.types import Source
 
 __all__ = [
@@ -92,7 +95,7 @@ class FaultBenchSourceConfig(SourceConfig):
     """FaultBench: runs with planted faults, recorded when they are asked for."""
 
     path: str = SETS[0]
-    """A set that comes with memtrace, or the recipes.jsonl of memtrace-faultbench."""
+    """A set that comes with memtrace, a run folder of memtrace-faultbench, or its recipes.jsonl."""
     split: str | None = None
     """Only dev, report or held_out."""
     pipelines: list[str] = field(default_factory=list)
@@ -105,9 +108,11 @@ class FaultBenchSourceConfig(SourceConfig):
 
     def build(self, replay_llm: Any = None) -> Source:
         """Read the recipes and keep what is asked for."""
+        known = read_recipes(self.given_path(f"one of {', '.join(SETS)}, or recipes.jsonl"))
+        self._check(known)
         recipes = [
             one
-            for one in read_recipes(self.given_path(f"one of {', '.join(SETS)}, or recipes.jsonl"))
+            for one in known
             if (self.split is None or one.split == self.split)
             and (not self.pipelines or one.pipeline in self.pipelines)
             and (not self.kinds or set(self.kinds) & set(one.kinds))
@@ -117,6 +122,28 @@ class FaultBenchSourceConfig(SourceConfig):
         if replay_llm is None:
             installed().model(self.model).close()  # a wrong name is told before anything is done
         return FaultBenchSource(recipes, model=self.model, llm=replay_llm)
+
+    def _check(self, recipes: Sequence[Recipe]) -> None:
+        """Refuse words that no recipe of the set has.
+
+        Raises:
+            UserError: Names the key, and the words there are.
+        """
+        there: dict[str, set[str]] = {
+            "split": {one.split for one in recipes},
+            "pipelines": {one.pipeline for one in recipes},
+            "kinds": {kind for one in recipes for kind in one.kinds},
+        }
+        asked = {
+            "split": [] if self.split is None else [self.split], "pipelines": self.pipelines,
+            "kinds": self.kinds,
+        }  # fmt: skip
+        for key, names in there.items():
+            if unknown := [one for one in asked[key] if one not in names]:
+                raise UserError(
+                    f"source.{key}: expected some of {', '.join(sorted(names))}, which "
+                    f"{self.path} has; got {unknown[0]!r}"
+                )
 
 
 @dataclass(kw_only=True)

@@ -74,8 +74,8 @@ class CasesSource:
         """Open one case."""
         case, run = self._cases[ref.id], self._keeper.get(ref.bundle)
         yield Loaded(
-            ref=ref, reader=run.reader, laboratory=run.laboratory, scope=case.scope,
-            question_id=case.question_id, label=self._labels.get(case.id),
+            ref=ref, reader=run.reader, laboratory=run.laboratory, obstacle=run.obstacle,
+            scope=case.scope, question_id=case.question_id, label=self._labels.get(case.id),
             question=Question(
                 answer=case.answer, gold=case.gold, evidence=case.evidence or None,
                 text=case.question, judged=case.judged,

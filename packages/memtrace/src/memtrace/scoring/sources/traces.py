@@ -100,7 +100,7 @@ class TraceSource:
         asked = run.asked[ref.id.rpartition("/")[2]]
         yield Loaded(
             ref=ref, reader=run.reader, question=asked.told, laboratory=run.laboratory,
-            scope=asked.scope, question_id=asked.id,
+            obstacle=run.obstacle, scope=asked.scope, question_id=asked.id,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -149,7 +149,7 @@ def trace_files(path: Path) -> list[Path]:
     )  # fmt: skip
     if not found:
         raise UserError(
-            f"source.path: expected a trace, or a run folder of memtrace-trace; got {str(path)!r}"
+            f"{path}: expected a trace, or a run folder of memtrace-trace; there is none"
         )
     return found
 
