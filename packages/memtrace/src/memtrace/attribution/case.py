@@ -198,7 +198,9 @@ class Case:
             self.why_not = "no message of the trace is like the question"
 
     def _find_question(self) -> str:
-        for identifier in reversed(self.back.variables):
-            if self.reader.variable(identifier).kind in ("question", "query"):
-                return self.reader.text(identifier)
+        """The last question behind the answer; a query, which may be reworded, if there is none."""
+        for kind in ("question", "query"):
+            for identifier in reversed(self.back.variables):
+                if self.reader.variable(identifier).kind == kind:
+                    return self.reader.text(identifier)
         return ""

@@ -17,13 +17,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from memtrace.attribution.causal.rows import (
+    SLOT,
+    TEXT_KEYS,
+    are_groups,
+    are_rows,
+    as_line,
+    dressed_as,
+    fresh,
+    is_heading,
+    json_of,
+    number_of,
+    order,
+    text_in,
+    texts_in,
+    with_text,
+)
 from memtrace.attribution.causal.wording import Wording
 from memtrace.attribution.matching import normal_words, passage
 
 __all__ = ["Mender"]
 
-_TEXT_KEYS = ("text", "content", "memory", "data", "description", "fact", "value")
-_NUMBERS = re.compile(r"\d+")
 _GROUPS = ("chunks", "cells")
 
 
@@ -68,7 +82,7 @@ class Mender:
     def _holds(self, wording: Wording, value: Any) -> bool:
         if self._is(value, "event", "writes"):
             return self._is_written(wording, value)
-        return any(wording.holds(text, strict=self.strict) for text in _texts(value))
+        return any(wording.holds(text, strict=self.strict) for text in texts_in(value))
 
     def _is_written(self, wording: Wording, rows: Sequence[Mapping[str, Any]]) -> bool:
         """Whether writes leave the memory with the fact, as far as it was theirs to keep."""
@@ -98,9 +112,9 @@ class Mender:
             return self._hits(wording, value)
         if self._is(value, "turn", "lines"):
             return self._lines(wording, value)
-        if self._is(value, "lines", "items") and all(_are_rows(one["lines"]) for one in value):
+        if self._is(value, "lines", "items") and all(are_rows(one["lines"]) for one in value):
             return self._stored(wording, value)
-        if _are_groups(value) and (value or self.role in _GROUPS):
+        if are_groups(value) and (value or self.role in _GROUPS):
             return self._groups(wording, value)
         return self._rows(wording, value)
 
@@ -113,54 +127,54 @@ class Mender:
         return all(isinstance(one, Mapping) and key in one for one in value)
 
     def _text(self, wording: Wording, text: str) -> str:
-        as_json = _json_of(text)
+        as_json = json_of(text)
         if as_json is not None:
             restored = self._restored(wording, as_json[1])
-            return as_json[0].replace(_SLOT, json.dumps(restored, ensure_ascii=False))
+            return as_json[0].replace(SLOT, json.dumps(restored, ensure_ascii=False))
         lines = text.splitlines()
         variant = self._nearest(wording, lines)
         if variant is not None:
             self._tell("put right", lines[variant], wording)
-            lines[variant] = _dressed_as(lines[variant], wording)
+            lines[variant] = dressed_as(lines[variant], wording)
             return "\n".join(lines)
         self.told.append(f"put in {wording.text!r}")
         heading = f"[{wording.date}]"
         if heading in lines:
             lines.insert(lines.index(heading) + 1, wording.text)
-        elif any(_is_heading(line) for line in lines) and wording.date:
+        elif any(is_heading(line) for line in lines) and wording.date:
             lines += [heading, wording.text]
         else:
-            lines.append(_dressed_as(lines[0] if lines else "", wording))
+            lines.append(dressed_as(lines[0] if lines else "", wording))
         return "\n".join(lines)
 
     def _mapping(self, wording: Wording, value: Mapping[str, Any]) -> dict[str, Any]:
         """Mend the field that holds the text: a list before a text, the longest of each."""
         lists = [key for key, one in value.items() if isinstance(one, list)]
-        texts = [key for key in _TEXT_KEYS if isinstance(value.get(key), str)]
+        texts = [key for key in TEXT_KEYS if isinstance(value.get(key), str)]
         inner = [key for key, one in value.items() if isinstance(one, Mapping)]
         for key in (*sorted(lists, key=lambda k: -len(value[k])), *texts, *inner):
             if value[key] == [] and (row := self._sampled(key)) is not None:
                 self.told.append(f"put in {wording.text!r}")
-                return {**value, key: [_with_text(_fresh(row, []), self._said(wording))]}
+                return {**value, key: [with_text(fresh(row, []), self._said(wording))]}
             return {**value, key: self._restored(wording, value[key])}
         return dict(value)
 
     def _sampled(self, key: str) -> Any:
         """A row that stands under this key in another reply; None if none does."""
-        found = _json_of(self.sample)
+        found = json_of(self.sample)
         rows = found[1].get(key) if found is not None and isinstance(found[1], Mapping) else None
         return rows[0] if isinstance(rows, list) and rows else None
 
     def _rows(self, wording: Wording, rows: list[Any]) -> list[Any]:
         """A list of texts, or of objects that each hold one."""
-        place = self._nearest(wording, [_text_in(row) for row in rows])
+        place = self._nearest(wording, [text_in(row) for row in rows])
         if place is not None:
-            self._tell("put right", _text_in(rows[place]), wording)
-            fixed = _with_text(rows[place], _dressed_as(_text_in(rows[place]), wording))
+            self._tell("put right", text_in(rows[place]), wording)
+            fixed = with_text(rows[place], dressed_as(text_in(rows[place]), wording))
             return [*rows[:place], fixed, *rows[place + 1 :]]
         self.told.append(f"put in {wording.text!r}")
         sibling = rows[-1] if rows else ""
-        return [*rows, _with_text(_fresh(sibling, rows), _dressed_as(_text_in(sibling), wording))]
+        return [*rows, with_text(fresh(sibling, rows), dressed_as(text_in(sibling), wording))]
 
     def _writes(self, wording: Wording, rows: list[Any]) -> list[Any]:
         known = dict(self.items)
@@ -201,7 +215,7 @@ class Mender:
     def _added(self, rows: Sequence[Mapping[str, Any]], text: str) -> dict[str, Any]:
         """A write that adds a text, as a model says it or as a program does it."""
         if self.role == "reply":
-            return {**_fresh({"id": "0", "event": "ADD"}, rows), "text": text}
+            return {**fresh({"id": "0", "event": "ADD"}, rows), "text": text}
         return {"event": "ADD", "item": None, "text": text}
 
     def _hits(self, wording: Wording, rows: list[Any]) -> list[Any]:
@@ -210,7 +224,7 @@ class Mender:
             if not wording.holds(text, strict=self.strict):
                 continue
             others = [row for row in rows if row.get("item") != item]
-            best = max((_number(row.get("score")) for row in rows), default=1.0)
+            best = max((number_of(row.get("score")) for row in rows), default=1.0)
             self.told.append(f"found {text!r}")
             return [{"item": item, "text": text, "score": best}, *others]
         return rows
@@ -226,9 +240,9 @@ class Mender:
             self._tell("put right", str(rows[same[0]].get("text")), wording)
             return [{**row, **line} if n in same else row for n, row in enumerate(rows)]
         self.told.append(f"kept {wording.text!r}")
-        wanted = _order(wording.turn)
+        wanted = order(wording.turn)
         place = next(
-            (n for n, row in enumerate(rows) if _order(str(row.get("turn"))) > wanted), len(rows)
+            (n for n, row in enumerate(rows) if order(str(row.get("turn"))) > wanted), len(rows)
         )
         return [*rows[:place], line, *rows[place:]]
 
@@ -244,7 +258,7 @@ class Mender:
         sources = [text for text in self.sources if wording.holds(text)] or [wording.text]
         stored = list(rows)
         for number, source in enumerate(sources):
-            said = [line for line in source.splitlines() if not _is_heading(line)]
+            said = [line for line in source.splitlines() if not is_heading(line)]
             lines = [
                 {
                     "turn": wording.turn if wording.holds(line) else f"{wording.turn}/{number}.{n}",
@@ -254,7 +268,7 @@ class Mender:
             ]  # fmt: skip
             later = (
                 n for n, row in enumerate(stored)
-                if row["lines"] and _order(str(row["lines"][0].get("turn"))) > _order(wording.turn)
+                if row["lines"] and order(str(row["lines"][0].get("turn"))) > order(wording.turn)
             )  # fmt: skip
             stored.insert(next(later, len(stored)), {"item": None, "lines": lines})
         return stored
@@ -275,7 +289,7 @@ class Mender:
         if not run:
             return [*groups, self._lines(wording, [])]
         sample: Mapping[str, Any] = next((group[0] for group in groups if group), {})
-        lines = [_as_line(name, text, sample) for name, text in run]
+        lines = [as_line(name, text, sample) for name, text in run]
         self.told.append(f"kept {wording.text!r}")
         step = max(1, size - 1)
         return [*groups, *(lines[n : n + size] for n in range(0, max(1, len(lines) - 1), step))]
@@ -330,10 +344,10 @@ class Mender:
         if not self.unwanted:
             return value
         if isinstance(value, str):
-            as_json = _json_of(value)
+            as_json = json_of(value)
             if as_json is not None:
                 cleaned = self._without_unwanted(as_json[1])
-                return as_json[0].replace(_SLOT, json.dumps(cleaned, ensure_ascii=False))
+                return as_json[0].replace(SLOT, json.dumps(cleaned, ensure_ascii=False))
             lines = value.splitlines()
             kept = [line for line in lines if not self._is_unwanted(line)]
             return value if kept == lines else "\n".join(kept)
@@ -341,7 +355,7 @@ class Mender:
             return [
                 self._without_unwanted(one) if isinstance(one, list | Mapping) else one
                 for one in value
-                if not self._is_unwanted(_text_in(one))
+                if not self._is_unwanted(text_in(one))
             ]
         if isinstance(value, Mapping):
             return {
@@ -355,119 +369,3 @@ class Mender:
         if is_so:
             self.told.append(f"left out {text!r}")
         return is_so
-
-
-_SLOT = "\x00"
-
-
-def _json_of(text: str) -> tuple[str, Any] | None:
-    """The text around a JSON value in it, and the value; None where there is none."""
-    starts = [place for place in (text.find("{"), text.find("[")) if place >= 0]
-    if not starts:
-        return None
-    start = min(starts)
-    try:
-        value, end = json.JSONDecoder().raw_decode(text[start:])
-    except (ValueError, RecursionError):
-        return None
-    return (f"{text[:start]}{_SLOT}{text[start + end :]}", value) if value else None
-
-
-def _texts(value: Any) -> list[str]:
-    """All texts in a value; what a row says of a deletion or a non-event does not count."""
-    if isinstance(value, str):
-        as_json = _json_of(value)
-        return _texts(as_json[1]) if as_json is not None else [value]
-    if isinstance(value, Mapping):
-        if value.get("event") in ("NONE", "DELETE"):
-            return []
-        named = f"{value['speaker']}: {value['text']}" if {"speaker", "text"} <= set(value) else ""
-        return [named, *(t for key, one in value.items() if key != "old_memory"
-                         for t in _texts(one))]  # fmt: skip
-    if isinstance(value, list):
-        return [text for one in value for text in _texts(one)]
-    return []
-
-
-def _number(value: Any) -> float:
-    """A score; 0 for what is none."""
-    try:
-        return float(value or 0.0)
-    except (TypeError, ValueError):
-        return 0.0
-
-
-def _are_rows(value: Any) -> bool:
-    """Whether a value is a list of rows."""
-    return isinstance(value, list) and all(isinstance(row, Mapping) for row in value)
-
-
-def _are_groups(value: Sequence[Any]) -> bool:
-    """Whether a value is a list of lists of rows."""
-    return all(map(_are_rows, value))
-
-
-def _text_in(row: Any) -> str:
-    """The text of a row: itself, the field that is called so, or its longest one."""
-    if isinstance(row, str):
-        return row
-    if not isinstance(row, Mapping):
-        return ""
-    for key in _TEXT_KEYS:
-        if isinstance(row.get(key), str):
-            return str(row[key])
-    inner = [one for one in row.values() if isinstance(one, Mapping)]
-    texts = [one for one in row.values() if isinstance(one, str)]
-    return max((*texts, *map(_text_in, inner)), key=len, default="")
-
-
-def _with_text(row: Any, text: str) -> Any:
-    """A row with another text."""
-    if not isinstance(row, Mapping):
-        return text
-    before = _text_in(row)
-    for key, one in row.items():
-        if one == before:
-            return {**row, key: text}
-        if isinstance(one, Mapping) and _text_in(one) == before:
-            return {**row, key: _with_text(one, text)}
-    return {**row, "text": text}
-
-
-def _fresh(row: Any, rows: Sequence[Any]) -> Any:
-    """A row like its neighbours that takes nothing of theirs away."""
-    if not isinstance(row, Mapping):
-        return row
-    made = dict(row)
-    if "event" in made:
-        made["event"] = "ADD"
-        made.pop("old_memory", None)
-    if "id" in made:
-        numbers = [int(str(one["id"])) for one in rows
-                   if isinstance(one, Mapping) and str(one.get("id", "")).isdecimal()]  # fmt: skip
-        made["id"] = str(max(numbers, default=-1) + 1)
-    return made
-
-
-def _as_line(name: str, text: str, sample: Mapping[str, Any]) -> dict[str, str]:
-    """A message as a line like its neighbours."""
-    dated = re.match(r"\[([^\]]*)\]\s*", text)
-    said = text[dated.end() :] if dated else text
-    speaker, colon, own = said.partition(": ")
-    line = {"turn": name, "date": dated[1] if dated else "", "text": said}
-    if "speaker" in sample and colon:
-        line |= {"speaker": speaker, "text": own}
-    return {key: one for key, one in line.items() if not sample or key in sample}
-
-
-def _dressed_as(line: str, wording: Wording) -> str:
-    """The fact, dated if the line it stands beside or for is dated in front."""
-    return wording.dated if re.match(r"\s*\[[^\]]*\] \S", line) else wording.text
-
-
-def _is_heading(line: str) -> bool:
-    return line.startswith("[") and line.endswith("]")
-
-
-def _order(turn: str) -> tuple[int, ...]:
-    return tuple(map(int, _NUMBERS.findall(turn)))
