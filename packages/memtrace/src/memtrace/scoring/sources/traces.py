@@ -85,7 +85,11 @@ class TraceSource:
 
     def _nothing(self) -> str:
         if self.question is None:
-            hint = "" if self.every else "; with memtrace-attribute, source.every=true takes right ones too"
+            hint = (
+                ""
+                if self.every
+                else "; with memtrace-attribute, source.every=true takes right ones too"
+            )
             return f"expected answers that were judged wrong; got none{hint}"
         asked = [one.id for file in self.files for one in self._asked(file)]
         return (
