@@ -19,14 +19,14 @@ from memtrace.attribution.baselines.asked import close
 from memtrace.attribution.case import Case
 from memtrace.attribution.tracing.asking import case_lines, text_lines
 from memtrace.attribution.tracing.dialogue import Purse, converse
-from memtrace.attribution.tracing.notebook import Notebook
 from memtrace.attribution.tracing.patterns import Pattern
 from memtrace.attribution.tracing.quoting import fence, quote
 from memtrace.attribution.tracing.region import Region
 from memtrace.attribution.tracing.rendering import excerpt, paged, title
 from memtrace.attribution.tracing.starts import StartPoints
-from memtrace.attribution.tracing.types import Finding, TracingSettings
-from memtrace.attribution.tracing.verdict import VERDICT_FIELDS, definitions, finding_of
+from memtrace.attribution.tracing.turns import Turns
+from memtrace.attribution.tracing.types import TracingSettings
+from memtrace.attribution.tracing.verdict import VERDICT_FIELDS, definitions
 from memtrace.types import Operation, Variable
 
 __all__ = ["FlatLogStage"]
@@ -83,7 +83,7 @@ class FlatLogStage:
         close(case, ending, self.name)
 
 
-class _Log:
+class _Log(Turns):
     """The log and what the model does with it."""
 
     schema = _SCHEMA
@@ -91,20 +91,15 @@ class _Log:
     def __init__(
         self, case: Case, region: Region, starts: Sequence[Variable], settings: TracingSettings
     ) -> None:
-        self.best: Finding | None = None
-        self._region, self._page = region, settings.page_chars
-        self._notebook = Notebook()
+        super().__init__(region)
+        self._page = settings.page_chars
         self._operations = list(region.operations())
         self._head = [*case_lines(case, region), *text_lines(case, starts)]
         self._result = self._overview()
 
     def messages(self, turn: int, left: str, *, is_last: bool) -> tuple[Message, ...]:
         """What the model is shown in a turn."""
-        blamed = "no operation"
-        if self.best is not None and self.best.operation is not None:
-            blamed = self._region.handle(self._region.reader.operation(self.best.operation))
-        notes = self._notebook.lines(self.best, blamed)
-        data = fence([*self._head, *notes, "result of the last action:", *self._result])
+        data = fence([*self._head, *self._notes, "result of the last action:", *self._result])
         ask = 'Reply with the action "finish" now.' if is_last else "Reply with one JSON action."
         shown = _turn_prompt().fill(data=data, turn=str(turn), left=left, ask=ask)
         return (
@@ -112,26 +107,9 @@ class _Log:
             Message("user", shown),
         )
 
-    def act(self, reply: Mapping[str, Any]) -> Finding | None:
-        """Do what the model asked for; what cannot be done is told to it."""
-        action = str(reply["action"])
-        try:
-            if "error_type" in reply or action == "finish":
-                self.best = finding_of(reply, self._region)
-                if action == "finish":
-                    return self.best
-            lines = self._grep(reply) if action == "grep" else self._blocks(reply)
-            self._result = paged(lines, reply.get("page", 1), self._page)
-        except ValueError as error:
-            self._notebook.write(reply, str(error))
-            self._result = [f"refused: {error}"]
-        else:
-            self._notebook.write(reply)
-        return None
-
-    def refuse(self, problem: str) -> None:
-        """Tell the model that its reply was no action."""
-        self._result = [f"refused: the reply was no action ({problem[:200]})"]
+    def _done(self, action: str, reply: Mapping[str, Any]) -> list[str]:
+        lines = self._grep(reply) if action == "grep" else self._blocks(reply)
+        return paged(lines, reply.get("page", 1), self._page)
 
     def _overview(self) -> list[str]:
         count = len(self._operations)

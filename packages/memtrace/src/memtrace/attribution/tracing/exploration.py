@@ -16,13 +16,13 @@ from memtrace.attribution.case import Case
 from memtrace.attribution.tracing.asking import case_lines, path_line, start_lines, suspect_lines
 from memtrace.attribution.tracing.following import follow
 from memtrace.attribution.tracing.frontier import Added, Frontier
-from memtrace.attribution.tracing.notebook import Notebook
 from memtrace.attribution.tracing.patterns import Pattern
 from memtrace.attribution.tracing.quoting import fence
 from memtrace.attribution.tracing.region import Region
 from memtrace.attribution.tracing.tools import Tools
-from memtrace.attribution.tracing.types import Finding, TracingSettings
-from memtrace.attribution.tracing.verdict import VERDICT_FIELDS, definitions, finding_of
+from memtrace.attribution.tracing.turns import Turns
+from memtrace.attribution.tracing.types import TracingSettings
+from memtrace.attribution.tracing.verdict import VERDICT_FIELDS, definitions
 from memtrace.types import Operation, Variable
 
 __all__ = ["Exploration"]
@@ -48,7 +48,7 @@ _SCHEMA: Mapping[str, Any] = {
 }
 
 
-class Exploration:
+class Exploration(Turns):
     """One sample's walk through a region.
 
     Args:
@@ -63,10 +63,9 @@ class Exploration:
     def __init__(
         self, case: Case, region: Region, starts: Sequence[Variable], settings: TracingSettings
     ) -> None:
-        self.best: Finding | None = None
+        super().__init__(region)
         self.frontier = Frontier(settings.frontier_cap)
-        self._region, self._tools = region, Tools(region, settings)
-        self._notebook = Notebook()
+        self._tools = Tools(region, settings)
         self._head = [*case_lines(case, region), *start_lines(case, region, starts)]
         self._head += [path_line(region)]
         self._head += suspect_lines(case, region) if settings.sees_suspects else []
@@ -82,36 +81,16 @@ class Exploration:
         system = _system_prompt().fill(definitions=definitions())
         return Message("system", system), Message("user", shown)
 
-    def act(self, reply: Mapping[str, Any]) -> Finding | None:
-        """Do what the model asked for; what cannot be done is told to it."""
-        action = str(reply["action"])
-        try:
-            if "error_type" in reply or action == "finish":
-                self.best = finding_of(reply, self._region)
-                if action == "finish":
-                    return self.best
-            self._result = _TOOLS[action](self, reply)
-        except ValueError as error:
-            self._notebook.write(reply, str(error))
-            self._result = [f"refused: {error}"]
-        else:
-            self._notebook.write(reply)
-        return None
-
-    def refuse(self, problem: str) -> None:
-        """Tell the model that its reply was no action."""
-        self._result = [f"refused: the reply was no action ({problem[:200]})"]
+    def _done(self, action: str, reply: Mapping[str, Any]) -> list[str]:
+        return _TOOLS[action](self, reply)
 
     def _state(self) -> list[str]:
         handle = self._region.handle
-        blamed = "no operation"
-        if self.best is not None and self.best.operation is not None:
-            blamed = handle(self._region.reader.operation(self.best.operation))
         active = self.frontier.active
         opened = " ".join(handle(op) for op in self.frontier.opened[-12:]) or "none"
         waiting = " ".join(handle(op) for op in self.frontier.waiting) or "none"
         return [
-            *self._notebook.lines(self.best, blamed),
+            *self._notes,
             f"operations opened: {opened}; open now: {handle(active) if active else 'none'}; "
             f"waiting: {waiting}",
         ]

@@ -14,14 +14,14 @@ from typing import Any
 from lmcommon.errors import UserError
 from memtrace.attribution.case import Question
 from memtrace.scoring.annotating import BuiltCase, agreed, read_annotations_of, read_cases
-from memtrace.scoring.sources.keeping import Keeper
+from memtrace.scoring.sources.keeping import Keeper, Reopening
 from memtrace.scoring.sources.traces import OpenRun, open_run
 from memtrace.scoring.types import CaseRef, Loaded
 
 __all__ = ["CasesSource"]
 
 
-class CasesSource:
+class CasesSource(Reopening[OpenRun]):
     """Cases of `memtrace-bench-build`.
 
     Args:
@@ -47,15 +47,6 @@ class CasesSource:
             self._cases = {key: one for key, one in self._cases.items() if key in self._labels}
         if not self._cases:
             raise UserError(f"{path}: expected cases that annotators agree on; got none")
-        self._keeper = Keeper(self._open)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without what is open."""
-        return {key: value for key, value in vars(self).items() if key != "_keeper"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """As it was, with nothing open."""
-        vars(self).update(state)
         self._keeper = Keeper(self._open)
 
     def refs(self) -> Sequence[CaseRef]:

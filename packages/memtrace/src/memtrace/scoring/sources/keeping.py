@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-__all__ = ["Keeper"]
+__all__ = ["Keeper", "Reopening"]
 
 Bundle = TypeVar("Bundle")
 
@@ -40,3 +40,22 @@ class Keeper(Generic[Bundle]):
         """Close what is open."""
         self._name, self._bundle = None, None
         self._stack.close()
+
+
+class Reopening(Generic[Bundle]):
+    """A source that keeps a bundle open, and travels to other processes without it."""
+
+    _keeper: Keeper[Bundle]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is open."""
+        return {key: value for key, value in vars(self).items() if key != "_keeper"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """As it was, with nothing open."""
+        vars(self).update(state)
+        self._keeper = Keeper(self._open)
+
+    def _open(self, name: str) -> AbstractContextManager[Bundle]:
+        """Open a bundle."""
+        raise NotImplementedError

@@ -12,7 +12,7 @@ apart operation by operation, and an annotation is linked to the answer made for
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +27,7 @@ from memtrace.graph.reading.trace import open as open_trace
 from memtrace.interchange.json_stream import parts
 from memtrace.interchange.smartcomment.annotations import Annotation, read_annotations
 from memtrace.interchange.smartcomment.files import import_memtracebench
-from memtrace.scoring.sources.keeping import Keeper
+from memtrace.scoring.sources.keeping import Keeper, Reopening
 from memtrace.scoring.types import CaseRef, Label, Loaded
 
 __all__ = ["MemTraceBenchSource", "error_type_named"]
@@ -41,7 +41,7 @@ class _Graph:
     annotations: tuple[Annotation, ...]
 
 
-class MemTraceBenchSource:
+class MemTraceBenchSource(Reopening[_Graph]):
     """Annotated failures of MemTraceBench.
 
     Args:
@@ -60,16 +60,10 @@ class MemTraceBenchSource:
             raise UserError(
                 f"source.path: expected files of MemTraceBench (*.json); got {str(self.path)!r}"
             )
-        self._keeper = Keeper(_imported)
+        self._keeper = Keeper(self._open)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Without what is open."""
-        return {key: value for key, value in vars(self).items() if key != "_keeper"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """As it was, with nothing open."""
-        vars(self).update(state)
-        self._keeper = Keeper(_imported)
+    def _open(self, name: str) -> AbstractContextManager[_Graph]:
+        return _imported(name)
 
     def refs(self) -> Sequence[CaseRef]:
         """All annotations, file by file. Reads through every file once.

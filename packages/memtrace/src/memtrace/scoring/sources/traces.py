@@ -18,7 +18,7 @@ from memtrace.graph.reading.trace import open as open_trace
 from memtrace.memory.specs import LLM, config_from
 from memtrace.replaying.replayer import Replayer
 from memtrace.scoring.sources.asked import AskedQuestion, asked_questions
-from memtrace.scoring.sources.keeping import Keeper
+from memtrace.scoring.sources.keeping import Keeper, Reopening
 from memtrace.scoring.types import CaseRef, Loaded
 
 __all__ = ["OpenRun", "TraceSource", "open_run", "trace_files"]
@@ -36,7 +36,7 @@ class OpenRun:
     """Why there is no laboratory."""
 
 
-class TraceSource:
+class TraceSource(Reopening[OpenRun]):
     """Wrong answers of recorded runs.
 
     Args:
@@ -61,15 +61,6 @@ class TraceSource:
         self.question, self.every = question, every
         self._llm, self._replays = llm, replays
         self.files = trace_files(self.path)
-        self._keeper = Keeper(self._open)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without what is open."""
-        return {key: value for key, value in vars(self).items() if key != "_keeper"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """As it was, with nothing open."""
-        vars(self).update(state)
         self._keeper = Keeper(self._open)
 
     def refs(self) -> Sequence[CaseRef]:
