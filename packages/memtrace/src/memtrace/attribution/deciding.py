@@ -6,6 +6,7 @@ was told, the reply's maker is to blame; if the reply would have kept the fact, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from memtrace.attribution.asked_path import AskedPath, is_read_path
@@ -18,6 +19,7 @@ from memtrace.types import Operation, Variable
 __all__ = ["decider_of", "deletes_instead", "drifting_rewrite"]
 
 _DELETING = frozenset({"delete", "remove", "forget", "discard"})
+_DELETING_TOOL = re.compile(r"""["'](?:delete|remove|forget|discard)\w*["']""", re.IGNORECASE)
 _IDLE = frozenset({"none", "noop", "no_op", "no_change", "skip", "ignore", "keep"})
 _LITTLE = 0.34
 """Share of the question's words below which a rewritten question asks something else."""
@@ -51,8 +53,7 @@ def _did_as_told(reader: TraceReader, executor: Operation, reply: Variable) -> b
     """Whether what was written or deleted stands so in the reply."""
     outputs = [reader.variable(identifier) for identifier in executor.output_ids]
     items = [variable for variable in outputs if variable.item and variable.source is None]
-    commands = {command_of(row) for row in rows_of(reader.trace.value(reply.id))}
-    if any(item.is_deletion for item in items) and commands and not commands & _DELETING:
+    if any(item.is_deletion for item in items) and not _orders_deletion(reader, reply):
         return False
     said = reader.passage(reply.id)
     return all(
@@ -75,6 +76,14 @@ def deletes_instead(reader: TraceReader, operation: Operation) -> bool:
     rows = [row for reply in replies for row in rows_of(reader.trace.value(reply.id))]
     told = {command_of(row) for row in rows} - _IDLE
     return bool(told) and told <= _DELETING
+
+
+def _orders_deletion(reader: TraceReader, reply: Variable) -> bool:
+    """Whether a reply commands that something be deleted, or calls a tool that does."""
+    value = reader.trace.value(reply.id)
+    if {command_of(row) for row in rows_of(value)} & _DELETING:
+        return True
+    return _DELETING_TOOL.search(str(value)) is not None
 
 
 def drifting_rewrite(reader: TraceReader, search: str, asked: AskedPath) -> Operation | None:
