@@ -194,9 +194,10 @@ class Execution:
                 failure = response.failure
                 is_sent = failure is None or failure.kind not in ("replay_miss", "budget")
                 origin: Origin = "called" if is_sent else "refused"
-                if response.cached:  # another replay has asked it
-                    origin = "recorded"
-                self._count(origin, response.usage, places[number])
+                usage = response.usage
+                if response.cached:  # another replay has asked it, and has paid for it
+                    origin, usage = "recorded", Usage()
+                self._count(origin, usage, places[number])
                 response = self._defective(request, response, places[number])
                 done[number] = self._changed(
                     Completed(request, response, key, origin), places[number]

@@ -143,6 +143,7 @@ def test_a_second_ask_costs_no_call(tmp_path: Path) -> None:
         again = examine(laboratory.trace, asked, ["survival", stage])
         assert again.operations == found.operations
         assert again.cost is not None
+        assert (again.cost or {})["prompt_tokens"] == 0
         assert again.cost["model_calls"] == 0
 
 
