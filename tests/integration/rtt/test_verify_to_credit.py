@@ -4,10 +4,9 @@ from lmcommon.data.types import RubricPrompt
 from lmcommon.judge.types import Criterion, Rubric
 from rtt.engine import text_with_offsets
 from rtt.policy import TinyPolicy
-from rtt.relevance import SpanRelevance
 from rtt.tasks import WordsTask
 from rtt.train import Credit
-from rtt.train.scoring import score, score_tensors
+from rtt.train.scoring import Scorer, score_tensors
 from rtt.types import Group, Rollout
 
 CRITERIA = (
@@ -27,7 +26,7 @@ def test_satisfied_spans_rise_offences_fall_and_the_rest_balances() -> None:
         prompt_id="p", tokens=tuple(ids), logprobs=(-1.0,) * 4, text=text, offsets=offsets
     )
     prompt = RubricPrompt(id="p", prompt="x", rubric=Rubric(CRITERIA))
-    scored = score([Group(prompt=prompt, rollouts=(rollout,))], SpanRelevance())
+    scored = Scorer().score([Group(prompt=prompt, rollouts=(rollout,))])
     sample = scored[0].samples[0]
     assert sample.satisfied == (True, False, False, True)
     assert sample.relevance == (

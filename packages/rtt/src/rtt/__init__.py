@@ -11,10 +11,22 @@ from lmcommon.lazy import lazy_exports
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from rtt import credit, engine, loss, policy, relevance, show, tasks, train, types, verdicts
+    from rtt import (
+        credit,
+        engine,
+        loss,
+        policy,
+        records,
+        relevance,
+        show,
+        tasks,
+        train,
+        types,
+        verdicts,
+    )
 
 __all__ = [
-    "credit", "engine", "loss", "policy", "relevance", "show", "tasks", "train", "types",
+    "credit", "engine", "loss", "policy", "records", "relevance", "show", "tasks", "train", "types",
     "verdicts",
 ]  # fmt: skip
 

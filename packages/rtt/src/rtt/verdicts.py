@@ -1,29 +1,52 @@
-"""Verdicts of one response: every criterion of its rubric, checked by program.
+"""Verdicts of responses: every criterion of their rubrics, by program or by a judge.
 
-In: a prompt with its rubric and a response. Out: one `Verdict` a criterion, in rubric order. A
-criterion that no program checks is *unscored*, with the reason: it is masked, never counted as
+In: responses with the prompts they answer. Out: one `Verdict` a criterion, in rubric order. A
+criterion that nothing can decide is *unscored*, with the reason: it is masked, never counted as
 violated.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
 from lmcommon.data.types import RubricPrompt
-from lmcommon.judge.types import Criterion, Verdict
-from lmcommon.verify.checking import check
+from lmcommon.judge.base import Judge, JudgeItem
+from lmcommon.judge.program import ProgramJudge
+from lmcommon.judge.types import Verdict
 
-__all__ = ["program_verdicts"]
+__all__ = ["JudgedVerdicts", "VerdictSource"]
 
 
-def program_verdicts(prompt: RubricPrompt, response: str) -> tuple[Verdict, ...]:
-    """Check a response against each criterion of its rubric.
+class VerdictSource(Protocol):
+    """Decides the criteria of many responses at once, so that a judge can be asked in one batch."""
 
-    Raises:
-        UserError: A criterion names an unknown constraint or has bad arguments.
+    def verdicts(self, items: Sequence[tuple[RubricPrompt, str]]) -> list[tuple[Verdict, ...]]:
+        """One tuple of verdicts a (prompt, response), in rubric order.
+
+        Raises:
+            UserError: A criterion names an unknown constraint or has bad arguments.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedVerdicts:
+    """Verdicts of any `lmcommon.judge.Judge`; by default of the program checks alone.
+
+    Example:
+        `JudgedVerdicts(HybridJudge(CriterionJudge(model)))` asks a model where no program decides.
     """
-    return tuple(_verdict(criterion, prompt, response) for criterion in prompt.rubric.criteria)
 
+    judge: Judge = field(default_factory=ProgramJudge)
 
-def _verdict(criterion: Criterion, prompt: RubricPrompt, response: str) -> Verdict:
-    if criterion.constraint_id is None:
-        return Verdict.unscored("no program check, and no judge was asked", source="program")
-    return check(criterion.constraint_id, criterion.kwargs, prompt=prompt.prompt, response=response)
+    def verdicts(self, items: Sequence[tuple[RubricPrompt, str]]) -> list[tuple[Verdict, ...]]:
+        """One tuple of verdicts an item; all criteria of all items are one batch of the judge."""
+        asked = [
+            JudgeItem(prompt=prompt.prompt, response=response, criterion=criterion)
+            for prompt, response in items
+            for criterion in prompt.rubric.criteria
+        ]
+        told = iter(self.judge.judge(asked))
+        return [tuple(next(told) for _ in prompt.rubric.criteria) for prompt, _ in items]

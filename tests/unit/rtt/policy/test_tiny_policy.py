@@ -8,9 +8,10 @@ from lmcommon.testing.tiny_lm import tiny_tokenizer
 from rtt.engine import Sampler, text_with_offsets
 from rtt.policy import Policy, TinyPolicy, response_logprobs
 from rtt.policy.logprobs import token_logprobs
+from rtt.relevance import UniformRelevance
 from rtt.tasks import WordsTask
 from rtt.train.advantage import Credit
-from rtt.train.scoring import score, score_tensors
+from rtt.train.scoring import Scorer, score_tensors
 from rtt.train.update import train_batch
 
 TASK = WordsTask()
@@ -47,7 +48,9 @@ def test_a_width_that_heads_do_not_divide_is_refused() -> None:
 
 def test_sampled_logprobs_are_those_of_the_trainer(policy: Policy) -> None:
     """Left padding, shared cache and right padding must not shift a position."""
-    groups = score(Sampler(policy, 8).sample(prompts(5), samples=3, seed=1), Uniform())
+    groups = Scorer(relevance=UniformRelevance()).score(
+        Sampler(policy, 8).sample(prompts(5), samples=3, seed=1)
+    )
     advantage, _ = Credit(scheme="none").advantages(score_tensors(groups), 3)
     batch = train_batch(policy, groups, advantage)
     logprob, entropy = response_logprobs(
@@ -114,8 +117,3 @@ def test_offsets_of_a_byte_level_tokenizer_cover_the_text(text: str) -> None:
     assert decoded == text
     covered = {place for start, end in offsets for place in range(start, end)}
     assert covered == set(range(len(text)))
-
-
-class Uniform:
-    def relevance(self, criterion, verdict, rollout):  # type: ignore[no-untyped-def]
-        return (1.0,) * len(rollout.tokens)

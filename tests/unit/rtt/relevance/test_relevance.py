@@ -1,7 +1,14 @@
 import pytest
 
-from lmcommon.judge.types import Criterion, Verdict
-from rtt.relevance import RandomRelevance, SpanRelevance, UniformRelevance, spans_to_tokens
+from lmcommon.data.types import RubricPrompt
+from lmcommon.judge.types import Criterion, Rubric, Verdict
+from rtt.relevance import (
+    RandomRelevance,
+    RelevanceItem,
+    SpanRelevance,
+    UniformRelevance,
+    spans_to_tokens,
+)
 from rtt.types import Rollout
 
 ROLLOUT = Rollout(
@@ -10,10 +17,15 @@ ROLLOUT = Rollout(
 )  # fmt: skip
 
 
+def item(criterion: Criterion, verdict: Verdict) -> RelevanceItem:
+    prompt = RubricPrompt(id="p", prompt="", rubric=Rubric((criterion,)))
+    return RelevanceItem(prompt=prompt, criterion=criterion, verdict=verdict, rollout=ROLLOUT)
+
+
 def ask(kind: str, satisfied: bool, spans: tuple[tuple[int, int], ...] | None) -> tuple[float, ...]:
     criterion = Criterion(id="c", text="", constraint_id=f"words:{kind}")
     verdict = Verdict(satisfied=satisfied, spans=spans, source="program")
-    return SpanRelevance().relevance(criterion, verdict, ROLLOUT)
+    return SpanRelevance().relevances([item(criterion, verdict)])[0]
 
 
 def test_a_token_is_relevant_if_any_of_its_characters_is() -> None:
@@ -48,9 +60,9 @@ def test_global_is_all_ones(satisfied: bool) -> None:
 
 
 def test_ablations() -> None:
-    criterion, verdict = Criterion(id="c", text=""), Verdict(satisfied=True)
-    assert UniformRelevance().relevance(criterion, verdict, ROLLOUT) == (1.0,) * 4
-    first = RandomRelevance(seed=1).relevance(criterion, verdict, ROLLOUT)
-    assert first == RandomRelevance(seed=1).relevance(criterion, verdict, ROLLOUT)
-    assert first != RandomRelevance(seed=2).relevance(criterion, verdict, ROLLOUT)
-    assert all(0 <= value <= 1 for value in first)
+    asked = [item(Criterion(id="c", text=""), Verdict(satisfied=True))]
+    assert UniformRelevance().relevances(asked) == [(1.0,) * 4]
+    first = RandomRelevance(seed=1).relevances(asked)
+    assert first == RandomRelevance(seed=1).relevances(asked)
+    assert first != RandomRelevance(seed=2).relevances(asked)
+    assert all(0 <= value <= 1 for value in first[0])

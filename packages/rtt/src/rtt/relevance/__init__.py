@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from rtt.relevance.offsets import spans_to_tokens
     from rtt.relevance.sources import (
         RandomRelevance,
+        RelevanceItem,
         RelevanceSource,
         SpanRelevance,
         UniformRelevance,
     )
 
 __all__ = [
-    "RandomRelevance", "RelevanceSource", "SpanRelevance", "UniformRelevance", "spans_to_tokens",
+    "RandomRelevance", "RelevanceItem", "RelevanceSource", "SpanRelevance", "UniformRelevance",
+    "spans_to_tokens",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -25,7 +27,13 @@ __getattr__, __dir__ = lazy_exports(
     {
         "spans_to_tokens": "rtt.relevance.offsets",
         **dict.fromkeys(
-            ("RandomRelevance", "RelevanceSource", "SpanRelevance", "UniformRelevance"),
+            (
+                "RandomRelevance",
+                "RelevanceItem",
+                "RelevanceSource",
+                "SpanRelevance",
+                "UniformRelevance",
+            ),
             "rtt.relevance.sources",
         ),
     },

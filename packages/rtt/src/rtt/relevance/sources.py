@@ -8,15 +8,19 @@ not occur) by the offending tokens, and by none when it holds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from lmcommon.data.types import RubricPrompt
 from lmcommon.judge.types import Criterion, Verdict
 from lmcommon.rng import random_for
 from rtt.relevance.offsets import spans_to_tokens
 from rtt.types import Rollout
 
-__all__ = ["RandomRelevance", "RelevanceSource", "SpanRelevance", "UniformRelevance"]
+__all__ = [
+    "RandomRelevance", "RelevanceItem", "RelevanceSource", "SpanRelevance", "UniformRelevance",
+]  # fmt: skip
 
 GLOBAL = frozenset({"words:count", "words:length"})
 """Constraints decided by the whole response although their check can point at places."""
@@ -25,13 +29,26 @@ NEGATIVE = frozenset({"words:exclude"})
 """Constraints that forbid: their spans are the offences."""
 
 
-class RelevanceSource(Protocol):
-    """Says how much each token of a rollout decides one criterion."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelevanceItem:
+    """One (response, criterion) pair whose tokens are to be weighed.
 
-    def relevance(
-        self, criterion: Criterion, verdict: Verdict, rollout: Rollout
-    ) -> tuple[float, ...]:
-        """One number in [0, 1] a token, [T]."""
+    Example:
+        `RelevanceItem(prompt=prompt, criterion=prompt.rubric.criteria[0], verdict=verdict,
+        rollout=rollout)`
+    """
+
+    prompt: RubricPrompt
+    criterion: Criterion
+    verdict: Verdict
+    rollout: Rollout
+
+
+class RelevanceSource(Protocol):
+    """Says how much each token of a response decides a criterion; many pairs at once."""
+
+    def relevances(self, items: Sequence[RelevanceItem]) -> list[tuple[float, ...]]:
+        """One number in [0, 1] a token of each item's rollout, [T]; in the order of the items."""
         ...
 
 
@@ -39,26 +56,18 @@ class RelevanceSource(Protocol):
 class SpanRelevance:
     """Deciding spans of the verdict, by the paper's taxonomy."""
 
-    def relevance(
-        self, criterion: Criterion, verdict: Verdict, rollout: Rollout
-    ) -> tuple[float, ...]:
+    def relevances(self, items: Sequence[RelevanceItem]) -> list[tuple[float, ...]]:
         """All ones for a global criterion (or a verdict without spans), else ones on the spans."""
-        if verdict.spans is None or criterion.constraint_id in GLOBAL:
-            return (1.0,) * len(rollout.tokens)
-        is_negative = criterion.constraint_id in NEGATIVE
-        decides = verdict.satisfied is not is_negative
-        return spans_to_tokens(verdict.spans if decides else (), rollout.offsets)
+        return [_of_spans(item) for item in items]
 
 
 @dataclass(frozen=True, slots=True)
 class UniformRelevance:
     """Every token decides everything: token credit is zero, so this is plain GRPO (ablation)."""
 
-    def relevance(
-        self, criterion: Criterion, verdict: Verdict, rollout: Rollout
-    ) -> tuple[float, ...]:
+    def relevances(self, items: Sequence[RelevanceItem]) -> list[tuple[float, ...]]:
         """All ones."""
-        return (1.0,) * len(rollout.tokens)
+        return [(1.0,) * len(item.rollout.tokens) for item in items]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +76,23 @@ class RandomRelevance:
 
     seed: int = 0
 
-    def relevance(
-        self, criterion: Criterion, verdict: Verdict, rollout: Rollout
-    ) -> tuple[float, ...]:
+    def relevances(self, items: Sequence[RelevanceItem]) -> list[tuple[float, ...]]:
         """One independent draw a token."""
+        return [self._draw(item) for item in items]
+
+    def _draw(self, item: RelevanceItem) -> tuple[float, ...]:
+        rollout = item.rollout
         random = random_for(
-            self.seed, "relevance", rollout.prompt_id, criterion.id, rollout.policy_version,
+            self.seed, "relevance", rollout.prompt_id, item.criterion.id, rollout.policy_version,
             *rollout.tokens,
         )  # fmt: skip
         return tuple(random.random() for _ in rollout.tokens)
+
+
+def _of_spans(item: RelevanceItem) -> tuple[float, ...]:
+    spans = item.verdict.spans
+    if spans is None or item.criterion.constraint_id in GLOBAL:
+        return (1.0,) * len(item.rollout.tokens)
+    is_negative = item.criterion.constraint_id in NEGATIVE
+    decides = item.verdict.satisfied is not is_negative
+    return spans_to_tokens(spans if decides else (), item.rollout.offsets)

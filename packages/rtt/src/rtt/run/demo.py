@@ -24,7 +24,6 @@ from lmcommon.errors import UserError
 from lmcommon.extras import require
 from lmcommon.rng import seed_for
 from rtt.engine.sampler import Sampler
-from rtt.relevance.sources import SpanRelevance
 from rtt.run.method import Job, Result, curve, make_base, run_job, steps_to
 from rtt.run.schemas import GROUPS
 from rtt.show.curves import draw_curves
@@ -33,7 +32,7 @@ from rtt.show.terminal import credit_text
 from rtt.show.view import CreditView, view_groups
 from rtt.train.advantage import Credit
 from rtt.train.bootstrap import mean_interval
-from rtt.train.scoring import score
+from rtt.train.scoring import Scorer
 from rtt.train.trainer import HELDOUT_SEED, TrainSettings
 from rtt.train.warm import WarmStart
 
@@ -170,7 +169,7 @@ def _views(job: Job, *, prompts: int = 8) -> list[CreditView]:
     groups = Sampler(policy, job.task.length).sample(
         asked, samples=job.train.samples, seed=seed_for(job.seed, "show")
     )
-    views = view_groups(score(groups, SpanRelevance()), job.credit)
+    views = view_groups(Scorer().score(groups), job.credit)
     shown: dict[str, CreditView] = {}
     for view in sorted(views, key=_telling, reverse=True):
         shown.setdefault(view.prompt, view)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from lmcommon.data.types import RubricPrompt
 from rtt.engine.sampler import Sampler
-from rtt.verdicts import program_verdicts
+from rtt.verdicts import JudgedVerdicts, VerdictSource
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -44,16 +45,20 @@ class Evaluation:
 
 
 def evaluate(
-    sampler: Sampler, prompts: Sequence[RubricPrompt], *, samples: int, seed: int
-) -> Evaluation:
+    sampler: Sampler, prompts: Sequence[RubricPrompt], *, samples: int, seed: int,
+    source: VerdictSource | None = None,
+) -> Evaluation:  # fmt: skip
     """Sample each prompt and check every criterion. A sample without verdicts counts nowhere."""
     per_prompt: list[float] = []
     by_kind: dict[str, list[bool]] = defaultdict(list)
     unscored = 0
-    for group in sampler.sample(prompts, samples=samples, seed=seed):
+    groups = sampler.sample(prompts, samples=samples, seed=seed)
+    told = iter((source or JudgedVerdicts()).verdicts(
+        [(group.prompt, rollout.text) for group in groups for rollout in group.rollouts]
+    ))  # fmt: skip
+    for group in groups:
         complete = []
-        for rollout in group.rollouts:
-            verdicts = program_verdicts(group.prompt, rollout.text)
+        for verdicts in islice(told, len(group.rollouts)):
             known = [verdict.satisfied for verdict in verdicts if verdict.satisfied is not None]
             unscored += len(verdicts) - len(known)
             if known:

@@ -6,16 +6,18 @@ In: groups of rollouts. Out: `ScoredGroup`s, and the tensors that `rtt.credit` r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from rtt.relevance.sources import RelevanceSource
-from rtt.types import Group, ScoredGroup, ScoredRollout
-from rtt.verdicts import program_verdicts
+from lmcommon.data.types import RubricPrompt
+from lmcommon.judge.types import Verdict
+from rtt.relevance.sources import RelevanceItem, RelevanceSource, SpanRelevance
+from rtt.types import Group, Rollout, ScoredGroup, ScoredRollout
+from rtt.verdicts import JudgedVerdicts, VerdictSource
 
-__all__ = ["ScoreTensors", "score", "score_tensors"]
+__all__ = ["ScoreTensors", "Scorer", "score_tensors"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,21 +32,53 @@ class ScoreTensors:
     """1 on response tokens."""
 
 
-def score(groups: Sequence[Group], source: RelevanceSource) -> list[ScoredGroup]:
-    """Check every rollout against its rubric and find the relevance of its tokens."""
-    scored = []
-    for group in groups:
-        criteria = group.prompt.rubric.criteria
-        samples = []
-        for rollout in group.rollouts:
-            verdicts = program_verdicts(group.prompt, rollout.text)
-            relevance = tuple(
-                source.relevance(criterion, verdict, rollout)
-                for criterion, verdict in zip(criteria, verdicts, strict=True)
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """Verdicts and relevances of rollouts; every engine scores through one of these.
+
+    Example:
+        `Scorer().score(groups)`: program checks, and the spans that decide them.
+    """
+
+    verdicts: VerdictSource = field(default_factory=JudgedVerdicts)
+    relevance: RelevanceSource = field(default_factory=SpanRelevance)
+
+    def score(self, groups: Sequence[Group]) -> list[ScoredGroup]:
+        """Hold every rollout to its rubric and weigh its tokens, all groups as one batch.
+
+        An unscored criterion has zero relevance, and no relevance source is asked about it.
+        """
+        rows = [(group.prompt, rollout) for group in groups for rollout in group.rollouts]
+        told = self.verdicts.verdicts([(prompt, rollout.text) for prompt, rollout in rows])
+        samples = iter(self._weigh(rows, told))
+        return [
+            ScoredGroup(prompt=group.prompt, samples=tuple(next(samples) for _ in group.rollouts))
+            for group in groups
+        ]
+
+    def _weigh(
+        self,
+        rows: Sequence[tuple[RubricPrompt, Rollout]],
+        told: Sequence[tuple[Verdict, ...]],
+    ) -> list[ScoredRollout]:
+        items = [
+            RelevanceItem(prompt=prompt, criterion=criterion, verdict=verdict, rollout=rollout)
+            for (prompt, rollout), verdicts in zip(rows, told, strict=True)
+            for criterion, verdict in zip(prompt.rubric.criteria, verdicts, strict=True)
+            if verdict.is_scored
+        ]
+        weights = iter(self.relevance.relevances(items))
+        return [
+            ScoredRollout(
+                rollout=rollout,
+                verdicts=verdicts,
+                relevance=tuple(
+                    next(weights) if verdict.is_scored else (0.0,) * len(rollout.tokens)
+                    for verdict in verdicts
+                ),
             )
-            samples.append(ScoredRollout(rollout=rollout, verdicts=verdicts, relevance=relevance))
-        scored.append(ScoredGroup(prompt=group.prompt, samples=tuple(samples)))
-    return scored
+            for (_, rollout), verdicts in zip(rows, told, strict=True)
+        ]
 
 
 def score_tensors(groups: Sequence[ScoredGroup]) -> ScoreTensors:

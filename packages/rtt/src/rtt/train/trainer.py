@@ -20,12 +20,11 @@ from lmcommon.errors import UserError
 from lmcommon.rng import seed_for
 from rtt.engine.sampler import Sampler
 from rtt.policy.tiny import Policy
-from rtt.relevance.sources import RelevanceSource, SpanRelevance
 from rtt.tasks.words import WordsTask
 from rtt.train.advantage import Credit
 from rtt.train.checkpoint import load_checkpoint, save_checkpoint
 from rtt.train.evaluation import Evaluation, evaluate
-from rtt.train.scoring import score, score_tensors
+from rtt.train.scoring import Scorer, score_tensors
 from rtt.train.update import UpdateSettings, train_batch, update
 from rtt.types import ScoredGroup
 
@@ -74,7 +73,7 @@ class LocalTrainer:
     credit: Credit
     settings: TrainSettings
     seed: int
-    relevance: RelevanceSource = field(default_factory=SpanRelevance)
+    scorer: Scorer = field(default_factory=Scorer)
     step: int = 0
 
     def __post_init__(self) -> None:
@@ -109,7 +108,7 @@ class LocalTrainer:
             version=self.step,
         )
         clock.lap("rollout_s")
-        scored = score(groups, self.relevance)
+        scored = self.scorer.score(groups)
         scores = score_tensors(scored)
         clock.lap("verdict_s")
         advantage_BT, metrics = self.credit.advantages(scores, self.settings.samples)
