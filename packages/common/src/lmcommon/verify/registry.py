@@ -18,6 +18,8 @@ __all__ = ["find_checker", "is_known", "known_ids"]
 _GROUPS = (
     "case", "combination", "content", "keywords", "language", "layout", "length", "punctuation",
     "startend", "words",
+    "ifbench.count", "ifbench.custom", "ifbench.letters", "ifbench.lines", "ifbench.marks",
+    "ifbench.places", "ifbench.ratio", "ifbench.repeat", "ifbench.sentence", "ifbench.tables",
 )  # fmt: skip
 
 
