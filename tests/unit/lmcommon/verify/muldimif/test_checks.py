@@ -66,7 +66,7 @@ CASES: list[tuple[str, str, str, bool, list[str] | None]] = [
     ("punctuation", "not end with punctuation marks", "Yes,", False, [","]),
     ("punctuation", "each sentence ends with a period", "Is it? It is.", False, ["?"]),
     ("punctuation", "each paragraph ends with a period", "# Top\nOne.\n\nTwo", False, ["o"]),
-    ("punctuation", "each entry in the table must end with a period", TABLE, False, ["x", "l", "s"]),
+    ("punctuation", "each entry in the table ends with a period", TABLE, False, ["x", "l", "s"]),
     ("punctuation", "avoid using exclamation marks", "No! Yes", False, ["!"]),
     ("markdown", "include a level 2 heading", TWO_LEVELS, True, ["## Part one"]),
     ("markdown", "include a level 3 heading", TWO_LEVELS, False, []),
