@@ -8,8 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmcommon.errors import UserError
-from lmcommon.verify import check, describe, is_known, known_ids
+from lmcommon.verify import check, describe, is_known
+from lmcommon.verify import known_ids as all_ids
 from lmcommon.verify.loose import readings
+
+
+def known_ids() -> tuple[str, ...]:
+    """All ids but those of MulDimIF, which have a file of their own."""
+    return tuple(one for one in all_ids() if not one.startswith("muldimif:"))
+
 
 IFEVAL = {
     "change_case:capital_word_frequency", "change_case:english_capital",

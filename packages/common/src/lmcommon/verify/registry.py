@@ -16,8 +16,8 @@ from lmcommon.verify.types import Checker
 __all__ = ["find_checker", "is_known", "known_ids"]
 
 _GROUPS = (
-    "case", "combination", "content", "keywords", "language", "layout", "length", "punctuation",
-    "startend", "words",
+    "case", "combination", "content", "keywords", "language", "layout", "length", "muldimif",
+    "punctuation", "startend", "words",
     "ifbench.count", "ifbench.custom", "ifbench.letters", "ifbench.lines", "ifbench.marks",
     "ifbench.places", "ifbench.ratio", "ifbench.repeat", "ifbench.sentence", "ifbench.tables",
 )  # fmt: skip
