@@ -11,9 +11,9 @@ from functools import cache
 from importlib import import_module
 
 from lmcommon.errors import UserError
-from lmcommon.verify.types import Checker
+from lmcommon.verify.types import Checker, Scope
 
-__all__ = ["find_checker", "is_known", "known_ids"]
+__all__ = ["find_checker", "is_known", "known_ids", "scope_of"]
 
 _GROUPS = (
     "case", "combination", "content", "keywords", "language", "layout", "length", "muldimif",
@@ -58,3 +58,15 @@ def find_checker(constraint_id: str) -> Checker:
             f"got {constraint_id!r}; {hint}"
         )
     return catalogue[constraint_id]
+
+
+def scope_of(constraint_id: str) -> Scope:
+    """What the spans of this constraint's verdicts are evidence of.
+
+    Returns:
+        "required", "forbidden" or "global".
+
+    Raises:
+        UserError: No such id; the message lists near matches.
+    """
+    return find_checker(constraint_id).scope
