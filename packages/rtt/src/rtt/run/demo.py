@@ -28,6 +28,7 @@ from rtt.run.method import Job, Result, blank_policy, curve, make_base, run_job,
 from rtt.run.schemas import GROUPS
 from rtt.show.curves import draw_curves
 from rtt.show.html import credit_html
+from rtt.show.picking import pick
 from rtt.show.terminal import credit_text
 from rtt.show.view import CreditView, view_groups
 from rtt.train.advantage import Credit
@@ -162,7 +163,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _views(job: Job, *, prompts: int = 8) -> list[CreditView]:
-    """One response a prompt: mixed verdicts first, then praise beside blame, then the spread."""
+    """A few responses of each prompt, the most telling first."""
     policy = blank_policy(job)
     state = torch.load(job.folder / "checkpoint.pt", weights_only=True)
     policy.model.load_state_dict(state["policy"])
@@ -171,16 +172,7 @@ def _views(job: Job, *, prompts: int = 8) -> list[CreditView]:
         asked, samples=job.train.samples, seed=seed_for(job.seed, "show")
     )
     views = view_groups(Scorer().score(groups), job.credit)
-    shown: dict[str, CreditView] = {}
-    for view in sorted(views, key=_telling, reverse=True):
-        shown.setdefault(view.prompt, view)
-    return list(shown.values())
-
-
-def _telling(view: CreditView) -> tuple[bool, bool, float]:
-    is_mixed = len({criterion.satisfied for criterion in view.criteria}) > 1
-    low, high = min(view.advantage, default=0.0), max(view.advantage, default=0.0)
-    return is_mixed, low < 0 < high, high - low
+    return pick(views, "telling", prompts=prompts, samples=3)
 
 
 def _row(result: Result, points: list[tuple[int, float]], threshold: float) -> dict[str, Any]:
