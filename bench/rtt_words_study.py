@@ -1,4 +1,4 @@
-"""The registered study of docs/experiments.md, section "Token credit on the words task, five seeds".
+"""The registered study of docs/experiments.md: token credit on the words task, five seeds.
 
     python bench/rtt_words_study.py OUT_FOLDER [--seeds 2001 2002 2003 2004 2005] [--processes 2]
 
@@ -48,12 +48,8 @@ VARIANTS = {
     "gdpo": Variant("GDPO", Credit(scheme="gdpo", reward="csr")),
     "rtt_aon": Variant("RTT-AON", Credit(scheme="intra", reward="aon")),
     "rtt_csr": Variant("RTT-CSR", Credit(scheme="intra", reward="csr")),
-    "baseline_aon": Variant(
-        "RTT-AON with baseline", Credit(scheme="baseline_intra", reward="aon")
-    ),
-    "baseline_csr": Variant(
-        "RTT-CSR with baseline", Credit(scheme="baseline_intra", reward="csr")
-    ),
+    "baseline_aon": Variant("RTT-AON with baseline", Credit(scheme="baseline_intra", reward="aon")),
+    "baseline_csr": Variant("RTT-CSR with baseline", Credit(scheme="baseline_intra", reward="csr")),
     "random_aon": Variant(
         "RTT-AON, random relevance", Credit(scheme="intra", reward="aon"), RandomRelevance()
     ),
@@ -118,8 +114,7 @@ class Study:
     def speed_up_interval(self, name: str, *, draws: int = 2000) -> tuple[float, float]:
         random = random_for(0, "speed-up", name)
         drawn = [
-            self.speed_up(name, random.choices(self.seeds, k=len(self.seeds)))
-            for _ in range(draws)
+            self.speed_up(name, random.choices(self.seeds, k=len(self.seeds))) for _ in range(draws)
         ]
         return quantile(drawn, 0.025), quantile(drawn, 0.975)
 

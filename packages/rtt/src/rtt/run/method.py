@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from rtt.tasks.base import SketchingTask, Task
 from rtt.train.advantage import Credit
 from rtt.train.local.settings import TrainSettings
 from rtt.train.local.trainer import LocalTrainer
+from rtt.train.scoring import Scorer
 from rtt.train.warm import WarmStart
 
 __all__ = [
@@ -47,6 +48,8 @@ class Job:
     credit: Credit
     train: TrainSettings
     folder: Path
+    scorer: Scorer = field(default_factory=Scorer)
+    """Verdicts and relevances; program checks and their deciding spans by default."""
     base: Path | None = None
     """Weights of a shared warm start; None: make it."""
     threads: int = 1
@@ -153,8 +156,9 @@ def _trainer(job: Job, checkpoint: Path) -> LocalTrainer:
     is_begun = checkpoint.exists()
     policy = blank_policy(job) if is_begun else make_base(job)
     trainer = LocalTrainer(
-        policy=policy, task=job.task, credit=job.credit, settings=job.train, seed=job.seed
-    )
+        policy=policy, task=job.task, credit=job.credit, settings=job.train, seed=job.seed,
+        scorer=job.scorer,
+    )  # fmt: skip
     if is_begun:
         trainer.load(checkpoint)
     else:
