@@ -76,4 +76,4 @@ def _form(word: str) -> str:
         return "!HYPHEN"
     if word.isdigit() and len(word) == 4:
         return "!YEAR"
-    return "!DIGITS" if word[0].isdigit() else word.lower()
+    return "!DIGITS" if word[:1].isdigit() else word.lower()
