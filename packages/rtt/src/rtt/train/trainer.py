@@ -24,9 +24,9 @@ from rtt.tasks.words import WordsTask
 from rtt.train.advantage import Credit
 from rtt.train.checkpoint import load_checkpoint, save_checkpoint
 from rtt.train.evaluation import Evaluation, evaluate
+from rtt.train.metrics import satisfied_by_kind
 from rtt.train.scoring import Scorer, score_tensors
 from rtt.train.update import UpdateSettings, train_batch, update
-from rtt.types import ScoredGroup
 
 __all__ = ["LocalTrainer", "TrainSettings"]
 
@@ -111,14 +111,16 @@ class LocalTrainer:
         scored = self.scorer.score(groups)
         scores = score_tensors(scored)
         clock.lap("verdict_s")
-        advantage_BT, metrics = self.credit.advantages(scores, self.settings.samples)
+        advantage_BT, metrics = self.credit.advantages(
+            scores, self.settings.samples, step=self.step
+        )
         clock.lap("credit_s")
         batch = train_batch(self.policy, scored, advantage_BT)
         metrics |= update(self.policy, self.optimiser, batch, self.settings.update)
         clock.lap("update_s")
         self.step += 1
         tokens = float(scores.mask_BT.sum())
-        return {"step": self.step, **metrics, **_by_kind(scored), **clock.laps,
+        return {"step": self.step, **metrics, "by_kind": satisfied_by_kind(scored), **clock.laps,
                 "tokens_per_s": tokens / clock.total}  # fmt: skip
 
     def evaluate(self, *, samples: int | None = None) -> Evaluation:
@@ -170,18 +172,6 @@ def _evaluation_row(evaluation: Evaluation) -> dict[str, Any]:
         "heldout_by_kind": evaluation.by_kind,
         "heldout_unscored": evaluation.unscored,
     }
-
-
-def _by_kind(scored: list[ScoredGroup]) -> dict[str, Any]:
-    hits: dict[str, list[bool]] = {}
-    for group in scored:
-        for sample in group.samples:
-            for criterion, satisfied in zip(
-                group.prompt.rubric.criteria, sample.satisfied, strict=True
-            ):
-                if satisfied is not None:
-                    hits.setdefault(criterion.constraint_id or "judged", []).append(satisfied)
-    return {"by_kind": {kind: sum(x) / len(x) for kind, x in sorted(hits.items())}}
 
 
 class _Clock:
