@@ -71,8 +71,9 @@ class RTTConfig(GRPOConfig):  # type: ignore[misc]
                 "num_generations: expected at least 2 samples a prompt, which are compared with "
                 f"each other; got {self.num_generations}"
             )
-        if isinstance(self.credit, Credit):
-            self.credit = asdict(self.credit)
+        given: Any = self.credit
+        if isinstance(given, Credit):
+            self.credit = asdict(given)
         super().__post_init__()
         self.build_credit()
         if self.response_advantage == "rtt" and self.scale_rewards != "group":
@@ -95,9 +96,7 @@ class RTTConfig(GRPOConfig):  # type: ignore[misc]
         if self.credit is None:
             return Credit()
         if not isinstance(self.credit, dict):
-            raise UserError(
-                f"credit: expected a mapping of fields of Credit; got {self.credit!r}"
-            )
+            raise UserError(f"credit: expected a mapping of fields of Credit; got {self.credit!r}")
         if unknown := sorted(set(self.credit) - set(Credit.__dataclass_fields__)):
             raise UserError(
                 f"credit: expected some of {', '.join(Credit.__dataclass_fields__)}; got {unknown}"
