@@ -14,6 +14,8 @@ from torch import Tensor
 
 from rtt.credit import (
     aggregate,
+    baseline_intra,
+    baseline_times_relevance,
     combine,
     inter_sample,
     intra_sample,
@@ -43,6 +45,16 @@ SCHEMES = {
     "softmax": (
         lambda c, p, s, m, on: softmax_share(p, s, m, c.size, criterion_mask_BR=on),
         slow.softmax,
+    ),
+    "baseline_intra": (
+        lambda c, p, s, m, on: baseline_intra(p, s, m, c.size, criterion_mask_BR=on),
+        slow.baseline,
+    ),
+    "baseline_times_relevance": (
+        lambda c, p, s, m, on: baseline_times_relevance(
+            p, s, m, c.size, spread="mean", criterion_mask_BR=on
+        ),
+        slow.laid_on,
     ),
 }
 each_scheme = pytest.mark.parametrize("name", SCHEMES)
@@ -133,10 +145,11 @@ def test_padding_changes_nothing(name: str, case: Case, width: int) -> None:
     assert not credit[:, tokens:].any()
 
 
+@pytest.mark.parametrize("name", ["intra", "baseline_intra"])
 @quick
 @given(case=cases())
-def test_intra_credit_moves_and_never_adds(case: Case) -> None:
-    assert case.credit("intra").sum(dim=1).abs().max() < 1e-9
+def test_intra_credit_moves_and_never_adds(name: str, case: Case) -> None:
+    assert case.credit(name).sum(dim=1).abs().max() < 1e-9
 
 
 @each_scheme
@@ -196,13 +209,14 @@ def test_padding_changes_neither_loss_nor_gradient(case: Case, mode: str) -> Non
     assert not wide.grad[:, tokens:].any()  # type: ignore[index]
 
 
+@each_scheme
 @quick
 @given(case=cases())
-def test_weight_zero_is_plain_grpo_bit_for_bit(case: Case) -> None:
+def test_weight_zero_is_plain_grpo_bit_for_bit(name: str, case: Case) -> None:
     reward = aggregate((case.signed + 1) / 2, "aon", criterion_mask_BR=case.active)
     advantage = response_advantage(reward, case.size)
     plain = torch.where(case.mask > 0, advantage[:, None], 0.0)
-    assert torch.equal(combine(advantage, case.credit("intra"), case.mask, weight=0.0), plain)
+    assert torch.equal(combine(advantage, case.credit(name), case.mask, weight=0.0), plain)
 
 
 @quick

@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from rtt import (
         credit,
+        discriminator,
         engine,
         loss,
         policy,
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
         relevance,
         show,
         tasks,
+        taxonomy,
         train,
         types,
         verdicts,
     )
 
 __all__ = [
-    "credit", "engine", "loss", "policy", "records", "relevance", "show", "tasks", "train", "types",
-    "verdicts",
+    "credit", "discriminator", "engine", "loss", "policy", "records", "relevance", "show", "tasks",
+    "taxonomy", "train", "types", "verdicts",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(__name__, {room: f"rtt.{room}" for room in __all__})

@@ -70,3 +70,41 @@ def softmax(p: Grid, s: Rows, m: Rows, on: Rows, size: int) -> Rows:
                 total = sum(weights.values())
                 out[b][t] = sum(w / total * adv[b][k] for k, w in weights.items())
     return out
+
+
+def advantages(s: Rows, on: Rows, size: int) -> Rows:
+    """Group advantage of each criterion by itself."""
+    adv = [[0.0] * len(row) for row in s]
+    for first in range(0, len(s), size):
+        for k in range(len(s[0])):
+            rows = [b for b in range(first, first + size) if on[b][k]]
+            for b, v in zip(rows, standard([s[b][k] for b in rows], 1), strict=True):
+                adv[b][k] = v
+    return adv
+
+
+def baseline(p: Grid, s: Rows, m: Rows, on: Rows, size: int) -> Rows:
+    out = [[0.0] * len(m[0]) for _ in m]
+    adv = advantages(s, on, size)
+    for b, row in enumerate(p):
+        ticks = [t for t, keep in enumerate(m[b]) if keep]
+        ks = [k for k in range(len(row)) if on[b][k]]
+        for k in ks:
+            for t, v in zip(ticks, standard([row[k][t] for t in ticks]), strict=True):
+                out[b][t] += adv[b][k] * v / len(ks)
+    return out
+
+
+def laid_on(p: Grid, s: Rows, m: Rows, on: Rows, size: int) -> Rows:
+    """Group advantages times relevance over its mean in the response."""
+    out = [[0.0] * len(m[0]) for _ in m]
+    adv = advantages(s, on, size)
+    for b, row in enumerate(p):
+        ticks = [t for t, keep in enumerate(m[b]) if keep]
+        ks = [k for k in range(len(row)) if on[b][k]]
+        for k in ks:
+            total = sum(row[k][t] for t in ticks)
+            for t in ticks:
+                share = row[k][t] * len(ticks) / total if total else 0.0
+                out[b][t] += adv[b][k] * share / len(ks)
+    return out

@@ -9,9 +9,9 @@ from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lmcommon.verify.checking import check, describe
-    from lmcommon.verify.registry import is_known, known_ids
+    from lmcommon.verify.registry import is_known, known_ids, scope_of
 
-__all__ = ["check", "describe", "is_known", "known_ids"]
+__all__ = ["check", "describe", "is_known", "known_ids", "scope_of"]
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
@@ -20,5 +20,6 @@ __getattr__, __dir__ = lazy_exports(
         "describe": "lmcommon.verify.checking",
         "is_known": "lmcommon.verify.registry",
         "known_ids": "lmcommon.verify.registry",
+        "scope_of": "lmcommon.verify.registry",
     },
 )

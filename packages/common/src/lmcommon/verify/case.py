@@ -23,7 +23,7 @@ _JOINT = re.compile(r"--+|[.][.]+|[,:](?!\d)|[()\[\]{}<>;?!@#$%&\"“”‘’�
 
 @checker("change_case:capital_word_frequency",
          "Words in all capital letters occur {capital_relation} {capital_frequency} times.",
-         capital_frequency=COUNT, capital_relation=RELATION)  # fmt: skip
+         capital_frequency=COUNT, capital_relation=RELATION, scope="global")  # fmt: skip
 def capital_word_frequency(
     response: str, *, capital_frequency: int, capital_relation: str
 ) -> Finding:
@@ -55,7 +55,11 @@ def _pieces(chunk: str, offset: int) -> list[tuple[int, int]]:
     return pieces
 
 
-@checker("change_case:english_capital", "The response is in English, in capital letters only.")
+@checker(
+    "change_case:english_capital",
+    "The response is in English, in capital letters only.",
+    scope="global",
+)
 def english_capital(response: str) -> Finding:
     """Every cased letter is a capital, there is one, and the language is English."""
     wrong = tuple((i, i + 1) for i, char in enumerate(response) if char.islower())
@@ -64,7 +68,11 @@ def english_capital(response: str) -> Finding:
     return Finding(response.isupper() and is_language(response, "en"))
 
 
-@checker("change_case:english_lowercase", "The response is in English, in lower case only.")
+@checker(
+    "change_case:english_lowercase",
+    "The response is in English, in lower case only.",
+    scope="global",
+)
 def english_lowercase(response: str) -> Finding:
     """No letter is a capital, there is a cased letter, and the language is English."""
     wrong = tuple((i, i + 1) for i, char in enumerate(response) if char.isupper())

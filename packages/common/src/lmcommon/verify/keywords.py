@@ -27,7 +27,7 @@ def existence(response: str, *, keywords: tuple[str, ...]) -> Finding:
 
 
 @checker("keywords:frequency", 'The word "{keyword}" occurs {relation} {frequency} times.',
-         keyword=TEXT, frequency=COUNT, relation=RELATION)  # fmt: skip
+         keyword=TEXT, frequency=COUNT, relation=RELATION, scope="global")  # fmt: skip
 def frequency(response: str, *, keyword: str, frequency: int, relation: str) -> Finding:
     """The keyword occurs often, or rarely, enough; the spans are all occurrences."""
     spans = tuple(_occurrences(response, keyword.strip()))
@@ -35,7 +35,7 @@ def frequency(response: str, *, keyword: str, frequency: int, relation: str) -> 
 
 
 @checker("keywords:forbidden_words", "None of these words occurs: {forbidden_words}.",
-         forbidden_words=TEXTS)  # fmt: skip
+         forbidden_words=TEXTS, scope="forbidden")  # fmt: skip
 def forbidden_words(response: str, *, forbidden_words: tuple[str, ...]) -> Finding:
     """No forbidden word occurs as a whole word; the spans are the occurrences."""
     spans = {
@@ -54,7 +54,7 @@ def _whole(word: str) -> str:
 
 @checker("keywords:letter_frequency",
          'The letter "{letter}" occurs {let_relation} {let_frequency} times.',
-         letter=LETTER, let_frequency=COUNT, let_relation=RELATION)  # fmt: skip
+         letter=LETTER, let_frequency=COUNT, let_relation=RELATION, scope="global")  # fmt: skip
 def letter_frequency(
     response: str, *, letter: str, let_frequency: int, let_relation: str
 ) -> Finding:

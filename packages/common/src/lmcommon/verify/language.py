@@ -43,7 +43,7 @@ def is_language(text: str, code: str) -> bool:
 
 
 @checker("language:response_language", "The whole response is in the language {language}.",
-         language=TEXT)  # fmt: skip
+         language=TEXT, scope="global")  # fmt: skip
 def response_language(response: str, *, language: str) -> Finding:
     """The whole response decides."""
     return Finding(is_language(response, language.strip()))

@@ -19,7 +19,8 @@ _FENCES = ("```json", "```Json", "```JSON", "```")
 
 
 @checker("detectable_format:number_bullet_lists",
-         "There are exactly {num_bullets} bullet points (* or -).", num_bullets=COUNT)  # fmt: skip
+         "There are exactly {num_bullets} bullet points (* or -).", num_bullets=COUNT,
+         scope="global")  # fmt: skip
 def number_bullet_lists(response: str, *, num_bullets: int) -> Finding:
     """The spans are all bullet points, without the white space before them."""
     found = [match for pattern in _BULLETS for match in pattern.finditer(response)]
@@ -61,7 +62,7 @@ def multiple_sections(response: str, *, section_spliter: str, num_sections: int)
     return Finding(len(spans) >= num_sections, spans)
 
 
-@checker("detectable_format:json_format", "The whole response is JSON.")
+@checker("detectable_format:json_format", "The whole response is JSON.", scope="global")
 def json_format(response: str) -> Finding:
     """JSON, perhaps in a Markdown fence. The span of a violation is where reading failed."""
     text = response.strip()

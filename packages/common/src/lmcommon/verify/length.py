@@ -21,7 +21,7 @@ _WORD_END = frozenset(".,?!'\"")
 
 
 @checker("length_constraints:number_words", "The response has {relation} {num_words} words.",
-         num_words=COUNT, relation=RELATION)  # fmt: skip
+         num_words=COUNT, relation=RELATION, scope="global")  # fmt: skip
 def number_words(response: str, *, num_words: int, relation: str) -> Finding:
     """A word is a run of letters, digits and underscores: "don't" counts as two."""
     return Finding(holds(sum(1 for _ in _WORD.finditer(response)), relation, num_words))
@@ -29,7 +29,7 @@ def number_words(response: str, *, num_words: int, relation: str) -> Finding:
 
 @checker("length_constraints:number_sentences",
          "The response has {relation} {num_sentences} sentences.",
-         num_sentences=COUNT, relation=RELATION)  # fmt: skip
+         num_sentences=COUNT, relation=RELATION, scope="global")  # fmt: skip
 def number_sentences(response: str, *, num_sentences: int, relation: str) -> Finding:
     """Sentences as counted by `lmcommon.verify.sentences`."""
     return Finding(holds(count_sentences(response), relation, num_sentences))
@@ -37,7 +37,7 @@ def number_sentences(response: str, *, num_sentences: int, relation: str) -> Fin
 
 @checker("length_constraints:number_paragraphs",
          "The response has exactly {num_paragraphs} paragraphs, divided by ***.",
-         num_paragraphs=COUNT)  # fmt: skip
+         num_paragraphs=COUNT, scope="global")  # fmt: skip
 def number_paragraphs(response: str, *, num_paragraphs: int) -> Finding:
     """An empty first or last part is not counted; an empty one in between violates."""
     parts = _DIVIDER.split(response)

@@ -11,13 +11,15 @@ from functools import cache
 from importlib import import_module
 
 from lmcommon.errors import UserError
-from lmcommon.verify.types import Checker
+from lmcommon.verify.types import Checker, Scope
 
-__all__ = ["find_checker", "is_known", "known_ids"]
+__all__ = ["find_checker", "is_known", "known_ids", "scope_of"]
 
 _GROUPS = (
-    "case", "combination", "content", "keywords", "language", "layout", "length", "punctuation",
-    "startend", "words",
+    "case", "combination", "content", "keywords", "language", "layout", "length", "muldimif",
+    "punctuation", "startend", "words",
+    "ifbench.count", "ifbench.custom", "ifbench.letters", "ifbench.lines", "ifbench.marks",
+    "ifbench.places", "ifbench.ratio", "ifbench.repeat", "ifbench.sentence", "ifbench.tables",
 )  # fmt: skip
 
 
@@ -56,3 +58,15 @@ def find_checker(constraint_id: str) -> Checker:
             f"got {constraint_id!r}; {hint}"
         )
     return catalogue[constraint_id]
+
+
+def scope_of(constraint_id: str) -> Scope:
+    """What the spans of this constraint's verdicts are evidence of.
+
+    Returns:
+        "required", "forbidden" or "global".
+
+    Raises:
+        UserError: No such id; the message lists near matches.
+    """
+    return find_checker(constraint_id).scope

@@ -10,14 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from lmcommon.errors import UserError
 from lmcommon.verify.fields import Field
 
-__all__ = ["Checker", "Finding", "Span", "checker"]
+__all__ = ["Checker", "Finding", "Scope", "Span", "checker"]
 
 Span = tuple[int, int]
+
+Scope = Literal["global", "required", "forbidden"]
+"""What the spans of a check are evidence of. "required": something must occur, the spans are where
+it does. "forbidden": something must not, the spans are the offences. "global": the response as a
+whole decides (a count, a length, a format of everything), whatever places the check can name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,8 @@ class Checker:
     """Template (or function) of the arguments that gives the criterion's text."""
     fields: Mapping[str, Field]
     takes_prompt: bool = False
+    scope: Scope = "required"
+    """Safe for a check without spans: it names no place, so the whole response decides."""
 
     def validate(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments, checked and normalised. None counts as not given.
@@ -84,12 +91,20 @@ class Checker:
 
 
 def checker(
-    id: str, wording: str | Callable[..., str], *, takes_prompt: bool = False, **fields: Field
+    id: str,
+    wording: str | Callable[..., str],
+    *,
+    takes_prompt: bool = False,
+    scope: Scope = "required",
+    **fields: Field,
 ) -> Callable[[Callable[..., Finding]], Checker]:
     """Make a `Checker` of the decorated function."""
 
     def make(find: Callable[..., Finding]) -> Checker:
-        return Checker(id=id, find=find, wording=wording, fields=fields, takes_prompt=takes_prompt)
+        return Checker(
+            id=id, find=find, wording=wording, fields=fields, takes_prompt=takes_prompt,
+            scope=scope,
+        )  # fmt: skip
 
     return make
 

@@ -80,21 +80,27 @@ def include(response: str, *, word: str) -> Finding:
     return Finding(bool(spans), spans)
 
 
-@checker("words:exclude", "None of these words occurs: {words}.", words=TEXTS)
+@checker("words:exclude", "None of these words occurs: {words}.", words=TEXTS, scope="forbidden")
 def exclude(response: str, *, words: tuple[str, ...]) -> Finding:
     """None of `words` occurs; the spans are the occurrences."""
     spans = _spans_of(split_words(response), {_key(word) for word in words})
     return Finding(not spans, spans)
 
 
-@checker("words:count", 'The word "{word}" occurs exactly {count} times.', word=TEXT, count=COUNT)
+@checker(
+    "words:count",
+    'The word "{word}" occurs exactly {count} times.',
+    word=TEXT,
+    count=COUNT,
+    scope="global",
+)
 def count(response: str, *, word: str, count: int) -> Finding:
     """`word` occurs exactly `count` times; the spans are all occurrences."""
     spans = _spans_of(split_words(response), {_key(word)})
     return Finding(len(spans) == count, spans)
 
 
-@checker("words:length", "The response has exactly {count} words.", count=POSITIVE)
+@checker("words:length", "The response has exactly {count} words.", count=POSITIVE, scope="global")
 def length(response: str, *, count: int) -> Finding:
     """The response has exactly `count` words: the whole response decides."""
     return Finding(len(split_words(response)) == count)

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from rtt.credit.baselines import baseline_intra, baseline_times_relevance, gdpo
     from rtt.credit.mixing import combine
-    from rtt.credit.response import aggregate, response_advantage
+    from rtt.credit.response import aggregate, criterion_advantage, response_advantage
     from rtt.credit.tokens import (
         inter_sample,
         intra_sample,
@@ -28,14 +29,19 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "aggregate", "combine", "inter_sample", "intra_sample", "mean_then_group",
-    "response_advantage", "softmax_share", "token_reward",
+    "aggregate", "baseline_intra", "baseline_times_relevance", "combine", "criterion_advantage",
+    "gdpo", "inter_sample", "intra_sample", "mean_then_group", "response_advantage",
+    "softmax_share", "token_reward",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "aggregate": "rtt.credit.response",
+        "criterion_advantage": "rtt.credit.response",
+        "baseline_intra": "rtt.credit.baselines",
+        "baseline_times_relevance": "rtt.credit.baselines",
+        "gdpo": "rtt.credit.baselines",
         "response_advantage": "rtt.credit.response",
         "token_reward": "rtt.credit.tokens",
         "intra_sample": "rtt.credit.tokens",

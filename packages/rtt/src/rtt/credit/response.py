@@ -15,7 +15,7 @@ from torch import Tensor
 from rtt.credit.arrays import ArrayLike, check_shapes, group_rows, read_floats, read_mask
 from rtt.credit.standardise import standardise
 
-__all__ = ["RewardMode", "aggregate", "response_advantage"]
+__all__ = ["RewardMode", "aggregate", "criterion_advantage", "response_advantage"]
 
 RewardMode = Literal["aon", "csr", "csr_signed"]
 
@@ -82,3 +82,32 @@ def response_advantage(reward_B: ArrayLike, group_size: int, *, eps: float = 1e-
     reward_PG = group_rows(reward, group_size)
     advantage_PG = standardise(reward_PG, ~reward_PG.isnan(), (1,), eps=eps, correction=1)
     return advantage_PG.flatten(0, 1)
+
+
+def criterion_advantage(
+    signed_BR: ArrayLike,
+    group_size: int,
+    *,
+    eps: float = 1e-6,
+    criterion_mask_BR: ArrayLike | None = None,
+) -> Tensor:
+    """Each criterion's own group advantage a_BR: (s - mean)/(unbiased std + eps) over samples.
+
+    Args:
+        signed_BR: +1 satisfied, -1 violated; NaN counts as off.
+        group_size: G, samples a prompt; divides B.
+        eps: Added to the std.
+        criterion_mask_BR: 1 where a criterion counts; None: everywhere.
+
+    Returns:
+        advantage_BR; exact zeros where a criterion is off or its samples agree.
+
+    Raises:
+        ValueError: Shapes that disagree.
+    """
+    (signed,) = read_floats(signed_BR=signed_BR)
+    active = read_mask("criterion_mask_BR", criterion_mask_BR, signed)
+    check_shapes(signed_BR=signed, criterion_mask_BR=active)
+    active_PGR = group_rows(active & ~signed.isnan(), group_size)
+    signed_PGR = group_rows(signed, group_size)
+    return standardise(signed_PGR, active_PGR, (1,), eps=eps, correction=1).flatten(0, 1)

@@ -16,7 +16,13 @@ _ULPS = 4
 
 
 def standardise(
-    values: Tensor, valid: Tensor, pool: tuple[int, ...], *, eps: float, correction: int
+    values: Tensor,
+    valid: Tensor,
+    pool: tuple[int, ...],
+    *,
+    eps: float,
+    correction: int,
+    floor: float = 0.0,
 ) -> Tensor:
     """Standardise `values` over the axes `pool`, counting only entries where `valid` is True.
 
@@ -26,6 +32,7 @@ def standardise(
         pool: Axes over which mean and std are taken.
         eps: Added to the std, outside the root.
         correction: 0 for the population std (1/N), 1 for the unbiased one (1/(N-1)).
+        floor: A pool whose std is below it is noise and gives exact zeros.
 
     Returns:
         Same shape; exact zeros at invalid entries and in constant, single or empty pools.
@@ -39,8 +46,9 @@ def standardise(
         mean = centred.sum(dim=pool, keepdim=True) / count.clamp(min=1)
         centred = torch.where(valid, centred - mean, 0.0)
     variance = centred.square().sum(dim=pool, keepdim=True) / (count - correction).clamp(min=1)
-    scaled = centred / (variance.sqrt() + eps)
-    return torch.where(valid & ~_is_constant(values, valid, pool), scaled, 0.0)
+    deviation = variance.sqrt()
+    moves = (deviation >= floor) & ~_is_constant(values, valid, pool)
+    return torch.where(valid & moves, centred / (deviation + eps), 0.0)
 
 
 def _is_constant(values: Tensor, valid: Tensor, pool: tuple[int, ...]) -> Tensor:

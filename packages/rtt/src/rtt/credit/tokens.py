@@ -9,23 +9,15 @@ constant pool and a masked token give exact zeros.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
-from rtt.credit.arrays import ArrayLike, check_shapes, group_rows, read_floats, read_mask
+from rtt.credit.arrays import ArrayLike, group_rows
+from rtt.credit.inputs import mean_over_criteria, read_token_inputs, signed_relevance
+from rtt.credit.response import criterion_advantage
 from rtt.credit.standardise import standardise
 
 __all__ = ["inter_sample", "intra_sample", "mean_then_group", "softmax_share", "token_reward"]
-
-
-class _Inputs(NamedTuple):
-    relevance: Tensor  # [B, R, T]
-    signed: Tensor  # [B, R]
-    valid: Tensor  # [B, R, T] bool: a response token under an active criterion
-    active: Tensor  # [B, R] bool
-    mask: Tensor  # [B, T] bool
 
 
 def token_reward(
@@ -44,7 +36,7 @@ def token_reward(
     Raises:
         ValueError: Shapes that disagree, or a NaN relevance under an active criterion.
     """
-    return _token_reward(_read(relevance_BRT, signed_BR, None, criterion_mask_BR))
+    return signed_relevance(read_token_inputs(relevance_BRT, signed_BR, None, criterion_mask_BR))
 
 
 def intra_sample(
@@ -54,6 +46,9 @@ def intra_sample(
     *,
     eps: float = 1e-6,
     criterion_mask_BR: ArrayLike | None = None,
+    criterion_weight_BR: ArrayLike | None = None,
+    floor: float = 0.0,
+    skip_constant: bool = False,
 ) -> Tensor:
     """Intra-sample token group normalisation: the paper's method (section 4.2.2).
 
@@ -68,16 +63,23 @@ def intra_sample(
         mask_BT: 1 on response tokens; None: all.
         eps: Added to the std.
         criterion_mask_BR: 1 where a criterion counts; None: everywhere.
+        criterion_weight_BR: Weights of the mean over criteria, 0 or more; None: all 1.
+        floor: A pool whose std is below it gives zeros (noise is not stretched to unit variance).
+        skip_constant: Leave criteria without any credit out of the mean.
 
     Returns:
         credit_BT, zeros outside the mask and for a response without active criteria.
 
     Raises:
-        ValueError: Shapes that disagree, or a NaN relevance that would count.
+        ValueError: Shapes that disagree, a negative weight, or a NaN relevance that would count.
     """
-    given = _read(relevance_BRT, signed_BR, mask_BT, criterion_mask_BR)
-    normed = standardise(_token_reward(given), given.valid, (2,), eps=eps, correction=0)
-    return _mean_over_criteria(normed, given.active)
+    given = read_token_inputs(
+        relevance_BRT, signed_BR, mask_BT, criterion_mask_BR, criterion_weight_BR
+    )
+    normed = standardise(
+        signed_relevance(given), given.valid, (2,), eps=eps, correction=0, floor=floor
+    )
+    return mean_over_criteria(normed, given.weight, skip_constant=skip_constant)
 
 
 def inter_sample(
@@ -88,6 +90,9 @@ def inter_sample(
     *,
     eps: float = 1e-6,
     criterion_mask_BR: ArrayLike | None = None,
+    criterion_weight_BR: ArrayLike | None = None,
+    floor: float = 0.0,
+    skip_constant: bool = False,
 ) -> Tensor:
     """Inter-sample token group normalisation (paper eq. 8, the ablation).
 
@@ -96,11 +101,13 @@ def inter_sample(
     weigh more in mu_k and sigma_k (paper appendix D). Arguments and errors as in `intra_sample`;
     `group_size` divides B.
     """
-    given = _read(relevance_BRT, signed_BR, mask_BT, criterion_mask_BR)
-    reward_PGRT = group_rows(_token_reward(given), group_size)
+    given = read_token_inputs(
+        relevance_BRT, signed_BR, mask_BT, criterion_mask_BR, criterion_weight_BR
+    )
+    reward_PGRT = group_rows(signed_relevance(given), group_size)
     valid_PGRT = group_rows(given.valid, group_size)
-    normed_PGRT = standardise(reward_PGRT, valid_PGRT, (1, 3), eps=eps, correction=0)
-    return _mean_over_criteria(normed_PGRT.flatten(0, 1), given.active)
+    normed_PGRT = standardise(reward_PGRT, valid_PGRT, (1, 3), eps=eps, correction=0, floor=floor)
+    return mean_over_criteria(normed_PGRT.flatten(0, 1), given.weight, skip_constant=skip_constant)
 
 
 def mean_then_group(
@@ -111,16 +118,22 @@ def mean_then_group(
     *,
     eps: float = 1e-6,
     criterion_mask_BR: ArrayLike | None = None,
+    criterion_weight_BR: ArrayLike | None = None,
+    floor: float = 0.0,
 ) -> Tensor:
     """Mean over criteria first, then one pool a prompt (in the public code, not in the paper).
 
     `rbar_it = mean_k r_ikt` over active criteria; the pool is every valid token of every sample of
     the prompt that has an active criterion. Arguments and errors as in `inter_sample`.
     """
-    given = _read(relevance_BRT, signed_BR, mask_BT, criterion_mask_BR)
-    mean_PGT = group_rows(_mean_over_criteria(_token_reward(given), given.active), group_size)
+    given = read_token_inputs(
+        relevance_BRT, signed_BR, mask_BT, criterion_mask_BR, criterion_weight_BR
+    )
+    mean_PGT = group_rows(mean_over_criteria(signed_relevance(given), given.weight), group_size)
     valid_PGT = group_rows(given.mask & given.active.any(dim=1, keepdim=True), group_size)
-    return standardise(mean_PGT, valid_PGT, (1, 2), eps=eps, correction=0).flatten(0, 1)
+    return standardise(mean_PGT, valid_PGT, (1, 2), eps=eps, correction=0, floor=floor).flatten(
+        0, 1
+    )
 
 
 def softmax_share(
@@ -131,52 +144,26 @@ def softmax_share(
     *,
     eps: float = 1e-6,
     criterion_mask_BR: ArrayLike | None = None,
+    criterion_weight_BR: ArrayLike | None = None,
 ) -> Tensor:
     """Each token's softmax share of the criteria's own group advantages (public code).
 
     `a_ik = (s_ik - mean_i s)/(unbiased std_i s + eps)` over the samples of the prompt in which
     criterion k is active; `share_ikt = softmax_k(p_ikt)` of the relevances themselves;
-    `credit_it = sum_k share_ikt * a_ik`. Arguments and errors as in `inter_sample`.
+    `credit_it = sum_k share_ikt * a_ik`. A weight multiplies its criterion's a_ik, relative to
+    the mean weight. Arguments and errors as in `inter_sample`.
     """
-    given = _read(relevance_BRT, signed_BR, mask_BT, criterion_mask_BR)
-    signed_PGR = group_rows(given.signed, group_size)
-    active_PGR = group_rows(given.active, group_size)
-    advantage_PGR = standardise(signed_PGR, active_PGR, (1,), eps=eps, correction=1)
+    given = read_token_inputs(
+        relevance_BRT, signed_BR, mask_BT, criterion_mask_BR, criterion_weight_BR
+    )
+    advantage_BR = criterion_advantage(
+        given.signed, group_size, eps=eps, criterion_mask_BR=given.active
+    )
     scores = torch.where(given.valid, given.relevance, -torch.inf)
     top = scores.amax(dim=1, keepdim=True) if scores.shape[1] else scores.sum(dim=1, keepdim=True)
-    weight = torch.where(given.valid, (scores - top).exp(), 0.0)
-    total = weight.sum(dim=1, keepdim=True)
-    share_BRT = weight / torch.where(total > 0, total, 1.0)
-    return (share_BRT * advantage_PGR.flatten(0, 1).unsqueeze(2)).sum(dim=1)
-
-
-def _read(
-    relevance_BRT: ArrayLike,
-    signed_BR: ArrayLike,
-    mask_BT: ArrayLike | None,
-    criterion_mask_BR: ArrayLike | None,
-) -> _Inputs:
-    relevance, signed = read_floats(relevance_BRT=relevance_BRT, signed_BR=signed_BR)
-    check_shapes(relevance_BRT=relevance, signed_BR=signed)
-    mask = read_mask(
-        "mask_BT", mask_BT, relevance[:, 0] if relevance.shape[1] else relevance.sum(1)
-    )
-    active = read_mask("criterion_mask_BR", criterion_mask_BR, signed)
-    check_shapes(relevance_BRT=relevance, signed_BR=signed, mask_BT=mask, criterion_mask_BR=active)
-    active = active & ~signed.isnan()
-    valid = mask.unsqueeze(1) & active.unsqueeze(2)
-    if bool((relevance.isnan() & valid).any()):
-        raise ValueError(
-            "relevance_BRT: expected numbers wherever a criterion is active; got NaN "
-            "(turn a criterion without relevances off in criterion_mask_BR)"
-        )
-    return _Inputs(relevance, signed, valid, active, mask)
-
-
-def _token_reward(given: _Inputs) -> Tensor:
-    product = given.signed.unsqueeze(2) * given.relevance
-    return torch.where(given.valid, product, 0.0)
-
-
-def _mean_over_criteria(value_BRT: Tensor, active_BR: Tensor) -> Tensor:
-    return value_BRT.sum(dim=1) / active_BR.sum(dim=1, keepdim=True).clamp(min=1)
+    share_BRT = torch.where(given.valid, (scores - top).exp(), 0.0)
+    total = share_BRT.sum(dim=1, keepdim=True)
+    share_BRT = share_BRT / torch.where(total > 0, total, 1.0)
+    credit_BRT = share_BRT * advantage_BR.unsqueeze(2)
+    count_B1 = given.active.sum(dim=1, keepdim=True)  # a weighted mean of n terms, times n: a sum
+    return mean_over_criteria(credit_BRT, given.weight) * count_B1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from rtt.relevance.discriminator import DiscriminatorRelevance, DiscriminatorSource
     from rtt.relevance.offsets import spans_to_tokens
     from rtt.relevance.sources import (
         RandomRelevance,
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "RandomRelevance", "RelevanceItem", "RelevanceSource", "SpanRelevance", "UniformRelevance",
-    "spans_to_tokens",
+    "DiscriminatorRelevance", "DiscriminatorSource", "RandomRelevance", "RelevanceItem",
+    "RelevanceSource", "SpanRelevance", "UniformRelevance", "spans_to_tokens",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
+        "DiscriminatorRelevance": "rtt.relevance.discriminator",
+        "DiscriminatorSource": "rtt.relevance.discriminator",
         "spans_to_tokens": "rtt.relevance.offsets",
         **dict.fromkeys(
             (

@@ -1,9 +1,6 @@
 """Where relevances come from: deciding spans of the program checks, and two ablations.
 
-`SpanRelevance` follows the paper's taxonomy (section 3.3 of its appendix C): a *global* criterion
-(length, count, format of the whole) is decided by every token; a *local positive* one (X must
-occur) by the tokens that fulfil it, and by none when it is unmet; a *local negative* one (X must
-not occur) by the offending tokens, and by none when it holds.
+In: (criterion, verdict, rollout) items. Out: one number in [0, 1] a token of each.
 """
 
 from __future__ import annotations
@@ -16,17 +13,12 @@ from lmcommon.data.types import RubricPrompt
 from lmcommon.judge.types import Criterion, Verdict
 from lmcommon.rng import random_for
 from rtt.relevance.offsets import spans_to_tokens
+from rtt.taxonomy import deciding_spans
 from rtt.types import Rollout
 
 __all__ = [
     "RandomRelevance", "RelevanceItem", "RelevanceSource", "SpanRelevance", "UniformRelevance",
 ]  # fmt: skip
-
-GLOBAL = frozenset({"words:count", "words:length"})
-"""Constraints decided by the whole response although their check can point at places."""
-
-NEGATIVE = frozenset({"words:exclude"})
-"""Constraints that forbid: their spans are the offences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +46,7 @@ class RelevanceSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SpanRelevance:
-    """Deciding spans of the verdict, by the paper's taxonomy."""
+    """Deciding spans of the verdict, by the paper's taxonomy (`rtt.taxonomy`)."""
 
     def relevances(self, items: Sequence[RelevanceItem]) -> list[tuple[float, ...]]:
         """All ones for a global criterion (or a verdict without spans), else ones on the spans."""
@@ -90,9 +82,7 @@ class RandomRelevance:
 
 
 def _of_spans(item: RelevanceItem) -> tuple[float, ...]:
-    spans = item.verdict.spans
-    if spans is None or item.criterion.constraint_id in GLOBAL:
+    spans = deciding_spans(item.criterion, item.verdict)
+    if spans is None:
         return (1.0,) * len(item.rollout.tokens)
-    is_negative = item.criterion.constraint_id in NEGATIVE
-    decides = item.verdict.satisfied is not is_negative
-    return spans_to_tokens(spans if decides else (), item.rollout.offsets)
+    return spans_to_tokens(spans, item.rollout.offsets)

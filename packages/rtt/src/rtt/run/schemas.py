@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from rtt.policy.tiny import TinyPolicy
 from rtt.tasks.words import WordsTask
-from rtt.train.advantage import Credit
+from rtt.train.advantage import Credit, Scheme
 
 __all__ = ["GROUPS"]
 
 GROUPS: dict[str, dict[str, type]] = {
     "task": {"words": WordsTask},
     "policy": {"tiny": TinyPolicy},
-    "credit": dict.fromkeys(("none", "intra", "inter", "mean_then_group", "softmax_share"), Credit),
+    "credit": dict.fromkeys(get_args(Scheme), Credit),
 }

@@ -6,6 +6,7 @@ without signal, size of the token part beside the response part.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from lmcommon.errors import UserError
+from rtt.credit.baselines import baseline_intra, baseline_times_relevance, gdpo
 from rtt.credit.mixing import CombineMode, combine
 from rtt.credit.response import RewardMode, aggregate, response_advantage
 from rtt.credit.tokens import inter_sample, intra_sample, mean_then_group, softmax_share
@@ -20,8 +22,13 @@ from rtt.train.scoring import ScoreTensors
 
 __all__ = ["Credit", "Scheme"]
 
-Scheme = Literal["none", "intra", "inter", "mean_then_group", "softmax_share"]
-_GROUPED = {
+Scheme = Literal[
+    "none", "intra", "inter", "mean_then_group", "softmax_share", "baseline_intra",
+    "baseline_times_relevance", "gdpo",
+]  # fmt: skip
+_GROUPED: dict[str, Callable[..., Tensor]] = {
+    "baseline_intra": baseline_intra,
+    "baseline_times_relevance": baseline_times_relevance,
     "inter": inter_sample,
     "mean_then_group": mean_then_group,
     "softmax_share": softmax_share,
@@ -38,7 +45,8 @@ class Credit:
     """
 
     scheme: str = "intra"
-    """none (plain GRPO), intra (the paper), inter, mean_then_group or softmax_share."""
+    """none (plain GRPO), intra (the paper), inter, mean_then_group, softmax_share; beyond the
+    paper baseline_intra, baseline_times_relevance, and gdpo (no tokens)."""
     reward: str = "aon"
     """aon, csr or csr_signed."""
     combine: str = "add"
@@ -63,8 +71,8 @@ class Credit:
     def label(self) -> str:
         """Name for tables and curves, such as "AON" or "RTT-CSR"."""
         reward = self.reward.upper()
-        if self.scheme == "none":
-            return reward
+        if self.scheme in ("none", "gdpo"):
+            return reward if self.scheme == "none" else "GDPO"
         return f"RTT-{reward}" if self.scheme == "intra" else f"{self.scheme} {reward}"
 
     def advantages(self, scores: ScoreTensors, group_size: int) -> tuple[Tensor, dict[str, float]]:
@@ -74,7 +82,7 @@ class Credit:
             self.reward,  # type: ignore[arg-type]
             criterion_mask_BR=scores.criterion_mask_BR,
         )
-        response_B = response_advantage(reward_B, group_size, eps=self.eps)
+        response_B = self._response(reward_B, scores, group_size)
         credit_BT = self._credit(scores, group_size)
         total_BT = combine(
             response_B,
@@ -88,8 +96,18 @@ class Credit:
             **_signal_metrics(response_B, credit_BT, scores.mask_BT, group_size, self.weight),
         }
 
+    def _response(self, reward_B: Tensor, scores: ScoreTensors, group_size: int) -> Tensor:
+        if self.scheme != "gdpo":
+            return response_advantage(reward_B, group_size, eps=self.eps)
+        return gdpo(
+            2 * scores.verdict_BR - 1,
+            group_size,
+            eps=self.eps,
+            criterion_mask_BR=scores.criterion_mask_BR,
+        )
+
     def _credit(self, scores: ScoreTensors, group_size: int) -> Tensor:
-        if self.scheme == "none":
+        if self.scheme in ("none", "gdpo"):
             return torch.zeros_like(scores.mask_BT)
         signed_BR = 2 * scores.verdict_BR - 1
         if self.scheme == "intra":

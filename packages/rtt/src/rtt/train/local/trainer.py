@@ -1,12 +1,14 @@
-"""The local engine: rollouts, verdicts, credit, loss, step; torch only, one process.
+"""The local engine: rollouts, verdicts, relevance, credit, update; torch only.
 
 In: a policy, a task, a credit scheme. Out: the policy trained, one row of metrics a step, held-out
-evaluations, and checkpoints from which a killed run goes on with the same numbers.
+evaluations, and checkpoints from which a killed run goes on with the same numbers. On several
+processes each one samples and scores its share of the prompts and computes its share of the
+micro-batches; credit is given to the whole batch on each, so what a scheme pools over samples is
+what one process would pool.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,54 +16,31 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.rng import seed_for
 from rtt.engine.sampler import Sampler
+from rtt.policy.packed import check_packing
 from rtt.policy.tiny import Policy
-from rtt.tasks.words import WordsTask
+from rtt.records import records_of, write_rollouts
+from rtt.tasks.base import Task
 from rtt.train.advantage import Credit
-from rtt.train.checkpoint import load_checkpoint, save_checkpoint
+from rtt.train.clock import Clock
 from rtt.train.evaluation import Evaluation, evaluate
+from rtt.train.local.checkpoint import load_checkpoint, save_checkpoint
+from rtt.train.local.packing import train_rows
+from rtt.train.local.parallel import Alone
+from rtt.train.local.settings import TrainSettings
+from rtt.train.local.update import update
 from rtt.train.scoring import Scorer, score_tensors
-from rtt.train.update import UpdateSettings, train_batch, update
 from rtt.types import ScoredGroup
 
-__all__ = ["LocalTrainer", "TrainSettings"]
+__all__ = ["HELDOUT_SEED", "LocalTrainer"]
 
 HELDOUT_SEED = 20_26
 """Held-out prompts are the same for every run and method."""
-
-
-@dataclass(kw_only=True)
-class TrainSettings:
-    """Sizes and schedule of a run."""
-
-    steps: int = 160
-    prompts: int = 32
-    """P: prompts a step."""
-    samples: int = 8
-    """G: samples a prompt."""
-    update: UpdateSettings = field(default_factory=UpdateSettings)
-    eval_every: int = 10
-    heldout: int = 256
-    """Held-out prompts."""
-    eval_samples: int = 1
-    """Samples a held-out prompt; the last evaluation takes four times as many."""
-    checkpoint_every: int = 40
-
-    def __post_init__(self) -> None:
-        for key in ("prompts", "samples", "eval_every", "heldout", "eval_samples"):
-            if getattr(self, key) < 1:
-                raise UserError(
-                    f"train.{key}: expected a whole number above 0; got {getattr(self, key)!r}"
-                )
-        if self.steps < 0 or self.checkpoint_every < 0:
-            raise UserError(
-                "train.steps, train.checkpoint_every: expected 0 or more; "
-                f"got {self.steps}, {self.checkpoint_every}"
-            )
 
 
 @dataclass(kw_only=True)
@@ -69,23 +48,32 @@ class LocalTrainer:
     """Trains one policy; `steps()` yields a row of metrics after every step."""
 
     policy: Policy
-    task: WordsTask
+    task: Task
     credit: Credit
     settings: TrainSettings
     seed: int
     scorer: Scorer = field(default_factory=Scorer)
+    parallel: Alone = field(default_factory=Alone)
     step: int = 0
 
     def __post_init__(self) -> None:
+        if self.settings.samples == 1 and self.credit.scheme == "none":
+            raise UserError(
+                "train.samples: expected 2 or more for a credit that compares samples "
+                "(credit=none); got 1, which never gives an advantage"
+            )
+        check_packing(self.policy.model)
+        self.parallel.attach(self.policy.model)
         self.optimiser = torch.optim.AdamW(
             self.policy.model.parameters(),
             lr=self.settings.update.learning_rate,
             weight_decay=0.0,
         )
-        self.sampler = Sampler(self.policy, self.task.length)
         self.heldout: tuple[RubricPrompt, ...] = tuple(
             islice(self.task.prompts("heldout", HELDOUT_SEED), self.settings.heldout)
         )
+        self.latest: tuple[list[ScoredGroup], Tensor] | None = None
+        """Scored groups of the last step, and what their tokens got."""
 
     def steps(self) -> Iterable[dict[str, Any]]:
         """Train to the end of the schedule, one row of metrics a step."""
@@ -94,40 +82,47 @@ class LocalTrainer:
 
     def take_step(self) -> dict[str, Any]:
         """One step: sample, score, give credit, update. Every draw is seeded by the step."""
-        clock = _Clock()
-        prompts = list(
-            islice(
-                self.task.prompts("train", seed_for(self.seed, "prompts", self.step)),
-                self.settings.prompts,
+        clock = Clock()
+        mine = self.parallel.share(self._prompts())
+        places = [place for place, _ in mine]
+        with self.parallel.generating():
+            groups = self._sampler().sample(
+                [prompt for _, prompt in mine],
+                samples=self.settings.samples,
+                seed=seed_for(self.seed, "rollout", self.step),
+                version=self.step,
+                places=places,
             )
-        )
-        groups = self.sampler.sample(
-            prompts,
-            samples=self.settings.samples,
-            seed=seed_for(self.seed, "rollout", self.step),
-            version=self.step,
-        )
-        clock.lap("rollout_s")
-        scored = self.scorer.score(groups)
+        clock.lap("rollout")
+        part = self.scorer.score(groups, lap=clock.lap)
+        scored = self.parallel.collect(list(zip(places, part, strict=True)))
         scores = score_tensors(scored)
-        clock.lap("verdict_s")
         advantage_BT, metrics = self.credit.advantages(scores, self.settings.samples)
-        clock.lap("credit_s")
-        batch = train_batch(self.policy, scored, advantage_BT)
-        metrics |= update(self.policy, self.optimiser, batch, self.settings.update)
-        clock.lap("update_s")
+        clock.lap("credit")
+        metrics |= update(
+            self.policy,
+            self.optimiser,
+            train_rows(self.policy, scored, advantage_BT),
+            self.settings.update,
+            self.parallel,
+            temperature=self.settings.sampling.temperature,
+        )
+        clock.lap("update")
         self.step += 1
+        self.latest = scored, advantage_BT
         tokens = float(scores.mask_BT.sum())
-        return {"step": self.step, **metrics, **_by_kind(scored), **clock.laps,
-                "tokens_per_s": tokens / clock.total}  # fmt: skip
+        return {"step": self.step, **metrics, **_by_kind(scored), **clock.seconds,
+                "tokens_per_s": tokens / clock.total_s}  # fmt: skip
 
     def evaluate(self, *, samples: int | None = None) -> Evaluation:
         """Evaluate on the held-out prompts; draws are fixed by seed and step."""
         return evaluate(
-            self.sampler,
+            Sampler(self.policy, self.task.max_tokens, row_budget=self.settings.row_budget),
             self.heldout,
             samples=samples or self.settings.eval_samples,
             seed=seed_for(self.seed, "evaluate", self.step),
+            source=self.scorer.verdicts,
+            parallel=self.parallel,
         )
 
     def save(self, path: Path) -> None:
@@ -143,12 +138,14 @@ class LocalTrainer:
         *,
         record: Callable[[Mapping[str, Any]], None],
         checkpoint: Path | None = None,
+        rollouts: Path | None = None,
     ) -> Iterable[int]:
         """Train, evaluate and checkpoint on schedule; yields the step number after each step.
 
         Args:
             record: Gets one row a step; a row of an evaluation step carries `heldout_*` keys.
             checkpoint: File to write every `checkpoint_every` steps and at the end.
+            rollouts: File that scored responses are appended to, every `record_every` steps.
         """
         if self.step == 0:
             record({"step": 0, **_evaluation_row(self.evaluate())})
@@ -156,11 +153,38 @@ class LocalTrainer:
             if self.step % self.settings.eval_every == 0 or self.step == self.settings.steps:
                 row |= _evaluation_row(self.evaluate())
             record(row)
+            if rollouts is not None and self.settings.records(self.step):
+                self._write_rollouts(rollouts)
             every = self.settings.checkpoint_every
             is_due = self.step == self.settings.steps or (every and self.step % every == 0)
             if checkpoint is not None and is_due:
                 self.save(checkpoint)
             yield self.step
+
+    def _prompts(self) -> list[RubricPrompt]:
+        """The prompts of this step, over all processes."""
+        stream = self.task.prompts("train", seed_for(self.seed, "prompts", self.step))
+        prompts = list(islice(stream, self.settings.prompts))
+        if not prompts:
+            raise UserError(
+                "task: expected training prompts; got none; check its files and filters"
+            )
+        return prompts
+
+    def _sampler(self) -> Sampler:
+        settings = self.settings
+        return Sampler(
+            self.policy, self.task.max_tokens, settings.sampling, row_budget=settings.row_budget
+        )
+
+    def _write_rollouts(self, path: Path) -> None:
+        assert self.latest is not None, "a step was taken"
+        if self.parallel.is_main:
+            scored, advantage_BT = self.latest
+            records = records_of(
+                scored, advantage_BT.tolist(), step=self.step, label=self.credit.label
+            )
+            write_rollouts(path, records)
 
 
 def _evaluation_row(evaluation: Evaluation) -> dict[str, Any]:
@@ -182,19 +206,3 @@ def _by_kind(scored: list[ScoredGroup]) -> dict[str, Any]:
                 if satisfied is not None:
                     hits.setdefault(criterion.constraint_id or "judged", []).append(satisfied)
     return {"by_kind": {kind: sum(x) / len(x) for kind, x in sorted(hits.items())}}
-
-
-class _Clock:
-    """Seconds by phase."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps[name], self._last = now - self._last, now
-
-    @property
-    def total(self) -> float:
-        return max(sum(self.laps.values()), 1e-9)

@@ -1,0 +1,163 @@
+"""The token-level relevance discriminator: any `transformers` backbone and one linear head.
+
+In: (criterion, response) pairs. Out: for each, the relevance `p = sigmoid(logit)` of every
+character of the response, the largest among the tokens that cover it. Characters, because the
+policy's tokenizer may be another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lmcommon.errors import UserError
+from lmcommon.hub import check_hub
+from lmcommon.llm.weights import quiet_loading
+from rtt.discriminator.encoding import Encoded, encode_pair
+
+__all__ = ["TokenDiscriminator", "batch_logits", "length_buckets"]
+
+
+class TokenDiscriminator:
+    """A token classifier with one output, and its tokenizer.
+
+    Args:
+        model: A `transformers` model for token classification with `num_labels=1`; causal or
+            bidirectional.
+        tokenizer: Its fast tokenizer.
+        context: Most tokens in a row; None: what the model's configuration says.
+
+    Example:
+        `TokenDiscriminator.load("runs/discriminator")` reads what `save` wrote;
+        `TokenDiscriminator.start("Qwen/Qwen3-0.6B-Base")` puts a fresh head on a backbone.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, *, context: int | None = None) -> None:
+        if getattr(model.config, "num_labels", None) != 1:
+            raise UserError(
+                "discriminator: expected a token classifier with num_labels=1, got "
+                f"{getattr(model.config, 'num_labels', None)!r} ({type(model).__name__})"
+            )
+        self.model, self.tokenizer = model, tokenizer
+        self.context = context or int(getattr(model.config, "max_position_embeddings", 4096))
+
+    @classmethod
+    def start(
+        cls, backbone: str | Path, *, seed: int = 0, context: int | None = None,
+        device: str | None = None,
+    ) -> TokenDiscriminator:  # fmt: skip
+        """A backbone (a folder or a hub id) with a fresh head, drawn by the seed.
+
+        Raises:
+            UserError: It can be neither found nor reached.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return cls._from_pretrained(str(backbone), context, device, is_fresh=True)
+
+    @classmethod
+    def load(
+        cls, folder: str | Path, *, context: int | None = None, device: str | None = None
+    ) -> TokenDiscriminator:
+        """A trained discriminator: a folder that `save` wrote, or a hub id.
+
+        Raises:
+            UserError: It can be neither found nor reached, or it is no discriminator.
+        """
+        return cls._from_pretrained(str(folder), context, device, is_fresh=False)
+
+    @classmethod
+    def _from_pretrained(
+        cls, name: str, context: int | None, device: str | None, *, is_fresh: bool
+    ) -> TokenDiscriminator:
+        import transformers
+
+        check_hub(name, kind="model", expected="a folder with a model and its tokenizer")
+        try:
+            with quiet_loading(transformers):
+                config = transformers.AutoConfig.from_pretrained(name)
+                config.classifier_dropout = 0.0  # some architectures would take 0.1 unasked
+                if is_fresh:
+                    config.num_labels = 1
+                model = transformers.AutoModelForTokenClassification.from_pretrained(
+                    name, config=config
+                )
+                tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"discriminator: expected a folder or hub id of a model with a tokenizer, got "
+                f"{name!r}: {error}"
+            ) from error
+        return cls(model.eval().to(device or "cpu"), tokenizer, context=context)
+
+    def save(self, folder: str | Path) -> None:
+        """Write weights and tokenizer; `load` and `transformers` read them."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+    def encode(self, criterion: str, response: str) -> list[Encoded]:
+        """The rows that one pair becomes; none for an empty response."""
+        return encode_pair(self.tokenizer, criterion, response, context=self.context)
+
+    @torch.inference_mode()
+    def relevances(
+        self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int = 16_384
+    ) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
+        """Relevance of every character of every response, float32 in [0, 1], [characters].
+
+        A character that no token covers (white space, with some tokenizers) gets 0.
+
+        Args:
+            pairs: (criterion, response) texts.
+            batch_tokens: Most tokens in a batch, padding included; rows of similar length go
+                together.
+
+        Raises:
+            UserError: A criterion is too long for the context.
+        """
+        self.model.eval()
+        rows = [
+            (number, row)
+            for number, (criterion, response) in enumerate(pairs)
+            for row in self.encode(criterion, response)
+        ]
+        told = [np.zeros(len(response), dtype=np.float32) for _, response in pairs]
+        for bucket in length_buckets([len(row.ids) for _, row in rows], batch_tokens):
+            batch = [rows[place] for place in bucket]
+            logits_BL = batch_logits(self, [row.ids for _, row in batch])
+            values = logits_BL.float().sigmoid().cpu().numpy()
+            for (number, row), line in zip(batch, values, strict=True):
+                for (start, end), value in zip(row.offsets, line[row.start :], strict=False):
+                    np.maximum(told[number][start:end], value, out=told[number][start:end])
+        return told
+
+
+def batch_logits(discriminator: TokenDiscriminator, rows: Sequence[Sequence[int]]) -> Tensor:
+    """Logits [B, L] of rows of ids, padded on the right."""
+    width = max(len(row) for row in rows)
+    pad = discriminator.tokenizer.pad_token_id or 0
+    device = discriminator.model.device
+    ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=device)
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
+    logits: Tensor = discriminator.model(input_ids=ids, attention_mask=mask).logits
+    return logits.squeeze(-1)
+
+
+def length_buckets(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
+    """Cut rows into batches of similar length, each of at most `batch_tokens` with padding.
+
+    A single row longer than that is a batch by itself. The longest come first, so that a machine
+    too small for them fails at once.
+    """
+    buckets: list[list[int]] = []
+    for place in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+        if buckets and (len(buckets[-1]) + 1) * lengths[buckets[-1][0]] <= batch_tokens:
+            buckets[-1].append(place)
+        else:
+            buckets.append([place])
+    return buckets

@@ -1,0 +1,186 @@
+"""A small trainer for the discriminator, and how good it is.
+
+In: examples with a label a character. Out: the discriminator trained in place, one loss a step;
+and the area under the ROC curve over tokens of examples it has not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import cos, pi
+from random import Random
+
+import numpy as np
+import torch
+
+from lmcommon.data.types import RubricPrompt
+from lmcommon.errors import UserError
+from lmcommon.judge.types import Verdict
+from lmcommon.rng import random_for
+from rtt.discriminator.labels import chars_to_tokens, spans_to_chars
+from rtt.discriminator.model import TokenDiscriminator, batch_logits
+from rtt.discriminator.objective import loss
+from rtt.taxonomy import deciding_spans
+
+__all__ = ["FitSettings", "LabelledResponse", "auroc", "fit", "span_examples"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledResponse:
+    """A response whose characters are labelled for one criterion.
+
+    Example:
+        `LabelledResponse(criterion='The word "dune" occurs.', response="a dune",
+        char_labels=(0, 0, 1, 1, 1, 1))`
+    """
+
+    criterion: str
+    response: str
+    char_labels: tuple[int, ...]
+    """1 relevant, 0 not, -1 not labelled; one a character."""
+
+    def __post_init__(self) -> None:
+        if len(self.char_labels) != len(self.response):
+            raise ValueError(
+                f"labelled response: expected {len(self.response)} labels (one a character); "
+                f"got {len(self.char_labels)}"
+            )
+
+
+@dataclass(kw_only=True)
+class FitSettings:
+    """Settings of `fit`; AdamW, linear warm-up, cosine to a tenth of the learning rate."""
+
+    steps: int = 300
+    batch: int = 32
+    """Examples a step."""
+    learning_rate: float = 1e-3
+    warmup: int = 20
+    """Steps."""
+    grad_clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        for key in ("steps", "batch", "learning_rate", "grad_clip"):
+            if getattr(self, key) <= 0:
+                raise UserError(f"fit.{key}: expected a number above 0; got {getattr(self, key)!r}")
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, from 0."""
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        share = (step - self.warmup) / max(self.steps - self.warmup, 1)
+        return self.learning_rate * (0.1 + 0.9 * (1 + cos(pi * share)) / 2)
+
+
+def span_examples(
+    rows: Sequence[tuple[RubricPrompt, str, Sequence[Verdict]]],
+) -> list[LabelledResponse]:
+    """Rule-made examples: what the program checks say decides, as labels.
+
+    Args:
+        rows: Prompt, response and verdicts in rubric order. An unscored verdict gives none.
+    """
+    return [
+        LabelledResponse(
+            criterion=criterion.text,
+            response=response,
+            char_labels=tuple(spans_to_chars(deciding_spans(criterion, verdict), len(response))),
+        )
+        for prompt, response, verdicts in rows
+        for criterion, verdict in zip(prompt.rubric.criteria, verdicts, strict=True)
+        if verdict.is_scored
+    ]
+
+
+def fit(
+    discriminator: TokenDiscriminator,
+    examples: Sequence[LabelledResponse],
+    settings: FitSettings | None = None,
+    *,
+    seed: int = 0,
+) -> list[float]:
+    """Train in place; returns the loss of every step.
+
+    Args:
+        discriminator: What is trained.
+        examples: What it learns from. Responses longer than the context are read in pieces.
+        settings: Schedule.
+        seed: Of the order of the examples.
+
+    Raises:
+        UserError: No example has a token.
+    """
+    settings = settings or FitSettings()
+    rows = [_labelled(discriminator, example) for example in examples]
+    flat = [piece for pieces in rows for piece in pieces]
+    if not flat:
+        raise UserError("fit: expected examples with at least one token; got none")
+    model, order = discriminator.model, _Order(len(flat), random_for(seed, "fit"))
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.95), weight_decay=0.0
+    )
+    losses = []
+    model.train()
+    for step in range(settings.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = settings.rate(step)
+        batch = [flat[place] for place in order.take(settings.batch)]
+        logits_BL = batch_logits(discriminator, [ids for ids, _ in batch])
+        labels_BL = torch.full(logits_BL.shape, -1.0, device=logits_BL.device)
+        for line, (_, labels) in zip(labels_BL, batch, strict=True):
+            line[: len(labels)] = torch.tensor(labels, device=line.device)
+        value = loss(logits_BL, labels_BL)
+        optimiser.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.grad_clip)
+        optimiser.step()
+        losses.append(value.item())
+    model.eval()
+    return losses
+
+
+def auroc(scores: Sequence[float], labels: Sequence[int]) -> float | None:
+    """Area under the ROC curve: the chance that a relevant item scores above another; ties half.
+
+    Returns:
+        None when one of the two classes is empty.
+
+    Raises:
+        ValueError: Not as many scores as labels.
+    """
+    values, truth = np.asarray(scores, dtype=np.float64), np.asarray(labels) == 1
+    if values.shape != truth.shape:
+        raise ValueError(f"auroc: expected one label a score; got {values.shape}, {truth.shape}")
+    positive, negative = int(truth.sum()), int((~truth).sum())
+    if not positive or not negative:
+        return None
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks = (last - (counts - 1) / 2)[inverse]  # mean rank among equals, from 1
+    return float((ranks[truth].sum() - positive * (positive + 1) / 2) / (positive * negative))
+
+
+def _labelled(
+    discriminator: TokenDiscriminator, example: LabelledResponse
+) -> list[tuple[tuple[int, ...], list[int]]]:
+    return [
+        (row.ids, [-1] * row.start + chars_to_tokens(example.char_labels, row.offsets))
+        for row in discriminator.encode(example.criterion, example.response)
+    ]
+
+
+class _Order:
+    """Places in random order, every one once before any comes again."""
+
+    def __init__(self, count: int, random: Random) -> None:
+        self._count, self._random = count, random
+        self._left: list[int] = []
+
+    def take(self, size: int) -> list[int]:
+        taken: list[int] = []
+        while len(taken) < size:
+            if not self._left:
+                self._left = self._random.sample(range(self._count), self._count)
+            taken.append(self._left.pop())
+        return taken

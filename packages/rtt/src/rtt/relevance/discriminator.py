@@ -1,0 +1,117 @@
+"""Relevance by a trained discriminator, whatever tokenizer the policy has.
+
+In: (criterion, rollout) items. Out: one probability a policy token. A criterion that is global by
+the taxonomy is not asked about: its relevance is one everywhere. What was read once is kept.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lmcommon.errors import UserError
+from rtt.discriminator.model import TokenDiscriminator
+from rtt.relevance.offsets import chars_to_relevance
+from rtt.relevance.sources import RelevanceItem
+from rtt.taxonomy import criterion_scope
+
+__all__ = ["DiscriminatorRelevance", "DiscriminatorSource"]
+
+_Pair = tuple[str, str]
+_Chars = np.ndarray[Any, np.dtype[np.float32]]
+
+
+@dataclass(slots=True, kw_only=True)
+class DiscriminatorRelevance:
+    """Asks a `TokenDiscriminator`, in batches of similar length.
+
+    Example:
+        `DiscriminatorRelevance(discriminator=TokenDiscriminator.load(folder))`
+    """
+
+    discriminator: TokenDiscriminator
+    batch_tokens: int = 16_384
+    """Most tokens in a forward batch, padding included."""
+    remember: int = 4096
+    """Most (criterion, response) pairs to keep; 0: none."""
+    asked: int = 0
+    """Pairs that were put to the model so far."""
+    skipped: int = 0
+    """Items that needed no asking: global criteria, repeated pairs."""
+    _kept: OrderedDict[_Pair, _Chars] = field(default_factory=OrderedDict, repr=False)
+
+    def relevances(self, items: Sequence[RelevanceItem]) -> list[tuple[float, ...]]:
+        """One number in [0, 1] a token of each item's rollout, [T]; in the order of the items.
+
+        Raises:
+            UserError: A criterion is too long for the discriminator's context.
+        """
+        pairs = [
+            None
+            if criterion_scope(item.criterion) == "global"
+            else (item.criterion.text, item.rollout.text)
+            for item in items
+        ]
+        told = self._told([pair for pair in pairs if pair is not None])
+        return [
+            (1.0,) * len(item.rollout.tokens)
+            if pair is None
+            else chars_to_relevance(told[pair], item.rollout.offsets)
+            for item, pair in zip(items, pairs, strict=True)
+        ]
+
+    def _told(self, pairs: Sequence[_Pair]) -> dict[_Pair, _Chars]:
+        told: dict[_Pair, _Chars] = {}
+        new: dict[_Pair, None] = {}
+        for pair in pairs:
+            if pair in self._kept:
+                told[pair] = self._kept[pair]
+                self._kept.move_to_end(pair)
+            else:
+                new[pair] = None
+        told |= zip(
+            new,
+            self.discriminator.relevances(list(new), batch_tokens=self.batch_tokens),
+            strict=True,
+        )
+        self.asked, self.skipped = self.asked + len(new), self.skipped + len(pairs) - len(new)
+        self._keep({pair: told[pair] for pair in new})
+        return told
+
+    def _keep(self, new: dict[_Pair, _Chars]) -> None:
+        self._kept |= new
+        while len(self._kept) > self.remember:
+            self._kept.popitem(last=False)
+
+
+@dataclass(kw_only=True)
+class DiscriminatorSource:
+    """Settings of `DiscriminatorRelevance`; `build` loads the model."""
+
+    folder: str = ""
+    """What `TokenDiscriminator.save` wrote, or a hub id."""
+    device: str = "cpu"
+    context: int | None = None
+    """Most tokens in a row; None: what the model was made for."""
+    batch_tokens: int = 16_384
+    remember: int = 4096
+
+    def build(self) -> DiscriminatorRelevance:
+        """Load the discriminator.
+
+        Raises:
+            UserError: No folder was given, or it cannot be read.
+        """
+        if not self.folder:
+            raise UserError(
+                "relevance.folder: expected the folder of a trained discriminator, got nothing; "
+                "give relevance.folder=..., or take relevance=spans"
+            )
+        model = TokenDiscriminator.load(self.folder, context=self.context, device=self.device)
+        return DiscriminatorRelevance(
+            discriminator=model, batch_tokens=self.batch_tokens, remember=self.remember
+        )

@@ -1,0 +1,127 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lmcommon.errors import UserError
+from lmcommon.testing.tiny_lm import make_tiny_lm
+from rtt.discriminator import TinyDiscriminator, TokenDiscriminator
+from rtt.discriminator.encoding import INSTRUCTION
+from rtt.discriminator.model import length_buckets
+
+RULE = 'The word "dune" occurs.'
+PAIRS = [
+    (RULE, "amber dune"),
+    (RULE, "birch coral dune amber iris jade kelp"),
+    ("The last word is jade.", "iris jade"),
+    (RULE, ""),
+]
+
+
+def tiny(**options: object) -> TokenDiscriminator:
+    texts = [text for pair in PAIRS for text in pair]
+    return TinyDiscriminator(hidden=32, **options).build(texts, seed=1)  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=[False, True], ids=["causal", "bidirectional"])
+def model(request: pytest.FixtureRequest) -> TokenDiscriminator:
+    return tiny(bidirectional=request.param)
+
+
+def test_a_row_is_the_instruction_the_criterion_and_the_response(model: TokenDiscriminator) -> None:
+    (row,) = model.encode(RULE, "amber dune")
+    read = model.tokenizer.decode(row.ids)
+    assert read.startswith("Mark the words")
+    assert len(INSTRUCTION.splitlines()) == 1
+    assert [model.tokenizer.decode(i) for i in row.ids[row.start :]] == ["amber", "dune"]
+    assert row.offsets == ((0, 5), (6, 10))
+
+
+def test_one_probability_a_character(model: TokenDiscriminator) -> None:
+    told = model.relevances(PAIRS)
+    assert [len(row) for row in told] == [len(response) for _, response in PAIRS]
+    assert all(((row >= 0) & (row <= 1)).all() for row in told)
+    assert len({*told[0][:5]}) == 1  # the characters of one token share its probability
+    assert told[0][5] == 0  # white space that no token covers
+
+
+def test_batches_change_nothing(model: TokenDiscriminator) -> None:
+    together = model.relevances(PAIRS)
+    for batch_tokens in (1, 40, 10_000):
+        for pair, row in zip(PAIRS, together, strict=True):
+            (alone,) = model.relevances([pair], batch_tokens=batch_tokens)
+            np.testing.assert_allclose(alone, row, atol=1e-5)
+
+
+def test_a_causal_model_does_not_look_ahead_and_a_bidirectional_one_does() -> None:
+    pairs = [(RULE, "amber dune"), (RULE, "amber kelp")]
+    one, other = tiny().relevances(pairs)
+    assert abs(one[0] - other[0]) < 1e-6
+    one, other = tiny(bidirectional=True).relevances(pairs)
+    assert abs(one[0] - other[0]) > 1e-6
+
+
+def test_a_response_too_long_for_the_context_is_read_in_pieces() -> None:
+    model = tiny(context=32)
+    response = " ".join(["dune", "amber", "iris"] * 12)
+    rows = model.encode(RULE, response)
+    assert len(rows) > 1
+    assert max(len(row.ids) for row in rows) <= 32
+    assert [x for row in rows for x in row.offsets] == [
+        (start, start + len(word))
+        for word, start in zip(response.split(), _starts(response), strict=True)
+    ]
+    (told,) = model.relevances([(RULE, response)])
+    assert all(told[start] > 0 for start in _starts(response))
+
+
+def _starts(text: str) -> list[int]:
+    return [0, *(place + 1 for place, sign in enumerate(text) if sign == " ")]
+
+
+def test_a_criterion_that_leaves_no_room_says_so() -> None:
+    with pytest.raises(UserError, match="fewer than 16 tokens"):
+        tiny(context=16).relevances([("dune " * 20, "dune")])
+
+
+def test_saved_and_loaded_it_says_the_same(model: TokenDiscriminator, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    again = TokenDiscriminator.load(tmp_path)
+    for before, after in zip(model.relevances(PAIRS), again.relevances(PAIRS), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_any_causal_checkpoint_can_be_a_backbone(tmp_path: Path) -> None:
+    folder = make_tiny_lm(tmp_path, seed=3)
+    first = TokenDiscriminator.start(folder, seed=5)
+    second = TokenDiscriminator.start(folder, seed=5)
+    other = TokenDiscriminator.start(folder, seed=6)
+    (told,) = first.relevances([(RULE, "amber dune")])
+    np.testing.assert_array_equal(told, second.relevances([(RULE, "amber dune")])[0])
+    assert (told != other.relevances([(RULE, "amber dune")])[0]).any()
+
+
+def test_dropout_is_off_whatever_the_architecture_would_take(tmp_path: Path) -> None:
+    model = TokenDiscriminator.start(make_tiny_lm(tmp_path, architecture="llama")).model
+    rates = [part.p for part in model.modules() if isinstance(part, torch.nn.Dropout)]
+    assert rates == [0.0]
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="expected a folder or hub id of a model"):
+        TokenDiscriminator.load(tmp_path)
+
+
+def test_a_classifier_of_several_classes_is_refused(tmp_path: Path) -> None:
+    model = tiny()
+    model.model.config.num_labels = 3
+    with pytest.raises(UserError, match="num_labels=1, got 3"):
+        TokenDiscriminator(model.model, model.tokenizer)
+
+
+def test_buckets_hold_rows_of_similar_length_within_the_limit() -> None:
+    lengths = [5, 100, 7, 90, 6, 400]
+    buckets = length_buckets(lengths, 200)
+    assert buckets == [[5], [1, 3], [2, 4, 0]]
+    assert sorted(x for bucket in buckets for x in bucket) == list(range(6))
