@@ -156,15 +156,16 @@ def test_without_token_credit_our_kernel_gives_trls_loss_and_gradient(tmp_path: 
 def test_our_kernel_gives_trls_loss_and_gradient_with_token_credit(
     tmp_path: Path, temperature: float
 ) -> None:
-    results = []
-    for kernel in ("trl", "chunked"):
-        trainer = rtt_trainer(
+    theirs, ours = (
+        rtt_trainer(
             tmp_path, rollout_func=fixed_rollouts,
             changed={"token_kernel": kernel, "temperature": temperature},
-        )  # fmt: skip
-        old = off_policy(trainer) if not results else old
-        results.append(loss_and_gradient(trainer, old))
-    (loss, gradient), (own_loss, own_gradient) = results
+        )
+        for kernel in ("trl", "chunked")
+    )  # fmt: skip
+    inputs = off_policy(theirs)
+    loss, gradient = loss_and_gradient(theirs, inputs)
+    own_loss, own_gradient = loss_and_gradient(ours, inputs)
     torch.testing.assert_close(own_loss, loss, atol=1e-6, rtol=0)
     torch.testing.assert_close(own_gradient, gradient, atol=1e-6, rtol=0)
 

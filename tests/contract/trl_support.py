@@ -134,5 +134,7 @@ def batch(trainer: Any) -> dict[str, Any]:
     trainer.model.train()
     rows = [row for row in trainer.train_dataset for _ in range(trainer.num_generations)]
     count = trainer.args.per_device_train_batch_size * trainer.args.steps_per_generation
-    out: dict[str, Any] = trainer._generate_and_score_completions([dict(row) for row in rows[:count]])
+    out: dict[str, Any] = trainer._generate_and_score_completions(
+        [dict(row) for row in rows[:count]]
+    )
     return out

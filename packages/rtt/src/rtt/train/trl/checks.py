@@ -1,4 +1,4 @@
-"""What can be known to be wrong before the first rollout: a tokenizer or a prompt that does not fit."""
+"""What can be known to be wrong before the first rollout: a tokenizer or a prompt."""
 
 from __future__ import annotations
 

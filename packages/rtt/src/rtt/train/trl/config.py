@@ -70,8 +70,9 @@ class RTTConfig(GRPOConfig):  # type: ignore[misc]
                 "num_generations: expected at least 2 samples a prompt, which are compared with "
                 f"each other; got {self.num_generations}"
             )
-        if isinstance(self.credit, Credit):
-            self.credit = asdict(self.credit)
+        given: Any = self.credit
+        if isinstance(given, Credit):
+            self.credit = asdict(given)
         super().__post_init__()
         self.build_credit()
         if self.response_advantage == "rtt" and self.scale_rewards != "group":

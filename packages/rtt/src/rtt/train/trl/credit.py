@@ -65,19 +65,16 @@ def give_credit(
         weight = len(own)
     else:
         weight = len(rows)
-    # A source that returns NaN or inf must not reach a weight: such a row is left out.
-    is_finite_B = advantage_BT.isfinite().all(dim=1)
     local = slice(first - begin, first - begin + len(rows))
     width = max((len(row.scored.rollout.tokens) for row in rows), default=0)
-    broken = float((~is_finite_B[local]).sum())
     return RowCredit(
-        advantage_BT=torch.where(is_finite_B.unsqueeze(1), advantage_BT, 0.0)[local, :width],
-        response_B=torch.where(is_finite_B, _response(scores, credit, group_size), 0.0)[local],
-        relevant_BT=relevant_tokens(
-            scores.relevance_BRT, scores.criterion_mask_BR, scores.mask_BT
-        )[local, :width].float(),
-        metrics=merge_metrics(gather([(weight, {**metrics, "unscored_not_finite": broken})])),
-    )  # fmt: skip
+        advantage_BT=advantage_BT[local, :width],
+        response_B=_response(scores, credit, group_size)[local],
+        relevant_BT=relevant_tokens(scores.relevance_BRT, scores.criterion_mask_BR, scores.mask_BT)[
+            local, :width
+        ].float(),
+        metrics=merge_metrics(gather([(weight, metrics)])),
+    )
 
 
 def whole_groups(

@@ -69,7 +69,7 @@ class RubricReward:
             for prompt, ids in zip(prompts, completion_ids, strict=True)
         ]
         self.rows = [
-            ScoredRow(prompt=group.prompt, scored=self._decoded(group.samples[0]))
+            ScoredRow(prompt=group.prompt, scored=self._usable(group.samples[0]))
             for group in self.scorer.score(groups)
         ]
         return self._rewards()
@@ -94,19 +94,25 @@ class RubricReward:
             policy_version=version,
         )
 
-    def _decoded(self, sample: ScoredRollout) -> ScoredRollout:
-        """The sample, or unscored where the tokenizer does not know one of its ids.
+    def _usable(self, sample: ScoredRollout) -> ScoredRollout:
+        """The sample with what cannot be used unscored: it must not reach a weight.
 
-        A model may have more rows in its embedding than its tokenizer has tokens; a response with
-        one of them has no text to hold to a rubric.
+        That is a whole response with an id that the tokenizer does not know (a model may have more
+        rows in its embedding than its tokenizer has tokens), and a criterion whose relevances are
+        no numbers.
         """
-        known = len(self.tokenizer)
+        known, width = len(self.tokenizer), len(sample.rollout.tokens)
         strange = next((index for index in sample.rollout.tokens if index >= known), None)
-        if strange is None:
-            return sample
-        failure = Verdict.unscored(f"token {strange} is unknown to the tokenizer ({known} tokens)")
-        return replace(
-            sample,
-            verdicts=(failure,) * len(sample.verdicts),
-            relevance=((0.0,) * len(sample.rollout.tokens),) * len(sample.verdicts),
-        )
+        verdicts, relevance = [], []
+        for verdict, weights in zip(sample.verdicts, sample.relevance, strict=True):
+            if strange is not None:
+                failure = f"token {strange} is unknown to the tokenizer ({known} tokens)"
+            elif not all(map(math.isfinite, weights)):
+                failure = "its relevances are not finite"
+            else:
+                verdicts.append(verdict)
+                relevance.append(weights)
+                continue
+            verdicts.append(Verdict.unscored(failure))
+            relevance.append((0.0,) * width)
+        return replace(sample, verdicts=tuple(verdicts), relevance=tuple(relevance))

@@ -9,9 +9,9 @@ response's advantage, never that of a token.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,8 +20,6 @@ from transformers import PreTrainedModel
 
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
-from rtt.loss import log_ratio
-from rtt.train.clipping import CLIP_CLASSES, clip_counts
 from rtt.train.scoring import Scorer
 from rtt.train.trl.checks import check_prompts, check_tokenizer
 from rtt.train.trl.clock import PhaseClock, TimedRelevance, TimedVerdicts
@@ -30,13 +28,13 @@ from rtt.train.trl.credit import RowCredit, give_credit
 from rtt.train.trl.dataset import rubric_dataset
 from rtt.train.trl.installed import GRPOTrainer, gather_objects
 from rtt.train.trl.kernel import add_token_kernel
+from rtt.train.trl.measure import batch_totals, policy_metrics
+from rtt.train.trl.order import EpochOrder
+from rtt.train.trl.resume import load_pending, save_pending
 from rtt.train.trl.reward import RubricReward, ScoredRow
 from rtt.train.trl.rollout_file import RolloutFile, row_records
 
 __all__ = ["RTTTrainer"]
-
-_CLIPPED = ("grpo", "bnpo", "dr_grpo", "dapo", "luspo")
-"""Loss types that clip the ratio on both sides."""
 
 
 class RTTTrainer(GRPOTrainer):  # type: ignore[misc]
@@ -119,6 +117,12 @@ class RTTTrainer(GRPOTrainer):  # type: ignore[misc]
 
     # Hooks of GRPOTrainer; tests/contract/test_trl.py pins their names and what they are given.
 
+    def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
+        sampler = super()._get_train_sampler(*args, **kwargs)
+        if not self.shuffle_dataset:
+            return sampler
+        return EpochOrder(sampler, seed=self.args.seed, epoch=lambda: self.state.epoch)
+
     def _generate(self, *args: Any, **kwargs: Any) -> Any:
         with self._clock.phase("rollout"):
             return super()._generate(*args, **kwargs)
@@ -136,7 +140,12 @@ class RTTTrainer(GRPOTrainer):  # type: ignore[misc]
     def _compute_loss(self, model: Any, inputs: Any) -> Any:
         self._response_B1 = inputs["rtt_response"].unsqueeze(1)
         loss = super()._compute_loss(model, inputs)
-        self._note_clipping(inputs)
+        for name, value in policy_metrics(
+            self.accelerator, inputs, self._last_logprob_BT, loss_type=self.loss_type,
+            importance=self.importance_sampling_level, clip_low=self.epsilon_low,
+            clip_high=self.epsilon_high,
+        ).items():  # fmt: skip
+            self._note(name, value)
         return loss
 
     def get_off_policy_mask(self, advantages: Tensor, **kwargs: Any) -> Any:
@@ -157,6 +166,24 @@ class RTTTrainer(GRPOTrainer):  # type: ignore[misc]
             self.model.zero_grad(set_to_none=True)
         return loss
 
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        folder = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
+        pending = {"step": self._step, "batches": self._buffered_inputs, "is_blind": self._is_blind}
+        if self._step % (self.args.steps_per_generation * self.num_iterations) == 0:
+            pending["batches"] = None  # used up
+        save_pending(folder, self.accelerator.process_index, pending)
+        super()._save_checkpoint(model, trial)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        accelerator = self.accelerator
+        pending = checkpoint and load_pending(
+            Path(checkpoint), accelerator.process_index, accelerator.device
+        )
+        if pending:
+            self._step, self._is_blind = pending["step"], pending["is_blind"]
+            self._buffered_inputs = pending["batches"]
+
     # What is ours.
 
     def _with_credit(self, out: dict[str, Any]) -> dict[str, Any]:
@@ -166,12 +193,11 @@ class RTTTrainer(GRPOTrainer):  # type: ignore[misc]
         got = give_credit(rows, self._credit, group_size, first=first, gather=gather_objects)
         mask_BT = out["completion_mask"]
         advantage_BT = self._advantages(out["advantages"], got, mask_BT)
-        for name, value in got.metrics.items():
+        totals = batch_totals(self.accelerator, rows, advantage_BT, mask_BT)
+        self._clock.count(totals.tokens)
+        self._is_blind = is_training and not totals.scored_rows
+        for name, value in {**got.metrics, "eos_advantage": totals.eos_advantage}.items():
             self._note(name, value)
-        tokens, scored, ends, end_advantage = self._sums(rows, advantage_BT, mask_BT)
-        self._clock.count(tokens)
-        self._is_blind = is_training and not scored
-        self._note("eos_advantage", end_advantage / ends if ends else math.nan)
         if self._file is not None and is_training:
             logprob_BT = out.get("sampling_per_token_logps", out.get("old_per_token_logps"))
             records = row_records(
@@ -205,42 +231,6 @@ class RTTTrainer(GRPOTrainer):  # type: ignore[misc]
             # Without token credit the bracket is exactly zero, and TRL's numbers stay as they are.
             total_BT = share * theirs_B.unsqueeze(1) + (total_BT - ours_B1)
         return total_BT * mask_BT
-
-    def _sums(
-        self, rows: Sequence[ScoredRow], advantage_BT: Tensor, mask_BT: Tensor
-    ) -> tuple[float, float, float, float]:
-        """Over all processes: tokens, scored rows, ended rows, and the advantages of their ends."""
-        ends = [
-            float(advantage_BT[place, len(row.scored.rollout.tokens) - 1])
-            for place, row in enumerate(rows)
-            if row.scored.rollout.finish_reason == "stop"
-        ]
-        scored = sum(row.scored.is_scored for row in rows)
-        local = torch.tensor(
-            [float(mask_BT.sum()), scored, len(ends), sum(ends)], device=mask_BT.device
-        )
-        tokens, scored_rows, ended, total = self.accelerator.reduce(local, "sum").tolist()
-        return tokens, scored_rows, ended, total
-
-    def _note_clipping(self, inputs: dict[str, Any]) -> None:
-        """Shares of clipped tokens, and how far the policy has moved from the sampling one."""
-        mask_BT = inputs["completion_mask"] * inputs.get("tool_mask", 1)
-        new_BT = self._last_logprob_BT
-        change_BT = log_ratio(
-            new_BT, inputs.get("old_per_token_logps", new_BT), mask_BT.bool(),
-            importance=self.importance_sampling_level,
-        )  # fmt: skip
-        counts = clip_counts(
-            change_BT, inputs["advantages"], inputs["rtt_relevant"], mask_BT,
-            clip_low=self.epsilon_low, clip_high=self.epsilon_high,
-        )  # fmt: skip
-        moved = torch.stack([(torch.expm1(change_BT) - change_BT).sum(), mask_BT.sum().float()])
-        sums = self.accelerator.reduce(torch.cat([counts, moved.unsqueeze(0)]), "sum")
-        shares = (sums[:, 0] / sums[:, 1]).tolist()
-        self._note("approx_kl", shares.pop())
-        if self.loss_type in _CLIPPED:
-            for name, share in zip(CLIP_CLASSES, shares, strict=True):
-                self._note(f"clip/{name}", share)
 
     def _note(self, name: str, value: float) -> None:
         """Add to TRL's metrics, which average over a logging step and leave NaN out."""
