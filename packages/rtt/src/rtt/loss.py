@@ -14,7 +14,10 @@ from torch import Tensor
 
 from rtt.credit.arrays import ArrayLike, check_shapes, read_floats, read_mask
 
-__all__ = ["Aggregation", "Importance", "aggregate_tokens", "kl_k3", "log_ratio", "policy_loss"]
+__all__ = [
+    "Aggregation", "Importance", "aggregate_tokens", "clipped_loss", "kl_k3", "log_ratio",
+    "policy_loss",
+]  # fmt: skip
 
 Aggregation = Literal[
     "token-mean", "seq-mean-token-mean", "seq-mean-token-sum", "seq-mean-token-sum-norm"
@@ -68,12 +71,31 @@ def policy_loss(
     mask = read_mask("mask_BT", mask_BT, logprob)
     check_shapes(logprob_BT=logprob, old_logprob_BT=old, advantage_BT=advantage, mask_BT=mask)
     advantage = torch.where(mask, advantage.detach(), 0.0)
-    ratio = log_ratio(logprob, old.detach(), mask, importance=importance).exp()
+    loss_BT = clipped_loss(
+        log_ratio(logprob, old.detach(), mask, importance=importance), advantage,
+        clip_low=clip_low, clip_high=clip_high, dual_clip=dual_clip,
+    )  # fmt: skip
+    return aggregate_tokens(torch.where(mask, loss_BT, 0.0), mask, aggregation)
+
+
+def clipped_loss(
+    log_ratio: Tensor,
+    advantage: Tensor,
+    *,
+    clip_low: float = 0.2,
+    clip_high: float = 0.2,
+    dual_clip: float | None = None,
+) -> Tensor:
+    """The clipped loss of each token, not reduced; any shape, one advantage a log ratio.
+
+    The log ratio is clamped to +-20. Options as in `policy_loss`.
+    """
+    ratio = log_ratio.clamp(-LOG_RATIO_LIMIT, LOG_RATIO_LIMIT).exp()
     clipped = ratio.clamp(1 - clip_low, 1 + clip_high)
     gain = torch.minimum(ratio * advantage, clipped * advantage)
     if dual_clip is not None:
         gain = torch.where(advantage < 0, torch.maximum(gain, dual_clip * advantage), gain)
-    return aggregate_tokens(torch.where(mask, -gain, 0.0), mask, aggregation)
+    return -gain
 
 
 def kl_k3(

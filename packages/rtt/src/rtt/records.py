@@ -7,7 +7,7 @@ In: scored groups with the advantages their tokens got. Out: `rollouts.jsonl`, f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from lmcommon.errors import DataError
 from lmcommon.judge.types import Criterion, Rubric, Verdict
 from rtt.types import Rollout, ScoredGroup, ScoredRollout
 
-__all__ = ["RolloutRecord", "read_rollouts", "records_of", "write_rollouts"]
+__all__ = ["RolloutRecord", "prompt_of", "read_rollouts", "records_of", "write_rollouts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ def _record(loaded: dict[str, Any]) -> RolloutRecord:
     scored = loaded["scored"]
     return RolloutRecord(
         step=loaded["step"], group=loaded["group"], sample=loaded["sample"],
-        prompt=_prompt(loaded["prompt"]),
+        prompt=prompt_of(loaded["prompt"]),
         scored=ScoredRollout(
             rollout=_rollout(scored["rollout"]),
             verdicts=tuple(_verdict(one) for one in scored["verdicts"]),
@@ -116,7 +116,8 @@ def _record(loaded: dict[str, Any]) -> RolloutRecord:
     )  # fmt: skip
 
 
-def _prompt(loaded: dict[str, Any]) -> RubricPrompt:
+def prompt_of(loaded: Mapping[str, Any]) -> RubricPrompt:
+    """A prompt from the plain mapping that `dataclasses.asdict` makes of it."""
     criteria = tuple(
         Criterion(**{**one, "tags": tuple(one["tags"])}) for one in loaded["rubric"]["criteria"]
     )

@@ -51,7 +51,23 @@ def test_prose_stays_the_text_and_the_kind_becomes_tags() -> None:
 def test_an_unknown_kind_survives_with_a_warning() -> None:
     prompt = muldimif([["Format", "Blurb", "short"]])
     assert prompt.rubric.criteria[0].tags == ("Format", "Blurb")
-    assert prompt.metadata["warnings"] == ["constraints[0]: kind 'Format' | 'Blurb' is not known"]
+    assert prompt.metadata["warnings"] == [
+        "constraints[0]: kind 'Format' | 'Blurb' is not known: for a judge"
+    ]
+
+
+def test_prose_that_the_parser_knows_gets_a_program_check() -> None:
+    (criterion,) = muldimif([["Length", "Words", "At most 50 words"]]).rubric.criteria
+    assert criterion.constraint_id == "muldimif:words"
+    assert criterion.kwargs == {"bounds": [None, 50], "part": "response", "target": ""}
+
+
+def test_prose_that_it_does_not_know_is_for_a_judge_and_says_so() -> None:
+    prompt = muldimif([["Length", "Words", "be brief"]])
+    assert prompt.rubric.criteria[0].constraint_id is None
+    assert prompt.metadata["warnings"] == [
+        "constraints[0]: no program check for Words 'be brief': for a judge"
+    ]
 
 
 @pytest.mark.parametrize("bad", ["text", ["a", "b"], ["a", "b", 3], None])

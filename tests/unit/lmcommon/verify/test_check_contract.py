@@ -8,8 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmcommon.errors import UserError
-from lmcommon.verify import check, describe, is_known, known_ids
+from lmcommon.verify import check, describe, is_known
+from lmcommon.verify import known_ids as all_ids
 from lmcommon.verify.loose import readings
+
+
+def known_ids() -> tuple[str, ...]:
+    """All ids but those of MulDimIF, which have a file of their own."""
+    return tuple(one for one in all_ids() if not one.startswith("muldimif:"))
+
 
 IFEVAL = {
     "change_case:capital_word_frequency", "change_case:english_capital",
@@ -44,13 +51,33 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "length_constraints:number_sentences": {"num_sentences": 2, "relation": "at least"},
     "length_constraints:number_words": {"num_words": 3, "relation": "less than"},
     "startend:end_checker": {"end_phrase": "the end."},
+    "count:conjunctions": {"small_n": 2},
+    "count:keywords_multiple": {
+        "keyword1": "rain", "keyword2": "a", "keyword3": "b", "keyword4": "c++ (", "keyword5": "é"},
+    "count:numbers": {"N": 1},
+    "count:person_names": {"N": 1},
+    "count:pronouns": {"N": 1},
+    "count:unique_word_count": {"N": 3},
+    "count:word_count_range": {"min_words": 1, "max_words": 4},
+    "count:words_japanese": {"N": 2},
+    "format:list": {"sep": "!?!?"},
+    "format:options": {"options": "yes/no/maybe"},
+    "ratio:overlap": {"reference_text": "rain A I", "percentage": 50},
+    "ratio:stop_words": {"percentage": 30},
+    "repeat:repeat_change": {"prompt_to_repeat": "rain a b"},
+    "repeat:repeat_span": {"prompt_to_repeat": "rain a b", "n_start": 1, "n_end": 2},
+    "sentence:increment": {"small_n": 1},
+    "sentence:keyword": {"N": 2, "word": "rain"},
     "words:count": {"word": "a", "count": 2},
     "words:end": {"word": "b"},
     "words:exclude": {"words": ["a", "b"]},
     "words:include": {"word": "a"},
+    "words:keywords_specific_position": {"keyword": "rain", "n": 1, "m": 2},
     "words:length": {"count": 3},
     "words:position": {"position": 2, "words": ["a", "b"]},
+    "words:repeats": {"small_n": 1},
     "words:start": {"word": "a"},
+    "words:words_position": {"keyword": "rain"},
 }  # fmt: skip
 
 # Texts rich in the signs that the checks look for.
@@ -59,6 +86,8 @@ SIGNS = st.lists(
         "a", "b", "A", "I", "é", "İ", "ß", "x1", "DON'T", "*", "**", "***", "******", "\n", "\n\n",
         " ", ",", ".", "...", "?!", '"', "'", "”", "[n]", "<<t>>", "- ", "Section 1", "P.P.S x",
         "My answer is no.", "```json", "{}", "[", "中", "rain", "c++ (", "(moon", "the end.",
+        "😀", "❤️", "<i>", "</i>", "!?!?", "level", "And", "Emma", "Question 1.", "a)", "1805-12-02",
+        "“", "’s", "\t", "\r", "((((", "))))", "Zimbabwe", "elgae dlab", "ID,Country", "‽",
     ])
 ).map("".join)  # fmt: skip
 TEXTS = st.one_of(SIGNS, st.text())
@@ -76,6 +105,16 @@ def test_every_known_id_has_arguments_in_this_test() -> None:
     without = {i for i in known_ids() if i not in ARGUMENTS}
     for constraint_id in without:
         describe(constraint_id, {})
+
+
+@pytest.mark.parametrize(
+    ("constraint_id", "name"),
+    [(one, name) for one, given in ARGUMENTS.items() for name in given],
+)
+def test_a_missing_argument_is_named(constraint_id: str, name: str) -> None:
+    kwargs = {key: value for key, value in ARGUMENTS[constraint_id].items() if key != name}
+    with pytest.raises(UserError, match=f"'{constraint_id}'.*'{name}' is missing"):
+        check(constraint_id, kwargs, prompt="", response="a")
 
 
 @pytest.mark.parametrize("constraint_id", known_ids())

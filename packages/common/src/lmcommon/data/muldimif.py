@@ -3,6 +3,10 @@
 Ye et al., 2025, arXiv 2505.07591 (data CC BY 4.0). The names of the kinds are not clean in the
 data (`Length | Sentences: At least`, `Sentences | At least`, `Table | Row limit`, ...): they are
 brought to the paper's pairs of category and sub-category, which become the tags of a criterion.
+
+The prose of a constraint is turned into a program check (`lmcommon.verify.muldimif.parsing`). What
+the parser does not understand as a whole has no `constraint_id`: it is for a judge, and a warning
+in the metadata says so.
 """
 
 from __future__ import annotations
@@ -12,8 +16,9 @@ import re
 from lmcommon.data.rows import Row
 from lmcommon.data.types import RubricPrompt
 from lmcommon.judge.types import Criterion, Rubric
+from lmcommon.verify.muldimif.parsing import parse_constraint
 
-__all__ = ["KINDS", "kind_of", "parse_muldimif"]
+__all__ = ["KINDS", "kind_of", "parse_muldimif", "parse_triple"]
 
 KINDS: dict[str, tuple[str, str]] = {
     "keywords": ("Content", "Keywords"),
@@ -50,8 +55,8 @@ def parse_muldimif(row: Row) -> RubricPrompt:
     """Read one instruction.
 
     `metadata["pattern"]` is Listing, Incorporation or Example; of an Example prompt only the last
-    question is to be answered and judged. A pair of unknown names keeps them as tags, with a
-    warning in the metadata.
+    question is to be answered and judged, which a check on the response does anyway. A pair of
+    unknown names keeps them as tags; like prose that no program checks it has a warning.
     """
     turns = row.rows("conversations")
     if len(turns) != 1:
@@ -62,7 +67,7 @@ def parse_muldimif(row: Row) -> RubricPrompt:
         prompt=turns[0].text("content"),
         rubric=Rubric(
             tuple(
-                _criterion(row, place, value, warnings)
+                parse_triple(row, f"constraints[{place}]", value, f"c{place}", warnings)
                 for place, value in enumerate(row.items("constraints"))
             )
         ),
@@ -75,15 +80,36 @@ def parse_muldimif(row: Row) -> RubricPrompt:
     )
 
 
-def _criterion(row: Row, place: int, value: object, warnings: list[str]) -> Criterion:
-    field = f"constraints[{place}]"
+def parse_triple(
+    row: Row, field: str, value: object, id: str, warnings: list[str], *, text: str = ""
+) -> Criterion:
+    """One `[category, sub-category, prose]` of the data.
+
+    Args:
+        row: Where it stands, for errors.
+        field: Its field, for errors and warnings.
+        value: What stands there.
+        id: Of the criterion.
+        warnings: Grows by what has no program check.
+        text: Of the criterion; empty: the prose.
+
+    Raises:
+        DataError: It is no triple of texts.
+    """
     if not isinstance(value, (list, tuple)) or len(value) != 3:
         raise row.error(f"expected [category, sub-category, text], got {value!r}", field)
     if not all(isinstance(part, str) for part in value):
         raise row.error(f"expected three texts, got {value!r}", field)
-    category, subcategory, text = value
+    category, subcategory, prose = value
     kind = kind_of(category, subcategory)
     if kind is None:
-        warnings.append(f"{field}: kind {category!r} | {subcategory!r} is not known")
-        kind = (category, subcategory)
-    return Criterion(id=f"c{place}", text=text, tags=kind)
+        warnings.append(f"{field}: kind {category!r} | {subcategory!r} is not known: for a judge")
+        return Criterion(id=id, text=text or prose, tags=(category, subcategory))
+    parsed = parse_constraint(kind[1].lower(), prose)
+    if parsed is None:
+        warnings.append(f"{field}: no program check for {kind[1]} {prose!r}: for a judge")
+        return Criterion(id=id, text=text or prose, tags=kind)
+    return Criterion(
+        id=id, text=text or prose, constraint_id=parsed.constraint_id, kwargs=parsed.kwargs,
+        tags=kind,
+    )  # fmt: skip

@@ -1,15 +1,20 @@
 """Program-checked constraints put into words, from their id and arguments.
 
 IFEval and IFBench give ids and arguments only; a judge, a discriminator or a reader needs a
-sentence. `constraint_text` writes it.
+sentence. `constraint_text` writes it: IFEval's here, all others as `lmcommon.verify` says them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from string import Formatter
 from types import MappingProxyType
 from typing import Any
+
+from lmcommon.errors import UserError
+from lmcommon.verify.checking import describe
+from lmcommon.verify.registry import is_known
 
 __all__ = ["constraint_text", "has_wording"]
 
@@ -61,96 +66,10 @@ _IFEVAL: Mapping[str, str] = MappingProxyType({
     "startend:quotation": "The whole response stands in double quotation marks.",
 })  # fmt: skip
 
-_IFBENCH: Mapping[str, str] = MappingProxyType({
-    "count:conjunctions": "At least {small_n} different coordinating conjunctions are used.",
-    "count:keywords_multiple":
-        "The words occur this often: {keyword1} once, {keyword2} twice, {keyword3} three times, "
-        "{keyword4} five times, {keyword5} seven times.",
-    "count:numbers": "The response contains exactly {N} numbers.",
-    "count:person_names": "At least {N} different names of persons are mentioned.",
-    "count:pronouns": "The response contains at least {N} pronouns.",
-    "count:punctuation":
-        "Every standard punctuation mark occurs at least once, the interrobang (?!) included.",
-    "count:unique_word_count": "At least {N} different words are used.",
-    "count:word_count_range": "The response has between {min_words} and {max_words} words.",
-    "count:words_japanese": "Every word whose place is a multiple of {N} is Japanese.",
-    "custom:character_reverse": "The answer is written backwards, letter by letter.",
-    "custom:csv_city":
-        "The output is comma-delimited CSV with the columns ID, Country, City, Year, Count and "
-        "the number of rows that the prompt asks for.",
-    "custom:csv_quotes":
-        "The output is tab-delimited with the columns StudentID, Subject, Grade, Semester, Score, "
-        "and every field stands in double quotation marks.",
-    "custom:csv_special_character":
-        "The output is comma-delimited CSV with the columns ProductID, Category, Brand, Price, "
-        "Stock; one field with a special character stands in double quotation marks.",
-    "custom:date_format_list": "The output is only dates as YYYY-MM-DD, parted by commas.",
-    "custom:european_capitals_sort":
-        "The output is only the capitals asked for, parted by commas, from north to south.",
-    "custom:multiples": "Only the multiples that the prompt asks for are printed.",
-    "custom:reverse_newline":
-        "The items are in reverse alphabetical order, each on a line of its own.",
-    "custom:sentence_alphabet": "There are 26 sentences that start with A, B, C and so on.",
-    "custom:word_reverse": "The answer is written with its words in reverse order.",
-    "format:emoji": "Every sentence ends with an emoji.",
-    "format:line_indent": "Each line is indented further than the one before, like stairs.",
-    "format:list": "The answer is a list whose items are marked with {sep}.",
-    "format:newline": "Every word stands on a line of its own.",
-    "format:no_bullets_bullets":
-        "At least two sentences that end in a period come before at least two bullet points (*).",
-    "format:no_whitespace": "The response contains no whitespace.",
-    "format:options": "The answer is one of these options: {options}.",
-    "format:output_template":
-        "The response follows the template with My Answer, My Conclusion and Future Outlook.",
-    "format:parentheses":
-        "Parentheses, brackets and braces are nested at least five levels deep.",
-    "format:quote_unquote":
-        "Every phrase in quotation marks is followed by an explanation without them.",
-    "format:quotes":
-        "Quotations are nested at least three levels deep, double and single marks in turn.",
-    "format:sub-bullets": "Every bullet point (*) has at least one sub-bullet (-).",
-    "format:thesis": "Every section starts with a thesis statement in HTML italics.",
-    "format:title_case": "The whole response is in title case.",
-    "ratio:overlap":
-        "{percentage} % of the trigrams (give or take 2) are shared with the reference text.",
-    "ratio:sentence_balance":
-        "Declarative, interrogative and exclamatory sentences are equally many.",
-    "ratio:sentence_type": "There are two declarative sentences to every interrogative one.",
-    "ratio:sentence_words":
-        "There are three sentences of the same number of characters and without shared words.",
-    "ratio:stop_words": "At most {percentage} % of the words are stop words.",
-    "repeat:repeat_change":
-        "The response only repeats the request, with another first word.",
-    "repeat:repeat_simple":
-        "The response only repeats the sentence that the prompt asks for.",
-    "repeat:repeat_span": "The response only copies the words {n_start} to {n_end} of the request.",
-    "sentence:alliteration_increment":
-        "Every sentence has a longer run of alliterative words than the one before.",
-    "sentence:increment": "Every sentence has exactly {small_n} more words than the one before.",
-    "sentence:keyword": "Sentence {N} contains the word {word}.",
-    "words:alphabet": "The words start with the letters of the alphabet in order, A after Z.",
-    "words:consonants": "Every word has two or more consonants in a row.",
-    "words:keywords_specific_position": "Word {m} of sentence {n} is {keyword}.",
-    "words:last_first": "The last word of a sentence is the first word of the next.",
-    "words:no_consecutive": "No two words in a row start with the same letter.",
-    "words:odd_even_syllables": "Words of odd and of even syllable counts take turns.",
-    "words:palindrome":
-        "There are at least ten palindromes of one word, each of five letters or more.",
-    "words:paragraph_last_first": "Every paragraph ends with the word that it starts with.",
-    "words:prime_lengths": "The length of every word is a prime number.",
-    "words:repeats": "No word occurs more than {small_n} times.",
-    "words:start_verb": "The first word is a verb.",
-    "words:vowel": "At most three different vowels are used.",
-    "words:words_position":
-        "The second word and the second to last word are both {keyword}.",
-})  # fmt: skip
-
-_TEMPLATES = {**_IFEVAL, **_IFBENCH}
-
 
 def has_wording(constraint_id: str) -> bool:
     """Whether there is a sentence for this id."""
-    return constraint_id in _TEMPLATES
+    return constraint_id in _IFEVAL or is_known(constraint_id)
 
 
 def constraint_text(constraint_id: str, kwargs: Mapping[str, Any]) -> str:
@@ -163,14 +82,24 @@ def constraint_text(constraint_id: str, kwargs: Mapping[str, Any]) -> str:
     Returns:
         A sentence; for an id without a wording, or with other arguments, id and arguments.
     """
-    template = _TEMPLATES.get(constraint_id)
-    values = {key: _shown(key, value) for key, value in kwargs.items()}
-    fields = {name for _, name, _, _ in Formatter().parse(template or "") if name}
-    if template is None or not fields <= values.keys():
+    text = _ifeval_text(constraint_id, kwargs)
+    if text is None and is_known(constraint_id):
+        with suppress(UserError):
+            text = describe(constraint_id, kwargs)
+    if text is None:
         arguments = ", ".join(f"{key}={value!r}" for key, value in kwargs.items())
         return f"The response satisfies {constraint_id}({arguments})."
-    text = template.format(**values)
     return text[0].upper() + text[1:]
+
+
+def _ifeval_text(constraint_id: str, kwargs: Mapping[str, Any]) -> str | None:
+    template = _IFEVAL.get(constraint_id)
+    if template is None:
+        return None
+    fields = {name for _, name, _, _ in Formatter().parse(template) if name}
+    if not fields <= kwargs.keys():
+        return None
+    return template.format(**{key: _shown(key, value) for key, value in kwargs.items()})
 
 
 def _shown(key: str, value: object) -> str:

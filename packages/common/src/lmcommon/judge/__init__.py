@@ -18,16 +18,17 @@ if TYPE_CHECKING:
     from lmcommon.judge.answer import NormalizedAnswerJudge, token_f1
     from lmcommon.judge.answer_llm import LlmAnswerJudge
     from lmcommon.judge.base import AnswerItem, AnswerJudge, Judge, JudgeItem
+    from lmcommon.judge.code import CodeJudge
     from lmcommon.judge.criterion import CriterionJudge, RubricJudge
     from lmcommon.judge.logprob import Calibration, LogprobJudge, calibrate
     from lmcommon.judge.program import HybridJudge, ProgramJudge
     from lmcommon.judge.types import Criterion, Rubric, Verdict
 
 __all__ = [
-    "Agreement", "AnswerItem", "AnswerJudge", "Calibration", "Criterion", "CriterionJudge",
-    "HybridJudge", "Judge", "JudgeItem", "LlmAnswerJudge", "LogprobJudge", "NormalizedAnswerJudge",
-    "ProgramJudge", "Rubric", "RubricJudge", "Verdict", "bootstrap_interval", "calibrate",
-    "compare_verdicts", "token_f1", "wilson_interval",
+    "Agreement", "AnswerItem", "AnswerJudge", "Calibration", "CodeJudge", "Criterion",
+    "CriterionJudge", "HybridJudge", "Judge", "JudgeItem", "LlmAnswerJudge", "LogprobJudge",
+    "NormalizedAnswerJudge", "ProgramJudge", "Rubric", "RubricJudge", "Verdict",
+    "bootstrap_interval", "calibrate", "compare_verdicts", "token_f1", "wilson_interval",
 ]  # fmt: skip
 
 _MODULES = {
@@ -35,6 +36,7 @@ _MODULES = {
     "answer": ("NormalizedAnswerJudge", "token_f1"),
     "answer_llm": ("LlmAnswerJudge",),
     "base": ("AnswerItem", "AnswerJudge", "Judge", "JudgeItem"),
+    "code": ("CodeJudge",),
     "criterion": ("CriterionJudge", "RubricJudge"),
     "logprob": ("Calibration", "LogprobJudge", "calibrate"),
     "program": ("HybridJudge", "ProgramJudge"),

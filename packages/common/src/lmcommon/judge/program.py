@@ -10,6 +10,7 @@ from lmcommon.judge.base import Judge, JudgeItem
 from lmcommon.judge.types import Verdict
 from lmcommon.verify.checking import Mode, check
 from lmcommon.verify.registry import is_known
+from lmcommon.verify.sandbox.types import CODE_ID
 
 __all__ = ["HybridJudge", "ProgramJudge"]
 
@@ -52,21 +53,23 @@ class HybridJudge:
 
     `Verdict.source` says which decided. A criterion that names a check we do not have is an error
     by default; with `unknown="judge"` it goes to the other judge, and the verdict's rationale
-    begins with the fallback.
+    begins with the fallback. The same holds for code from the data without a `code` judge.
 
     Args:
         other: Judges what no program can.
         program: Judges the rest.
         unknown: What to do with an unknown `constraint_id`.
+        code: Runs criteria whose check is source code (`CodeJudge`); None: they are not run.
     """
 
     def __init__(
         self, other: Judge, *, program: ProgramJudge | None = None,
-        unknown: Literal["error", "judge"] = "error",
+        unknown: Literal["error", "judge"] = "error", code: Judge | None = None,
     ) -> None:  # fmt: skip
         if unknown not in ("error", "judge"):
             raise ValueError(f"unknown: expected 'error' or 'judge', got {unknown!r}")
         self.other, self.program, self.unknown = other, program or ProgramJudge(), unknown
+        self.code = code
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -74,23 +77,29 @@ class HybridJudge:
         return {
             "kind": "hybrid", "program": dict(self.program.identity),
             "other": dict(self.other.identity), "unknown": self.unknown,
+            **({"code": dict(self.code.identity)} if self.code else {}),
         }  # fmt: skip
 
     def judge(self, items: Sequence[JudgeItem]) -> list[Verdict]:
-        """One verdict per item, in order; the other judge gets its items as one batch."""
+        """One verdict per item, in order; each judge gets its items as one batch."""
         verdicts: dict[int, Verdict] = {}
-        left = [index for index, item in enumerate(items) if not self._by_program(item)]
-        mine = [index for index in range(len(items)) if index not in set(left)]
-        verdicts |= zip(mine, self.program.judge([items[i] for i in mine]), strict=True)
-        if left:
-            answers = self.other.judge([items[index] for index in left])
-            for index, verdict in zip(left, answers, strict=True):
-                verdicts[index] = _noted(verdict, items[index])
+        judges = {"program": self.program, "other": self.other, "code": self.code}
+        routes = [self._route(item) for item in items]
+        for route, judge in judges.items():
+            mine = [index for index, taken in enumerate(routes) if taken == route]
+            if judge is None or not mine:
+                continue
+            for index, verdict in zip(mine, judge.judge([items[i] for i in mine]), strict=True):
+                verdicts[index] = _noted(verdict, items[index]) if route == "other" else verdict
         return [verdicts[index] for index in range(len(items))]
 
-    def _by_program(self, item: JudgeItem) -> bool:
+    def _route(self, item: JudgeItem) -> str:
         constraint = item.criterion.constraint_id
-        return constraint is not None and (self.unknown == "error" or is_known(constraint))
+        if constraint == CODE_ID and self.code is not None:
+            return "code"
+        if constraint is None or (self.unknown == "judge" and not is_known(constraint)):
+            return "other"
+        return "program"
 
 
 def _noted(verdict: Verdict, item: JudgeItem) -> Verdict:

@@ -16,12 +16,17 @@ Spans (see `Verdict.spans`), always in characters of the response as given:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from lmcommon.errors import UserError
 from lmcommon.judge.types import Verdict
 from lmcommon.verify.loose import Reading, readings
 from lmcommon.verify.registry import find_checker
+from lmcommon.verify.sandbox.types import CODE_ID, rule_source
 from lmcommon.verify.types import Checker, Finding
+
+if TYPE_CHECKING:
+    from lmcommon.verify.sandbox.rules import SandboxedRules
 
 __all__ = ["Mode", "check", "describe"]
 
@@ -30,7 +35,7 @@ Mode = Literal["strict", "loose"]
 
 def check(
     constraint_id: str, kwargs: Mapping[str, Any], *, prompt: str, response: str,
-    mode: Mode = "strict",
+    mode: Mode = "strict", rules: SandboxedRules | None = None,
 ) -> Verdict:  # fmt: skip
     """Check one response against one constraint.
 
@@ -42,16 +47,22 @@ def check(
         prompt: What the response answers. Few constraints look at it.
         response: The text to check.
         mode: "strict", or "loose" for the best verdict over eight readings of the response.
+        rules: Runs the code of a criterion with the id "code:python", as it is, in either mode;
+            None: such code is never run.
 
     Returns:
-        A scored verdict of source "program", spans in characters of `response`.
+        A scored verdict of source "program", spans in characters of `response`. Only code can be
+        unscored, when it fails.
 
     Raises:
-        UserError: Unknown id (near matches are listed) or bad arguments (the field is named).
+        UserError: Unknown id (near matches are listed), bad arguments (the field is named), or
+            code without `rules`.
         ValueError: Unknown mode.
     """
     if mode not in ("strict", "loose"):
         raise ValueError(f"mode: expected 'strict' or 'loose', got {mode!r}")
+    if constraint_id == CODE_ID:
+        return _run_code(rule_source(kwargs), prompt, response, rules)
     checker = find_checker(constraint_id)
     clean = checker.validate(kwargs)
     strict = _find(checker, clean, prompt, response)
@@ -71,6 +82,17 @@ def describe(constraint_id: str, kwargs: Mapping[str, Any]) -> str:
     """
     checker = find_checker(constraint_id)
     return checker.describe(checker.validate(kwargs))
+
+
+def _run_code(source: str, prompt: str, response: str, rules: SandboxedRules | None) -> Verdict:
+    if rules is None:
+        raise UserError(
+            f"constraint {CODE_ID!r}: expected a sandbox to run code from the data in, got none; "
+            "pass rules=SandboxedRules() (lmcommon.verify.sandbox), or leave it to a judge"
+        )
+    from lmcommon.verify.sandbox.rules import Rule
+
+    return rules.run([Rule(source=source, instruction=prompt, response=response)])[0]
 
 
 def _find(checker: Checker, kwargs: Mapping[str, Any], prompt: str, response: str) -> Finding:

@@ -5,10 +5,15 @@ from typing import TYPE_CHECKING
 from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from rtt.policy.logprobs import response_logprobs
+    from rtt.policy.fused import FusedLoss, fused_policy_loss, fused_token_loss
+    from rtt.policy.logprobs import response_logprobs, token_logprobs
+    from rtt.policy.softmax import HeadForm
     from rtt.policy.tiny import Policy, TinyPolicy
 
-__all__ = ["Policy", "TinyPolicy", "response_logprobs"]
+__all__ = [
+    "FusedLoss", "HeadForm", "Policy", "TinyPolicy", "fused_policy_loss", "fused_token_loss",
+    "response_logprobs", "token_logprobs",
+]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
@@ -16,5 +21,10 @@ __getattr__, __dir__ = lazy_exports(
         "Policy": "rtt.policy.tiny",
         "TinyPolicy": "rtt.policy.tiny",
         "response_logprobs": "rtt.policy.logprobs",
+        "token_logprobs": "rtt.policy.logprobs",
+        "HeadForm": "rtt.policy.softmax",
+        "FusedLoss": "rtt.policy.fused",
+        "fused_policy_loss": "rtt.policy.fused",
+        "fused_token_loss": "rtt.policy.fused",
     },
 )

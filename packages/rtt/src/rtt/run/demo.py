@@ -24,16 +24,18 @@ from lmcommon.errors import UserError
 from lmcommon.extras import require
 from lmcommon.rng import seed_for
 from rtt.engine.sampler import Sampler
-from rtt.run.method import Job, Result, curve, make_base, run_job, steps_to
+from rtt.run.method import Job, Result, blank_policy, curve, make_base, run_job, steps_to
 from rtt.run.schemas import GROUPS
 from rtt.show.curves import draw_curves
 from rtt.show.html import credit_html
+from rtt.show.picking import pick
 from rtt.show.terminal import credit_text
 from rtt.show.view import CreditView, view_groups
 from rtt.train.advantage import Credit
 from rtt.train.bootstrap import mean_interval
+from rtt.train.local.settings import TrainSettings
+from rtt.train.local.trainer import HELDOUT_SEED
 from rtt.train.scoring import Scorer
-from rtt.train.trainer import HELDOUT_SEED, TrainSettings
 from rtt.train.warm import WarmStart
 
 __all__ = ["METHODS", "DemoConfig", "demo", "main"]
@@ -161,25 +163,16 @@ def _lines(path: Path) -> list[str]:
 
 
 def _views(job: Job, *, prompts: int = 8) -> list[CreditView]:
-    """One response a prompt: mixed verdicts first, then praise beside blame, then the spread."""
-    policy = job.policy.build(job.task.tokens, seed=job.seed)
+    """A few responses of each prompt, the most telling first."""
+    policy = blank_policy(job)
     state = torch.load(job.folder / "checkpoint.pt", weights_only=True)
     policy.model.load_state_dict(state["policy"])
     asked = list(islice(job.task.prompts("heldout", HELDOUT_SEED), prompts))
-    groups = Sampler(policy, job.task.length).sample(
+    groups = Sampler(policy, job.task.max_tokens).sample(
         asked, samples=job.train.samples, seed=seed_for(job.seed, "show")
     )
     views = view_groups(Scorer().score(groups), job.credit)
-    shown: dict[str, CreditView] = {}
-    for view in sorted(views, key=_telling, reverse=True):
-        shown.setdefault(view.prompt, view)
-    return list(shown.values())
-
-
-def _telling(view: CreditView) -> tuple[bool, bool, float]:
-    is_mixed = len({criterion.satisfied for criterion in view.criteria}) > 1
-    low, high = min(view.advantage, default=0.0), max(view.advantage, default=0.0)
-    return is_mixed, low < 0 < high, high - low
+    return pick(views, "telling", prompts=prompts, samples=3)
 
 
 def _row(result: Result, points: list[tuple[int, float]], threshold: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ In: groups of rollouts. Out: `ScoredGroup`s, and the tensors that `rtt.credit` r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -51,14 +51,23 @@ class Scorer:
     verdicts: VerdictSource = field(default_factory=JudgedVerdicts)
     relevance: RelevanceSource = field(default_factory=SpanRelevance)
 
-    def score(self, groups: Sequence[Group]) -> list[ScoredGroup]:
+    def score(
+        self, groups: Sequence[Group], *, lap: Callable[[str], None] | None = None
+    ) -> list[ScoredGroup]:
         """Hold every rollout to its rubric and weigh its tokens, all groups as one batch.
 
         An unscored criterion has zero relevance, and no relevance source is asked about it.
+
+        Args:
+            groups: Rollouts by prompt.
+            lap: Told the name of each phase as it ends: "verdict", "relevance".
         """
         rows = [(group.prompt, rollout) for group in groups for rollout in group.rollouts]
+        lap = lap or _unheard
         told = self.verdicts.verdicts([(prompt, rollout.text) for prompt, rollout in rows])
+        lap("verdict")
         samples = iter(self._weigh(rows, told))
+        lap("relevance")
         return [
             ScoredGroup(prompt=group.prompt, samples=tuple(next(samples) for _ in group.rollouts))
             for group in groups
@@ -87,6 +96,10 @@ class Scorer:
             )
             for (_, rollout), verdicts in zip(rows, told, strict=True)
         ]
+
+
+def _unheard(_: str) -> None:
+    """Nobody measures."""
 
 
 def score_tensors(groups: Sequence[ScoredGroup]) -> ScoreTensors:

@@ -1,0 +1,89 @@
+"""Seconds by phase of an optimiser step, as a callback of the Trainer."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import TrainerCallback
+
+from lmcommon.data.types import RubricPrompt
+from lmcommon.judge.types import Verdict
+from rtt.relevance.sources import RelevanceItem, RelevanceSource
+from rtt.verdicts import VerdictSource
+
+__all__ = ["PHASES", "PhaseClock", "TimedRelevance", "TimedVerdicts"]
+
+PHASES = ("rollout", "verdict", "relevance", "credit")
+"""What is timed by itself; "update" is the rest of the step (old log-probabilities included)."""
+
+
+class PhaseClock(TrainerCallback):  # type: ignore[misc]
+    """Adds up seconds by phase and reports them when a step ends.
+
+    Args:
+        record: Gets a metric's name and value.
+    """
+
+    def __init__(self, record: Callable[[str, float], None]) -> None:
+        self._record = record
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._tokens = 0.0
+        self._began = 0.0
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time a block as (a part of) one phase."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[name] += time.perf_counter() - began
+
+    def count(self, tokens: float) -> None:
+        """Add sampled tokens to this step."""
+        self._tokens += tokens
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        """A step begins: all phases at zero."""
+        self._seconds.clear()
+        self._tokens, self._began = 0.0, time.perf_counter()
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        """A step ended: report each phase, the rest as "update", and tokens a second."""
+        total = max(time.perf_counter() - self._began, 1e-9)
+        for name in PHASES:
+            self._record(f"seconds/{name}", self._seconds[name])
+        self._record("seconds/update", total - sum(self._seconds[name] for name in PHASES))
+        if self._tokens:  # none in a step that goes on with the rollouts of the last one
+            self._record("tokens_per_s", self._tokens / total)
+
+
+@dataclass(frozen=True, slots=True)
+class TimedVerdicts:
+    """A verdict source whose time is taken."""
+
+    source: VerdictSource
+    clock: PhaseClock
+
+    def verdicts(self, items: Sequence[tuple[RubricPrompt, str]]) -> list[tuple[Verdict, ...]]:
+        """What the source says."""
+        with self.clock.phase("verdict"):
+            return self.source.verdicts(items)
+
+
+@dataclass(frozen=True, slots=True)
+class TimedRelevance:
+    """A relevance source whose time is taken."""
+
+    source: RelevanceSource
+    clock: PhaseClock
+
+    def relevances(self, items: Sequence[RelevanceItem]) -> list[tuple[float, ...]]:
+        """What the source says."""
+        with self.clock.phase("relevance"):
+            return self.source.relevances(items)

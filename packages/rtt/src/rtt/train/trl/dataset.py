@@ -1,0 +1,72 @@
+"""Prompts with rubrics as the `datasets.Dataset` that TRL reads, and back.
+
+Arrow gives all mappings of a column the same keys and fills the rest with null, which would change
+the arguments of a criterion; so a `RubricPrompt` travels as one JSON text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Any
+
+from lmcommon.data.types import RubricPrompt
+from lmcommon.errors import UserError
+from lmcommon.extras import require
+from rtt.records import prompt_of
+
+__all__ = ["RUBRIC_COLUMN", "read_rubric_prompt", "rubric_dataset"]
+
+RUBRIC_COLUMN = "rubric_prompt"
+
+
+def rubric_dataset(prompts: Sequence[RubricPrompt], *, chat: bool = True) -> Any:
+    """Make a data set for `RTTTrainer`, one row a prompt.
+
+    Args:
+        prompts: Prompts with rubrics.
+        chat: Whether a prompt is a user's message (formatted by the chat template of the
+            tokenizer) or plain text to go on from.
+
+    Returns:
+        A `datasets.Dataset` with the columns `prompt` and `rubric_prompt`.
+
+    Raises:
+        UserError: No prompts, or one without criteria.
+        MissingExtraError: Without `rtt-llm[trl]`.
+    """
+    datasets = require("datasets", extra="rtt-llm[trl]")
+    if not prompts:
+        raise UserError("prompts: expected at least one prompt with a rubric; got none")
+    for prompt in prompts:
+        if not prompt.rubric.criteria:
+            raise UserError(
+                f"prompt {prompt.id!r}: expected a rubric with at least one criterion; got an "
+                "empty one; leave the prompt out, or give it a criterion"
+            )
+    rows = [
+        {
+            "prompt": [{"role": "user", "content": one.prompt}] if chat else one.prompt,
+            RUBRIC_COLUMN: json.dumps(asdict(one), ensure_ascii=False),
+        }
+        for one in prompts
+    ]
+    return datasets.Dataset.from_list(rows)
+
+
+@lru_cache(maxsize=4096)
+def read_rubric_prompt(text: str) -> RubricPrompt:
+    """The prompt of one cell of the column `rubric_prompt`.
+
+    Raises:
+        UserError: The text is none that `rubric_dataset` wrote.
+    """
+    try:
+        return prompt_of(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"column {RUBRIC_COLUMN!r}: expected a prompt as rubric_dataset writes it; got "
+            f"{text[:80]!r} ({error!r}); make the data set with rtt.train.trl.rubric_dataset"
+        ) from error
