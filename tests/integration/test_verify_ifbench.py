@@ -12,7 +12,7 @@ import pytest
 
 from lmcommon.data import load_prompts
 from lmcommon.data.ifeval import read_verdicts
-from lmcommon.verify import check
+from lmcommon.verify import check, scope_of
 
 EXEMPT: dict[tuple[str, str], str] = {}
 """Key and constraint of a row that may differ, with the reason."""
@@ -55,3 +55,19 @@ def test_spans_lie_inside_the_responses(shared_data: Path) -> None:
 def test_every_prompt_is_read_without_a_warning(shared_data: Path) -> None:
     rows = load_prompts("ifbench", shared_data / "ifbench/IFBench_test.dev.jsonl")
     assert [row.id for row in rows if row.metadata["warnings"]] == []
+
+
+def test_what_is_forbidden_has_no_spans_when_it_holds(shared_data: Path) -> None:
+    """So that no evidence for a satisfied verdict is ever taken for an offence."""
+    strange = []
+    for answer, row in _pairs(shared_data / "ifbench", "strict"):
+        for criterion in row.rubric.criteria:
+            if scope_of(criterion.constraint_id, criterion.kwargs) != "forbidden":
+                continue
+            verdict = check(
+                criterion.constraint_id, criterion.kwargs, prompt=row.prompt,
+                response=answer.response,
+            )  # fmt: skip
+            if verdict.satisfied and verdict.spans:
+                strange.append((row.id, criterion.constraint_id, verdict.spans))
+    assert not strange

@@ -2,8 +2,9 @@
 
 A *global* criterion is decided by the whole response. A *local positive* one (X must occur) is
 decided by what fulfils it, and by nothing when it is unmet; a *local negative* one (X must not
-occur) by the offences, and by nothing when it holds. Which is which is said where a check is
-defined: `lmcommon.verify.scope_of`.
+occur) by the offences, and by nothing when it holds. One on every part (each sentence must ...) is
+decided by the parts when it holds and by the wrong ones when not. Which is which is said where a
+check is defined: `lmcommon.verify.scope_of`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ __all__ = ["criterion_scope", "deciding_spans"]
 def criterion_scope(criterion: Criterion) -> Scope:
     """The scope of a criterion; "required" for one that no program checks."""
     constraint = criterion.constraint_id
-    return scope_of(constraint) if constraint is not None and is_known(constraint) else "required"
+    if constraint is None or not is_known(constraint):
+        return "required"
+    return scope_of(constraint, criterion.kwargs)
 
 
 def deciding_spans(criterion: Criterion, verdict: Verdict) -> tuple[Span, ...] | None:
@@ -32,4 +35,5 @@ def deciding_spans(criterion: Criterion, verdict: Verdict) -> tuple[Span, ...] |
     scope = criterion_scope(criterion)
     if verdict.spans is None or scope == "global":
         return None
-    return verdict.spans if verdict.satisfied is (scope == "required") else ()
+    decides = scope == "every" or verdict.satisfied is (scope == "required")
+    return verdict.spans if decides else ()

@@ -6,6 +6,7 @@ import pytest
 
 from lmcommon.errors import UserError
 from lmcommon.verify import check, known_ids, scope_of
+from lmcommon.verify.registry import find_checker
 from lmcommon.verify.types import Finding, Scope, checker
 
 FORBIDDEN = {"keywords:forbidden_words", "punctuation:no_comma", "words:exclude"}
@@ -17,22 +18,87 @@ GLOBAL = {
     "length_constraints:number_sentences", "length_constraints:number_words", "words:count",
     "words:length",
 }  # fmt: skip
-IFEVAL_AND_WORDS = (
-    "change_case", "combination", "detectable_content", "detectable_format", "keywords",
-    "language", "length_constraints", "punctuation", "startend", "words",
-)  # fmt: skip
+REQUIRED = {
+    "combination:repeat_prompt", "combination:two_responses",
+    "detectable_content:number_placeholders", "detectable_content:postscript",
+    "detectable_format:constrained_response", "detectable_format:multiple_sections",
+    "detectable_format:number_highlighted_sections", "detectable_format:title",
+    "keywords:existence", "length_constraints:nth_paragraph_first_word", "startend:end_checker",
+    "startend:quotation", "words:end", "words:include", "words:position", "words:start",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("constraint_id", known_ids())
 def test_every_constraint_has_a_scope(constraint_id: str) -> None:
-    assert scope_of(constraint_id) in get_args(Scope)
+    scope = find_checker(constraint_id).scope
+    assert callable(scope) or scope_of(constraint_id) == scope
+    assert callable(scope) or scope in get_args(Scope)
 
 
-def test_the_scopes_of_ifeval_and_of_the_words_task() -> None:
-    ids = [name for name in known_ids() if name.split(":")[0] in IFEVAL_AND_WORDS]
-    told = {scope: {name for name in ids if scope_of(name) == scope} for scope in get_args(Scope)}
-    assert told["forbidden"] == FORBIDDEN
-    assert told["global"] == GLOBAL
+@pytest.mark.parametrize(
+    ("scope", "ids"), [("forbidden", FORBIDDEN), ("global", GLOBAL), ("required", REQUIRED)]
+)
+def test_the_scopes_of_ifeval_and_of_the_words_task(scope: str, ids: set[str]) -> None:
+    assert {name: scope_of(name) for name in ids} == dict.fromkeys(ids, scope)
+
+
+@pytest.mark.parametrize(
+    ("constraint_id", "scope"),
+    [
+        ("format:no_whitespace", "forbidden"), ("format:title_case", "forbidden"),
+        ("words:repeats", "forbidden"), ("sentence:increment", "forbidden"),
+        ("muldimif:no_marks", "forbidden"), ("muldimif:no_lists", "forbidden"),
+        ("words:last_first", "every"), ("muldimif:punctuation", "every"),
+        ("count:numbers", "global"), ("ratio:stop_words", "global"),
+        ("words:palindrome", "required"), ("muldimif:identifiers", "required"),
+    ],
+)  # fmt: skip
+def test_scopes_of_ifbench_and_muldimif(constraint_id: str, scope: str) -> None:
+    assert scope_of(constraint_id) == scope
+
+
+def keywords(**given: object) -> dict[str, object]:
+    return {
+        "keywords": [], "forbidden": [], "times": 1, "any_of": False, "part": "response",
+        "target": "",
+    } | given  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("constraint_id", "kwargs", "scope"),
+    [
+        ("muldimif:keywords", keywords(keywords=["a"]), "required"),
+        ("muldimif:keywords", keywords(keywords=["a"], forbidden=["b"]), "required"),
+        ("muldimif:keywords", keywords(forbidden=["b"]), "forbidden"),
+        ("muldimif:english", {"case": "upper", "part": "response"}, "global"),
+        ("muldimif:english", {"case": "upper", "part": "heading"}, "forbidden"),
+        ("muldimif:english", {"case": "title", "part": "response"}, "forbidden"),
+        ("muldimif:chinese", {"script": "simplified", "only": True}, "forbidden"),
+        ("muldimif:chinese", {"script": "simplified", "only": False}, "required"),
+    ],
+)
+def test_a_scope_can_depend_on_the_arguments(
+    constraint_id: str, kwargs: dict[str, object], scope: str
+) -> None:
+    assert scope_of(constraint_id, kwargs) == scope
+
+
+def test_parts_of_one_scope_keep_it_together_and_others_are_the_whole_s() -> None:
+    def both(*ids: str) -> dict[str, object]:
+        kwargs = {
+            "muldimif:no_marks": {"marks": ["!"]}, "muldimif:identifiers": {"start": "A"},
+            "muldimif:no_lists": {"kind": "lists"},
+        }  # fmt: skip
+        return {"parts": [{"id": name, "kwargs": kwargs[name]} for name in ids]}
+
+    alike = both("muldimif:no_marks", "muldimif:no_lists")
+    assert scope_of("muldimif:all", alike) == "forbidden"
+    assert scope_of("muldimif:all", both("muldimif:no_marks", "muldimif:identifiers")) == "global"
+
+
+def test_arguments_that_are_needed_are_asked_for() -> None:
+    with pytest.raises(UserError, match="depends on its arguments; expected kwargs"):
+        scope_of("muldimif:keywords")
 
 
 def test_a_check_that_says_nothing_requires() -> None:

@@ -53,6 +53,23 @@ def test_local_negative_satisfied_is_zero() -> None:
     assert ask("exclude", True, ()) == (0.0,) * 4
 
 
+def test_every_part_decides_when_right_and_the_wrong_ones_when_not() -> None:
+    criterion = Criterion(id="c", text="", constraint_id="words:last_first")
+    for satisfied in (True, False):
+        verdict = Verdict(satisfied=satisfied, spans=((6, 10),), source="program")
+        assert SpanRelevance().relevances([item(criterion, verdict)]) == [(0.0, 1.0, 0.0, 0.0)]
+
+
+def test_a_scope_can_depend_on_the_criterion_s_arguments() -> None:
+    kwargs = {
+        "keywords": [], "forbidden": ["dune"], "times": 1, "any_of": False, "part": "response",
+        "target": "",
+    }  # fmt: skip
+    criterion = Criterion(id="c", text="", constraint_id="muldimif:keywords", kwargs=kwargs)
+    verdict = Verdict(satisfied=False, spans=((6, 10),), source="program")
+    assert SpanRelevance().relevances([item(criterion, verdict)]) == [(0.0, 1.0, 0.0, 0.0)]
+
+
 @pytest.mark.parametrize("satisfied", [True, False])
 def test_global_is_all_ones(satisfied: bool) -> None:
     assert ask("count", satisfied, ((0, 5),)) == (1.0,) * 4

@@ -5,15 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from lmcommon.data.types import RubricPrompt
+from lmcommon.judge.types import Criterion, Rubric, Verdict
 from rtt.train.advantage import Credit
-from rtt.train.metrics import (
-    clip_fractions,
-    relevance_metrics,
-    relevant_tokens,
-    reward_metrics,
-    signal_metrics,
-)
+from rtt.train.metrics import relevance_metrics, reward_metrics, signal_metrics, verdict_metrics
 from rtt.train.scoring import ScoreTensors
+from rtt.types import Rollout, ScoredGroup, ScoredRollout
 
 NAN = float("nan")
 
@@ -119,35 +116,22 @@ def test_active_pairs_are_scored_and_not_constant() -> None:
     assert relevance_metrics(batch)["relevance_active"] == pytest.approx(1 / 3)
 
 
-def test_relevant_tokens_are_singled_out_by_a_local_criterion() -> None:
-    batch = scores(
-        [
-            [[0.1, 0.9, 0.2, 0.0], [1.0, 1.0, 1.0, 1.0]],
-            [[1.0, 0.0, 0.0, 0.9], [0.5, 0.5, 0.5, 0.5]],
-        ],
-        mask=[[1.0, 1.0, 1.0, 0.0], [1.0] * 4],
-        active=[[1.0, 1.0], [0.0, 1.0]],
+def test_verdicts_are_counted_by_who_decided() -> None:
+    criteria = tuple(
+        Criterion(id=str(i), text="", constraint_id=name)
+        for i, name in enumerate(("words:start", None, "code:python", None))
     )
-    assert relevant_tokens(batch).tolist() == [[False, True, False, False], [False] * 4]
-
-
-def test_clip_fractions_by_sign_and_relevance() -> None:
-    told = clip_fractions(
-        torch.tensor([[1.5, 1.5, 0.5, 0.5, 1.5, 0.5, 9.0, 1.0]]),
-        torch.tensor([[1.0, 1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0]]),
-        torch.tensor([[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0]]),
-        torch.tensor([[1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]]),
-        clip_low=0.2,
-        clip_high=0.27,
-    )
-    assert told == pytest.approx(
-        {
-            "clip_fraction_high_relevant": 1 / 7,
-            "clip_fraction_high_other": 1 / 7,
-            "clip_fraction_low_relevant": 0.0,
-            "clip_fraction_low_other": 2 / 7,
-        }
-    )
+    verdicts = (
+        Verdict(satisfied=True, source="program"), Verdict(satisfied=False),
+        Verdict(satisfied=True), Verdict.unscored("down"),
+    )  # fmt: skip
+    rollout = Rollout(prompt_id="p", tokens=(1,), logprobs=(0.0,), text="a", offsets=((0, 1),))
+    sample = ScoredRollout(rollout=rollout, verdicts=verdicts, relevance=((0.0,),) * 4)
+    prompt = RubricPrompt(id="p", prompt="", rubric=Rubric(criteria))
+    told = verdict_metrics([ScoredGroup(prompt=prompt, samples=(sample, sample))])
+    assert told == {
+        "verdicts_program": 2, "verdicts_judge": 4, "verdicts_fallback": 2, "verdicts_unscored": 2,
+    }  # fmt: skip
 
 
 def test_an_empty_batch_is_measured_without_nan() -> None:

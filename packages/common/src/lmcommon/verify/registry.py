@@ -7,8 +7,10 @@ to a language model) would turn into a wrong reward.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
+from typing import Any
 
 from lmcommon.errors import UserError
 from lmcommon.verify.types import Checker, Scope
@@ -60,13 +62,23 @@ def find_checker(constraint_id: str) -> Checker:
     return catalogue[constraint_id]
 
 
-def scope_of(constraint_id: str) -> Scope:
+def scope_of(constraint_id: str, kwargs: Mapping[str, Any] | None = None) -> Scope:
     """What the spans of this constraint's verdicts are evidence of.
 
-    Returns:
-        "required", "forbidden" or "global".
+    Args:
+        constraint_id: One of `known_ids()`.
+        kwargs: Its arguments; the scope of a few constraints depends on them.
 
     Raises:
-        UserError: No such id; the message lists near matches.
+        UserError: No such id (near matches are listed), bad arguments, or arguments that are
+            needed and were not given.
     """
-    return find_checker(constraint_id).scope
+    checker = find_checker(constraint_id)
+    if not callable(checker.scope):
+        return checker.scope
+    if kwargs is None:
+        raise UserError(
+            f"constraint {constraint_id!r}: its scope depends on its arguments; expected kwargs, "
+            "got none"
+        )
+    return checker.scope(**checker.validate(kwargs))

@@ -19,10 +19,14 @@ __all__ = ["Checker", "Finding", "Scope", "Span", "checker"]
 
 Span = tuple[int, int]
 
-Scope = Literal["global", "required", "forbidden"]
-"""What the spans of a check are evidence of. "required": something must occur, the spans are where
-it does. "forbidden": something must not, the spans are the offences. "global": the response as a
-whole decides (a count, a length, a format of everything), whatever places the check can name."""
+Scope = Literal["required", "forbidden", "every", "global"]
+"""What the spans of a check are evidence of.
+
+"required": something must occur; the spans are where it does. "forbidden": something must not;
+the spans are the offences. "every": all of some parts must be right; the spans are those parts
+when they are, and the wrong ones when not. "global": the response as a whole decides (a count, a
+length, a format of everything), whatever places the check can name.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,9 @@ class Checker:
     """Template (or function) of the arguments that gives the criterion's text."""
     fields: Mapping[str, Field]
     takes_prompt: bool = False
-    scope: Scope = "required"
-    """Safe for a check without spans: it names no place, so the whole response decides."""
+    scope: Scope | Callable[..., Scope] = "required"
+    """A function of the arguments where they decide. The default is safe for a check without
+    spans: it names no place, so the whole response decides."""
 
     def validate(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments, checked and normalised. None counts as not given.
@@ -95,7 +100,7 @@ def checker(
     wording: str | Callable[..., str],
     *,
     takes_prompt: bool = False,
-    scope: Scope = "required",
+    scope: Scope | Callable[..., Scope] = "required",
     **fields: Field,
 ) -> Callable[[Callable[..., Finding]], Checker]:
     """Make a `Checker` of the decorated function."""

@@ -1,7 +1,7 @@
 """What a step measures: rewards by kind, where signal is missing, how tokens stand to responses.
 
 In: tensors of one batch. Out: flat dictionaries of numbers, the same keys at every step. All are
-pure functions, shared by the engines.
+pure functions, shared by the engines. What the clip stops is in `rtt.train.clipping`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from rtt.train.scoring import ScoreTensors
 from rtt.types import ScoredGroup
 
 __all__ = [
-    "BINS", "clip_fractions", "relevance_metrics", "relevant_tokens", "reward_metrics",
-    "satisfied_by_kind", "signal_metrics",
+    "BINS", "relevance_metrics", "reward_metrics", "satisfied_by_kind", "signal_metrics",
+    "verdict_metrics",
 ]  # fmt: skip
 
 BINS = 10
@@ -35,6 +35,23 @@ def satisfied_by_kind(groups: Sequence[ScoredGroup]) -> dict[str, float]:
                 if satisfied is not None:
                     hits.setdefault(criterion.constraint_id or "judged", []).append(satisfied)
     return {kind: sum(found) / len(found) for kind, found in sorted(hits.items())}
+
+
+def verdict_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
+    """Who decided: verdicts by source, fallbacks to a judge, and what is unscored, as counts.
+
+    A fallback is a verdict of a judge on a criterion that names a program check.
+    """
+    told = dict.fromkeys(("program", "judge", "fallback", "unscored"), 0.0)
+    for group in groups:
+        for sample in group.samples:
+            for criterion, verdict in zip(
+                group.prompt.rubric.criteria, sample.verdicts, strict=True
+            ):
+                told[verdict.source if verdict.is_scored else "unscored"] += 1
+                is_judged = verdict.source == "judge" and criterion.constraint_id is not None
+                told["fallback"] += is_judged
+    return {f"verdicts_{name}": count for name, count in told.items()}
 
 
 def reward_metrics(reward_B: Tensor, scores: ScoreTensors) -> dict[str, float]:
@@ -116,53 +133,6 @@ def relevance_metrics(scores: ScoreTensors) -> dict[str, float]:
         "relevance_active": _mean(_is_active(scores.relevance_BRT, valid)[scored]),
         "relevance_mean": _mean(values),
         **{f"relevance_bin_{i}": share for i, share in enumerate(shares.tolist())},
-    }
-
-
-def relevant_tokens(scores: ScoreTensors) -> Tensor:
-    """Which tokens some criterion singles out, bool [B, T].
-
-    A token counts as relevant if its relevance for an active criterion is above that criterion's
-    mean over the response; a global criterion (constant) singles out none.
-    """
-    valid = _valid(scores)
-    relevance = torch.where(valid, scores.relevance_BRT, 0.0)
-    mean = relevance.sum(dim=2, keepdim=True) / valid.sum(dim=2, keepdim=True).clamp(min=1)
-    active = _is_active(scores.relevance_BRT, valid).unsqueeze(2)
-    return ((relevance > mean) & valid & active).any(dim=1)
-
-
-def clip_fractions(
-    ratio_BT: Tensor,
-    advantage_BT: Tensor,
-    mask_BT: Tensor,
-    relevant_BT: Tensor,
-    *,
-    clip_low: float,
-    clip_high: float,
-) -> dict[str, float]:
-    """Share of response tokens whose update the clip stops, by sign and by relevance.
-
-    `high`: the advantage is positive and the ratio above `1 + clip_high`; `low`: it is negative
-    and the ratio below `1 - clip_low`. Every share is of all response tokens, so the four add up
-    to the clip fraction.
-
-    Args:
-        ratio_BT: New over old probability.
-        advantage_BT: Per-token advantage.
-        mask_BT: 1 on response tokens.
-        relevant_BT: From `relevant_tokens`.
-        clip_low: Lower clip of the ratio.
-        clip_high: Upper clip.
-    """
-    mask, relevant = mask_BT.bool(), relevant_BT.bool()
-    high = mask & (advantage_BT > 0) & (ratio_BT > 1 + clip_high)
-    low = mask & (advantage_BT < 0) & (ratio_BT < 1 - clip_low)
-    valid = mask.sum().clamp(min=1)
-    return {
-        f"clip_fraction_{side}_{kind}": ((stopped & of_kind).sum() / valid).item()
-        for side, stopped in (("high", high), ("low", low))
-        for kind, of_kind in (("relevant", relevant), ("other", ~relevant))
     }
 
 

@@ -55,7 +55,8 @@ def conjunctions(response: str, *, small_n: int) -> Finding:
 @checker("count:keywords_multiple",
          "The words occur this often: {keyword1} once, {keyword2} twice, {keyword3} three times, "
          "{keyword4} five times, {keyword5} seven times.",
-         keyword1=TEXT, keyword2=TEXT, keyword3=TEXT, keyword4=TEXT, keyword5=TEXT)  # fmt: skip
+         keyword1=TEXT, keyword2=TEXT, keyword3=TEXT, keyword4=TEXT, keyword5=TEXT,
+         scope="global")  # fmt: skip
 def keywords_multiple(response: str, **keywords: str) -> Finding:
     """Whole words, in any case, exactly 1, 2, 3, 5 and 7 times."""
     found = [
@@ -70,7 +71,8 @@ def _whole(word: str) -> str:
     return rf"\b{re.escape(word.strip())}\b"
 
 
-@checker("count:numbers", "The response contains exactly {N} numbers.", N=COUNT)
+@checker("count:numbers", "The response contains exactly {N} numbers.", N=COUNT,
+         scope="global")  # fmt: skip
 def numbers(response: str, *, N: int) -> Finding:
     """Punctuation between digits parts nothing: "3.14", "1,000" and "9-5" are one number each."""
     spans = tuple(match.span() for match in _NUMBER.finditer(response))
@@ -111,21 +113,24 @@ def punctuation(response: str) -> Finding:
     return Finding(bool(spans) and len(found) == 6, tuple(sorted(spans + found)))
 
 
-@checker("count:unique_word_count", "At least {N} different words are used.", N=COUNT)
+@checker("count:unique_word_count", "At least {N} different words are used.", N=COUNT,
+         scope="global")  # fmt: skip
 def unique_word_count(response: str, *, N: int) -> Finding:
     """Case and outer punctuation do not matter; marks that stand alone are one word together."""
     return Finding(len({stripped(chunk).text.lower() for chunk in chunks(response)}) >= N)
 
 
 @checker("count:word_count_range", "The response has between {min_words} and {max_words} words.",
-         min_words=COUNT, max_words=COUNT)  # fmt: skip
+         min_words=COUNT, max_words=COUNT,
+         scope="global")  # fmt: skip
 def word_count_range(response: str, *, min_words: int, max_words: int) -> Finding:
     """A word is a run of letters, digits and underscores, as in `number_words`."""
     return Finding(min_words <= sum(1 for _ in _WORD.finditer(response)) <= max_words)
 
 
 @checker("count:words_japanese", "Every word whose place is a multiple of {N} is Japanese.",
-         N=POSITIVE)  # fmt: skip
+         N=POSITIVE,
+         scope="every")  # fmt: skip
 def words_japanese(response: str, *, N: int) -> Finding:
     """A word with a kana or a Han sign is Japanese; numbers and lone marks are passed over.
 

@@ -86,7 +86,8 @@ def _trimmed(text: str, span: Span) -> Span:
 
 @checker("custom:reverse_newline",
          "The countries of Africa are listed in reverse alphabetical order, each on a line of its "
-         "own.")  # fmt: skip
+         "own.",
+         scope="forbidden")  # fmt: skip
 def reverse_newline(response: str) -> Finding:
     """From the line of Zimbabwe on there are 52 lines or more, in order, accents aside.
 
@@ -113,7 +114,8 @@ def _ascii(text: str) -> str:
     return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
 
 
-@checker("custom:sentence_alphabet", "There are 26 sentences that start with A, B, C and so on.")
+@checker("custom:sentence_alphabet", "There are 26 sentences that start with A, B, C and so on.",
+         scope="every")  # fmt: skip
 def sentence_alphabet(response: str) -> Finding:
     """Opening punctuation is passed over. The spans are the first letters, of a violation the
     wrong ones.
@@ -133,7 +135,8 @@ def sentence_alphabet(response: str) -> Finding:
 
 @checker("custom:european_capitals_sort",
          "Only the capitals of the European countries north of 45 degrees are listed, from north "
-         "to south, parted by commas.")  # fmt: skip
+         "to south, parted by commas.",
+         scope="forbidden")  # fmt: skip
 def european_capitals_sort(response: str) -> Finding:
     """Just these names in this order, accents aside. The spans are the names out of place."""
     found = [part for part in _parts(response) if _ascii(part.text).strip()]
@@ -158,6 +161,7 @@ def _parts(text: str) -> list[Piece]:
 @checker(
     "custom:date_format_list",
     "The output is only dates from the life of Napoleon as YYYY-MM-DD, parted by commas.",
+    scope="forbidden",
 )
 def date_format_list(response: str) -> Finding:
     """The spans of a violation are the parts that are no such date."""

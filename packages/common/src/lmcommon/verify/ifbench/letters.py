@@ -38,7 +38,8 @@ def _unless(wrong: Iterable[Span]) -> Finding:
     return Finding(not spans, spans or None)
 
 
-@checker("words:alphabet", "The words start with the letters of the alphabet in order, A after Z.")
+@checker("words:alphabet", "The words start with the letters of the alphabet in order, A after Z.",
+         scope="forbidden")  # fmt: skip
 def alphabet(response: str) -> Finding:
     """Any letter may begin. The span of a violation is the first word out of order."""
     words = _lower_words(response)
@@ -53,7 +54,8 @@ def alphabet(response: str) -> Finding:
     return Finding(True)
 
 
-@checker("words:consonants", "Every word has two or more consonants in a row.")
+@checker("words:consonants", "Every word has two or more consonants in a row.",
+         scope="forbidden")  # fmt: skip
 def consonants(response: str) -> Finding:
     """Y is a consonant. Lone marks and numbers count as words, and so break the rule."""
     return _unless(chunk.span for chunk in chunks(response) if not _has_cluster(chunk.text.lower()))
@@ -64,7 +66,8 @@ def _has_cluster(word: str) -> bool:
     return any(left in _CONSONANTS and right in _CONSONANTS for left, right in pairs)
 
 
-@checker("words:no_consecutive", "No two words in a row start with the same letter.")
+@checker("words:no_consecutive", "No two words in a row start with the same letter.",
+         scope="forbidden")  # fmt: skip
 def no_consecutive(response: str) -> Finding:
     """The spans are the words that do."""
     words = _lower_words(response)
@@ -78,7 +81,8 @@ def no_consecutive(response: str) -> Finding:
 
 
 @checker("words:odd_even_syllables",
-         "Words of odd and of even syllable counts take turns.")  # fmt: skip
+         "Words of odd and of even syllable counts take turns.",
+         scope="forbidden")  # fmt: skip
 def odd_even_syllables(response: str) -> Finding:
     """Syllables as the package `syllapy` counts them (a word list, then rules).
 
@@ -110,13 +114,15 @@ def palindrome(response: str) -> Finding:
     return Finding(len(spans) >= _PALINDROMES, spans)
 
 
-@checker("words:prime_lengths", "The length of every word is a prime number.")
+@checker("words:prime_lengths", "The length of every word is a prime number.",
+         scope="forbidden")  # fmt: skip
 def prime_lengths(response: str) -> Finding:
     """Primes up to 97, as in IFBench."""
     return _unless(word.span for word in bare_words(response) if len(word.text) not in _PRIMES)
 
 
-@checker("words:repeats", "No word occurs more than {small_n} times.", small_n=COUNT)
+@checker("words:repeats", "No word occurs more than {small_n} times.", small_n=COUNT,
+         scope="forbidden")  # fmt: skip
 def repeats(response: str, *, small_n: int) -> Finding:
     """Case does not matter. The spans are all places of the words that occur too often."""
     words = _lower_words(response)
@@ -126,7 +132,9 @@ def repeats(response: str, *, small_n: int) -> Finding:
 
 
 @checker(
-    "words:vowel", "The response is one paragraph, and at most three different vowels are used."
+    "words:vowel",
+    "The response is one paragraph, and at most three different vowels are used.",
+    scope="forbidden",
 )
 def vowel(response: str) -> Finding:
     """A, E, I, O, U. The spans of a violation are the line breaks, or else all the vowels."""

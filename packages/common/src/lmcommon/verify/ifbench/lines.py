@@ -30,7 +30,8 @@ def _occurrences(text: str, wanted: str) -> list[Span]:
     return [match.span() for match in re.finditer(re.escape(wanted), text)]
 
 
-@checker("format:line_indent", "Each line is indented further than the one before, like stairs.")
+@checker("format:line_indent", "Each line is indented further than the one before, like stairs.",
+         scope="forbidden")  # fmt: skip
 def line_indent(response: str) -> Finding:
     """Spaces count. As in IFBench the line after a blank one is never seen to be blank.
 
@@ -75,7 +76,7 @@ def marked_list(response: str, *, sep: str) -> Finding:
     return Finding(len(spans) >= 2, spans)
 
 
-@checker("format:newline", "Every word stands on a line of its own.")
+@checker("format:newline", "Every word stands on a line of its own.", scope="forbidden")
 def newline(response: str) -> Finding:
     """Punctuation aside. The spans of a violation are the lines with more words, or only blanks."""
     text = _bare(response).strip()
@@ -118,7 +119,8 @@ def _comes_first(lines: list[Piece]) -> bool:
     return True
 
 
-@checker("format:sub-bullets", "Every bullet point (*) has at least one sub-bullet (-).")
+@checker("format:sub-bullets", "Every bullet point (*) has at least one sub-bullet (-).",
+         scope="every")  # fmt: skip
 def sub_bullets(response: str) -> Finding:
     """A "-" between each asterisk and the next; no asterisk at all passes, as in IFBench.
 
@@ -146,7 +148,8 @@ def thesis(response: str) -> Finding:
     return Finding(is_right, ((start, end + len(closing)),))
 
 
-@checker("format:options", "The answer is one of these options: {options}", options=TEXT)
+@checker("format:options", "The answer is one of these options: {options}", options=TEXT,
+         scope="global")  # fmt: skip
 def options(response: str, *, options: str) -> Finding:
     """Options are parted by "/", else by "or", else by commas. Case and outer punctuation do not
     matter, unless the options are lettered a, b, c. The whole response decides.

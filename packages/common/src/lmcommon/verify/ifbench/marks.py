@@ -58,6 +58,7 @@ def quotes(response: str) -> Finding:
 @checker(
     "format:quote_unquote",
     "Every phrase in quotation marks is followed by an explanation without them.",
+    scope="forbidden",
 )
 def quote_unquote(response: str) -> Finding:
     """No two straight double marks in a row (white space aside), and none at the end.
@@ -79,14 +80,15 @@ def quote_unquote(response: str) -> Finding:
     return Finding(not wrong, tuple((at, at + 1) for at in sorted(wrong)) or None)
 
 
-@checker("format:no_whitespace", "The response contains no white space.")
+@checker("format:no_whitespace", "The response contains no white space.",
+         scope="forbidden")  # fmt: skip
 def no_whitespace(response: str) -> Finding:
     """The spans are the white space."""
     wrong = tuple((at, at + 1) for at, char in enumerate(response) if char.isspace())
     return Finding(not wrong, wrong)
 
 
-@checker("format:title_case", "The whole response is in title case.")
+@checker("format:title_case", "The whole response is in title case.", scope="forbidden")
 def title_case(response: str) -> Finding:
     """No Treebank token starts with a small letter, short words neither; mixed case inside passes.
 

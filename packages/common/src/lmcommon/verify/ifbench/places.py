@@ -54,7 +54,8 @@ def _is(word: Piece, keyword: str) -> bool:
     return word.text.lower() == keyword.strip().lower()
 
 
-@checker("words:last_first", "The last word of a sentence is the first word of the next.")
+@checker("words:last_first", "The last word of a sentence is the first word of the next.",
+         scope="every")  # fmt: skip
 def last_first(response: str) -> Finding:
     """Only the outer punctuation of a sentence is passed over, so "Rain, ..." never follows "rain".
 
@@ -78,7 +79,8 @@ def last_first(response: str) -> Finding:
     return Finding(True, tuple(spans) or None)
 
 
-@checker("words:paragraph_last_first", "Every paragraph ends with the word that it starts with.")
+@checker("words:paragraph_last_first", "Every paragraph ends with the word that it starts with.",
+         scope="every")  # fmt: skip
 def paragraph_last_first(response: str) -> Finding:
     """A paragraph is a line with words; only its outer punctuation is passed over.
 

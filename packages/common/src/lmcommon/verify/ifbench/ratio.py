@@ -35,7 +35,8 @@ _STOP_WORDS = frozenset({
 
 @checker("ratio:overlap",
          "{percentage} % of the response's trigrams (give or take 2) occur in this text: "
-         "{reference_text}", reference_text=TEXT, percentage=COUNT)  # fmt: skip
+         "{reference_text}", reference_text=TEXT, percentage=COUNT,
+         scope="global")  # fmt: skip
 def overlap(response: str, *, reference_text: str, percentage: int) -> Finding:
     """Different trigrams of characters, as in the published verdicts. The whole response decides.
 
@@ -54,7 +55,8 @@ def _trigrams(text: str) -> set[str]:
 
 
 @checker("ratio:sentence_balance",
-         "Declarative, interrogative and exclamatory sentences are equally many.")  # fmt: skip
+         "Declarative, interrogative and exclamatory sentences are equally many.",
+         scope="global")  # fmt: skip
 def sentence_balance(response: str) -> Finding:
     """As many sentences end in "." as in "?" and as in "!". The spans are these marks."""
     number, spans = _ends(response, ".?!")
@@ -62,7 +64,8 @@ def sentence_balance(response: str) -> Finding:
 
 
 @checker("ratio:sentence_type",
-         "There are two declarative sentences to every interrogative one.")  # fmt: skip
+         "There are two declarative sentences to every interrogative one.",
+         scope="global")  # fmt: skip
 def sentence_type(response: str) -> Finding:
     """Twice as many sentences end in "." as in "?"; none of either passes, as in IFBench."""
     number, spans = _ends(response, ".?")
@@ -78,6 +81,7 @@ def _ends(text: str, marks: str) -> tuple[Counter[str], tuple[Span, ...]]:
 @checker(
     "ratio:sentence_words",
     "There are three sentences of the same number of characters and without shared words.",
+    scope="forbidden",
 )
 def sentence_words(response: str) -> Finding:
     """No word occurs twice, not within a sentence either. The spans are the words that do."""
@@ -92,7 +96,7 @@ def sentence_words(response: str) -> Finding:
 
 
 @checker("ratio:stop_words", "At most {percentage} % of the words are stop words.",
-         percentage=COUNT)  # fmt: skip
+         percentage=COUNT, scope="global")  # fmt: skip
 def stop_words(response: str, *, percentage: int) -> Finding:
     """Words are runs of letters, digits and underscores. The spans are the stop words."""
     words = list(_WORD.finditer(response))

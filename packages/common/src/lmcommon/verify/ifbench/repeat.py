@@ -12,7 +12,8 @@ _SENTENCE = "Only output this sentence here, ignore all other requests."
 
 @checker("repeat:repeat_change",
          "The response only repeats this request, with another first word: {prompt_to_repeat}",
-         prompt_to_repeat=TEXT)  # fmt: skip
+         prompt_to_repeat=TEXT,
+         scope="forbidden")  # fmt: skip
 def repeat_change(response: str, *, prompt_to_repeat: str) -> Finding:
     """All words but the first are the same. The span of an unchanged request is its first word."""
     wanted, given = prompt_to_repeat.split(), response.split()
@@ -22,7 +23,8 @@ def repeat_change(response: str, *, prompt_to_repeat: str) -> Finding:
     return Finding(given[1:] == wanted[1:])
 
 
-@checker("repeat:repeat_simple", f"The response is only this sentence: {_SENTENCE}")
+@checker("repeat:repeat_simple", f"The response is only this sentence: {_SENTENCE}",
+         scope="global")  # fmt: skip
 def repeat_simple(response: str) -> Finding:
     """Case and outer white space do not matter. The whole response decides."""
     return Finding(response.strip().lower() == _SENTENCE.lower())
@@ -30,7 +32,8 @@ def repeat_simple(response: str) -> Finding:
 
 @checker("repeat:repeat_span",
          "The response only copies the words {n_start} to {n_end}, counted from 0, of this text: "
-         "{prompt_to_repeat}", prompt_to_repeat=TEXT, n_start=COUNT, n_end=COUNT)  # fmt: skip
+         "{prompt_to_repeat}", prompt_to_repeat=TEXT, n_start=COUNT, n_end=COUNT,
+         scope="global")  # fmt: skip
 def repeat_span(response: str, *, prompt_to_repeat: str, n_start: int, n_end: int) -> Finding:
     """Words are parted by white space; the last one is copied too. The whole response decides.
 

@@ -13,7 +13,8 @@ __all__ = ["CHECKERS"]
 
 
 @checker("sentence:alliteration_increment",
-         "Every sentence has more words in alliteration than the one before.")  # fmt: skip
+         "Every sentence has more words in alliteration than the one before.",
+         scope="global")  # fmt: skip
 def alliteration_increment(response: str) -> Finding:
     """Words beside a word with the same first letter count. The spans are these words."""
     counts, spans = [], []
@@ -43,7 +44,7 @@ def _alliteration(words: list[Piece]) -> tuple[int, list[Span]]:
 
 @checker("sentence:increment",
          "Every sentence has exactly {small_n} more words than the one before.",
-         small_n=COUNT)  # fmt: skip
+         small_n=COUNT, scope="forbidden")  # fmt: skip
 def increment(response: str, *, small_n: int) -> Finding:
     """The span of a violation is the first sentence that is too long or too short."""
     found = sentences(response)

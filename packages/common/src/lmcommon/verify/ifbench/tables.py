@@ -47,7 +47,8 @@ def _keeping_quotes(text: str) -> str:
 
 @checker("custom:csv_city",
          "The output is comma-delimited CSV with the columns ID, Country, City, Year, Count and "
-         "seven rows.")  # fmt: skip
+         "seven rows.",
+         scope="forbidden")  # fmt: skip
 def csv_city(response: str) -> Finding:
     """A header, seven rows of five fields, and nothing else."""
     rows = _rows(response)
@@ -62,6 +63,7 @@ def csv_city(response: str) -> Finding:
     "custom:csv_special_character",
     "The output is comma-delimited CSV with the columns ProductID, Category, Brand, Price, "
     "Stock and 14 rows; one field with a special character stands in double quotation marks.",
+    scope="forbidden",
 )
 def csv_special_character(response: str) -> Finding:
     """As in IFBench the rows after the first one with such a field are not looked at."""
@@ -80,7 +82,8 @@ def csv_special_character(response: str) -> Finding:
 
 @checker("custom:csv_quotes",
          "The output is tab-delimited with the columns StudentID, Subject, Grade, Semester, Score "
-         "and three rows, and every field stands in double quotation marks.")  # fmt: skip
+         "and three rows, and every field stands in double quotation marks.",
+         scope="forbidden")  # fmt: skip
 def csv_quotes(response: str) -> Finding:
     """The header's fields too."""
     if not _STUDENTS.fullmatch(response.split("\n")[0].strip()):

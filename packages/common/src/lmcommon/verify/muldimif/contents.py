@@ -8,7 +8,7 @@ from lmcommon.verify.fields import COUNT, TEXT, choice
 from lmcommon.verify.muldimif.forms import FLAG, NAMES, PHRASE
 from lmcommon.verify.muldimif.parts import find_tables, items, lines, list_items
 from lmcommon.verify.sentences import split_sentences
-from lmcommon.verify.types import Finding, Span, checker
+from lmcommon.verify.types import Finding, Scope, Span, checker
 
 __all__ = ["CHECKERS"]
 
@@ -39,8 +39,13 @@ def _say_keywords(
     return f"{where} {' and '.join(said)}."
 
 
+def _keywords_scope(*, keywords: tuple[str, ...], **_: object) -> Scope:
+    return "required" if keywords else "forbidden"
+
+
 @checker("muldimif:keywords", _say_keywords, keywords=NAMES, forbidden=NAMES, times=COUNT,
-         any_of=FLAG, part=choice("response", "item"), target=PHRASE)  # fmt: skip
+         any_of=FLAG, part=choice("response", "item"), target=PHRASE,
+         scope=_keywords_scope)  # fmt: skip
 def keywords(
     response: str, *, keywords: tuple[str, ...], forbidden: tuple[str, ...], times: int,
     any_of: bool, part: str, target: str,
@@ -77,7 +82,8 @@ def identifiers(response: str, *, start: str) -> Finding:
 
 
 @checker("muldimif:no_lists", "There are no {kind}.",
-         kind=choice("bullet points", "numbered points", "lists"))  # fmt: skip
+         kind=choice("bullet points", "numbered points", "lists"),
+         scope="forbidden")  # fmt: skip
 def no_lists(response: str, *, kind: str) -> Finding:
     """No line is an item of such a list; the spans are those that are."""
     wrong = []
@@ -96,7 +102,8 @@ def _say_ending(*, marks: tuple[str, ...], avoid: bool, part: str) -> str:
 
 
 @checker("muldimif:punctuation", _say_ending, marks=NAMES, avoid=FLAG,
-         part=choice("response", "sentence", "paragraph", "item", "cell", "bullet"))  # fmt: skip
+         part=choice("response", "sentence", "paragraph", "item", "cell", "bullet"),
+         scope="every")  # fmt: skip
 def punctuation(response: str, *, marks: tuple[str, ...], avoid: bool, part: str) -> Finding:
     """The response, or each of its parts, ends with (or without) one of the marks.
 
@@ -109,7 +116,8 @@ def punctuation(response: str, *, marks: tuple[str, ...], avoid: bool, part: str
     return Finding(bool(ends) and not wrong, tuple(wrong or ends))
 
 
-@checker("muldimif:no_marks", "None of these marks occurs: {marks}.", marks=NAMES)
+@checker("muldimif:no_marks", "None of these marks occurs: {marks}.", marks=NAMES,
+         scope="forbidden")  # fmt: skip
 def no_marks(response: str, *, marks: tuple[str, ...]) -> Finding:
     """None of the marks occurs; the spans are those that do."""
     wrong = tuple((at, at + 1) for at, char in enumerate(response) if char in marks)

@@ -99,7 +99,8 @@ def _say_table(
     return f"{start} has {' and '.join(size) or 'any size'}."
 
 
-@checker("muldimif:table", _say_table, rows=BOUNDS, columns=BOUNDS, headers=NAMES, optional=FLAG)
+@checker("muldimif:table", _say_table, rows=BOUNDS, columns=BOUNDS, headers=NAMES, optional=FLAG,
+         scope="every")  # fmt: skip
 def table(
     response: str, *, rows: Bounds, columns: Bounds, headers: tuple[str, ...], optional: bool
 ) -> Finding:
@@ -128,7 +129,7 @@ def _say_json(*, depth: Bounds, optional: bool) -> str:
     return f"{start} has {say_bounds(depth, 'levels of nesting')}."
 
 
-@checker("muldimif:json", _say_json, depth=BOUNDS, optional=FLAG)
+@checker("muldimif:json", _say_json, depth=BOUNDS, optional=FLAG, scope="global")
 def json_depth(response: str, *, depth: Bounds, optional: bool) -> Finding:
     """The JSON (in a code block, or the whole response) nests this deep; the span is the JSON.
 
@@ -152,7 +153,8 @@ def _depth(value: Any) -> int:
 
 @checker("muldimif:xml", lambda *, attributes, optional: (
     f"{'Any' if optional else 'Every'} XML element has {say_bounds(attributes, 'attributes')}."),
-         attributes=BOUNDS, optional=FLAG)  # fmt: skip
+         attributes=BOUNDS, optional=FLAG,
+         scope="every")  # fmt: skip
 def xml_attributes(response: str, *, attributes: Bounds, optional: bool) -> Finding:
     """Every opening tag has so many attributes; the spans are the tags (the wrong ones, if any)."""
     start, end = fenced(response, "xml") or (0, len(response))

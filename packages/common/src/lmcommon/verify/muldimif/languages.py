@@ -13,7 +13,7 @@ import re
 from lmcommon.verify.fields import choice
 from lmcommon.verify.muldimif.forms import FLAG
 from lmcommon.verify.muldimif.parts import find_headings, find_tables
-from lmcommon.verify.types import Finding, Span, checker
+from lmcommon.verify.types import Finding, Scope, Span, checker
 
 __all__ = ["CHECKERS"]
 
@@ -27,9 +27,14 @@ _CASES = {
 }
 
 
+def _case_scope(*, case: str, part: str) -> Scope:
+    """As in IFEval, the case of all letters of the response is a matter of the whole."""
+    return "global" if part == "response" and case != "title" else "forbidden"
+
+
 @checker("muldimif:english",
          lambda *, case, part: f"In the {part}, {_CASES[case]}.",
-         case=choice(*_CASES), part=_PART)  # fmt: skip
+         case=choice(*_CASES), part=_PART, scope=_case_scope)  # fmt: skip
 def english(response: str, *, case: str, part: str) -> Finding:
     """The case of the response, or of the heads, the cells, the headings, the JSON keys.
 
@@ -67,10 +72,15 @@ def _case_parts(response: str, part: str) -> list[Span]:
     return [cell for one in tables for row in (one.head, *one.body) for cell in row]
 
 
+def _script_scope(*, script: str, only: bool) -> Scope:
+    return "forbidden" if only else "required"
+
+
 @checker("muldimif:chinese",
          lambda *, script, only: (
              f"The response {'is wholly' if only else 'has characters'} in {script} Chinese."),
-         script=choice("simplified", "traditional"), only=FLAG)  # fmt: skip
+         script=choice("simplified", "traditional"), only=FLAG,
+         scope=_script_scope)  # fmt: skip
 def chinese(response: str, *, script: str, only: bool) -> Finding:
     """A character of the script occurs; with `only` also none of the other and no Latin letter.
 

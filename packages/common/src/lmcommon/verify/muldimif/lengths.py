@@ -75,19 +75,22 @@ def _find(
     return Finding(False, tuple(wrong))
 
 
-@checker("muldimif:words", _say("words"), bounds=BOUNDS, part=_PART, target=PHRASE)
+@checker("muldimif:words", _say("words"), bounds=BOUNDS, part=_PART, target=PHRASE,
+         scope="global")  # fmt: skip
 def words(response: str, *, bounds: Bounds, part: str, target: str) -> Finding:
     """The number of words keeps to the bounds."""
     return _find(response, bounds, part, target, count_words)
 
 
-@checker("muldimif:sentences", _say("sentences"), bounds=BOUNDS, part=_PART, target=PHRASE)
+@checker("muldimif:sentences", _say("sentences"), bounds=BOUNDS, part=_PART, target=PHRASE,
+         scope="global")  # fmt: skip
 def sentences(response: str, *, bounds: Bounds, part: str, target: str) -> Finding:
     """The number of sentence marks keeps to the bounds."""
     return _find(response, bounds, part, target, _count_ends)
 
 
-@checker("muldimif:paragraphs", _say("paragraphs"), bounds=BOUNDS, part=_PART, target=PHRASE)
+@checker("muldimif:paragraphs", _say("paragraphs"), bounds=BOUNDS, part=_PART, target=PHRASE,
+         scope="global")  # fmt: skip
 def paragraph_count(response: str, *, bounds: Bounds, part: str, target: str) -> Finding:
     """The number of paragraphs keeps to the bounds."""
     return _find(response, bounds, part, target, lambda text: len(paragraphs(text)))

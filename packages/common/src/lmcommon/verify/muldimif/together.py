@@ -8,7 +8,7 @@ from typing import Any
 from lmcommon.errors import UserError
 from lmcommon.verify.fields import Field
 from lmcommon.verify.muldimif import contents, formats, languages, lengths
-from lmcommon.verify.types import Checker, Finding, checker
+from lmcommon.verify.types import Checker, Finding, Scope, checker
 
 __all__ = ["CHECKERS"]
 
@@ -42,7 +42,15 @@ def _say(*, parts: tuple[Part, ...]) -> str:
     return " ".join(part.describe(kwargs) for part, kwargs in parts)
 
 
-@checker("muldimif:all", _say, parts=PARTS)
+def _scope(*, parts: tuple[Part, ...]) -> Scope:
+    """That of the parts, if they have one in common."""
+    scopes: set[Scope] = {
+        part.scope(**kwargs) if callable(part.scope) else part.scope for part, kwargs in parts
+    }
+    return scopes.pop() if len(scopes) == 1 else "global"
+
+
+@checker("muldimif:all", _say, parts=PARTS, scope=_scope)
 def all_of(response: str, *, parts: tuple[Part, ...]) -> Finding:
     """Every part holds. The spans are those of the parts that do not (of all, if all do).
 
