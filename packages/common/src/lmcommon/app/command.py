@@ -37,6 +37,7 @@ def entrypoint(
     name: str, schema: type[Config], main: Callable[[Config, Run], Mapping[str, Any]], *,
     groups: Groups, positional: Sequence[str] = (), keeps_run: bool = True,
     is_refusal: Callable[[Mapping[str, Any]], bool] | None = None,
+    refusal_code: int = EXIT_USER,
 ) -> Verb:  # fmt: skip
     """Build the command of a verb.
 
@@ -49,11 +50,13 @@ def entrypoint(
         keeps_run: Whether a run leaves a folder. Without one there is no resume and no multirun,
             and `run` has a console and progress bars but nowhere to write.
         is_refusal: From the figures: whether the command, though it did its work, leaves with
-            exit code 2 (a checker that found damage).
+            `refusal_code` (a checker that found damage).
+        refusal_code: The exit code then; 1 tells what was found from what could not be done (2).
     """
     if unknown := set(positional) - {field.name for field in fields(schema)}:  # type: ignore[arg-type]
         raise ValueError(f"expected fields of {schema.__name__} as positional; got {unknown!r}")
-    return Verb(name, schema, main, groups, tuple(positional), keeps_run, is_refusal)
+    return Verb(name, schema, main, groups, tuple(positional), keeps_run, is_refusal,
+                refusal_code)
 
 
 @dataclass
@@ -67,6 +70,7 @@ class Verb:
     positional: tuple[str, ...] = ()
     keeps_run: bool = True
     is_refusal: Callable[[Mapping[str, Any]], bool] | None = None
+    refusal_code: int = EXIT_USER
     exit_code: int = EXIT_OK
 
     def __call__(self) -> None:
@@ -84,6 +88,7 @@ class Verb:
 
     def run(self, arguments: list[str]) -> int:
         """Run with these arguments; returns the exit code."""
+        self.exit_code = EXIT_OK
         os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come back to us instead of Hydra's printer
         try:
             if self.keeps_run:
@@ -136,7 +141,7 @@ class Verb:
         sys.stdout.flush()
         print(json_line(figures), flush=True)
         if self.is_refusal is not None and self.is_refusal(figures):
-            self.exit_code = EXIT_USER
+            self.exit_code = self.refusal_code
 
     def _job(self, config: Any) -> None:
         """What Hydra calls, once a run (several times in a multirun)."""
