@@ -4,20 +4,15 @@ Letters: `P` prompts a step, `G` samples a prompt, `R` criteria of a rubric, `T`
 `L` prompt tokens, `B = P*G` rows. A group's samples are consecutive rows.
 """
 
-# ruff: noqa: N815 - tensors carry their axes in their names
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from lmcommon.data.types import RubricPrompt
 from lmcommon.judge.types import Verdict
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-__all__ = ["Group", "Rollout", "ScoredGroup", "ScoredRollout", "Span", "TrainBatch"]
+__all__ = ["Group", "Rollout", "ScoredGroup", "ScoredRollout", "Span"]
 
 Span = tuple[int, int]
 """Characters `[start, end)` of a response."""
@@ -91,25 +86,3 @@ class ScoredGroup:
 
     prompt: RubricPrompt
     samples: tuple[ScoredRollout, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainBatch:
-    """What the optimiser sees: prompts padded on the left, responses padded on the right.
-
-    Example:
-        one prompt of 3 tokens, two samples of 4: `prompt_BL` [2, 3], `response_BT` [2, 4].
-    """
-
-    prompt_BL: Tensor
-    prompt_mask_BL: Tensor
-    """1 on real prompt tokens."""
-    response_BT: Tensor
-    mask_BT: Tensor
-    """1 on response tokens, end-of-sequence included."""
-    old_logprob_BT: Tensor
-    """Under the sampling policy; zeros outside the mask."""
-    advantage_BT: Tensor
-    """Per-token advantage; zeros outside the mask and on unscored rows."""
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    """What scoring and credit had to say about this batch."""

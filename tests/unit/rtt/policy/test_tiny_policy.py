@@ -5,14 +5,10 @@ import torch
 
 from lmcommon.errors import UserError
 from lmcommon.testing.tiny_lm import tiny_tokenizer
-from rtt.engine import Sampler, text_with_offsets
+from rtt.engine import Sampler, Sampling, text_with_offsets
 from rtt.policy import Policy, TinyPolicy, response_logprobs
 from rtt.policy.logprobs import token_logprobs
-from rtt.relevance import UniformRelevance
 from rtt.tasks import WordsTask
-from rtt.train.advantage import Credit
-from rtt.train.scoring import Scorer, score_tensors
-from rtt.train.update import train_batch
 
 TASK = WordsTask()
 
@@ -46,18 +42,57 @@ def test_a_width_that_heads_do_not_divide_is_refused() -> None:
         TinyPolicy(hidden=30)
 
 
-def test_sampled_logprobs_are_those_of_the_trainer(policy: Policy) -> None:
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_sampled_logprobs_are_those_of_the_trainer(policy: Policy, temperature: float) -> None:
     """Left padding, shared cache and right padding must not shift a position."""
-    groups = Scorer(relevance=UniformRelevance()).score(
-        Sampler(policy, 8).sample(prompts(5), samples=3, seed=1)
+    sampler = Sampler(policy, 8, Sampling(temperature=temperature, top_k=20))
+    groups = sampler.sample(prompts(5), samples=3, seed=1)
+    rows = [rollout for group in groups for rollout in group.rollouts]
+    width = max(len(row.tokens) for row in rows)
+    asked = policy.tokenizer([g.prompt.prompt for g in groups for _ in g.rollouts], padding=True)
+    response, told, mask = (
+        torch.tensor([[*values, *[0] * (width - len(values))] for values in table])
+        for table in (
+            [row.tokens for row in rows],
+            [row.logprobs for row in rows],
+            [[1] * len(row.tokens) for row in rows],
+        )
     )
-    advantage, _ = Credit(scheme="none").advantages(score_tensors(groups), 3)
-    batch = train_batch(policy, groups, advantage)
     logprob, entropy = response_logprobs(
-        policy.model, batch.prompt_BL, batch.prompt_mask_BL, batch.response_BT, batch.mask_BT
+        policy.model, torch.tensor(asked["input_ids"]), torch.tensor(asked["attention_mask"]),
+        response, mask, temperature=temperature,
+    )  # fmt: skip
+    torch.testing.assert_close(logprob, told, atol=2e-5, rtol=1e-5)
+    assert (entropy[mask > 0] > 0).all()
+
+
+@pytest.mark.parametrize("row_budget", [1, 4, 7, 100])
+def test_draws_depend_on_seed_and_place_alone(policy: Policy, row_budget: int) -> None:
+    asked = prompts(5)
+    whole = Sampler(policy, 8).sample(asked, samples=3, seed=1)
+    part = Sampler(policy, 8, row_budget=row_budget).sample(
+        [asked[3], asked[1]], samples=3, seed=1, places=[3, 1]
     )
-    torch.testing.assert_close(logprob, batch.old_logprob_BT, atol=2e-5, rtol=1e-5)
-    assert (entropy[batch.mask_BT > 0] > 0).all()
+    expected = [whole[place].rollouts for place in (3, 1)]
+    assert [[r.tokens for r in group.rollouts] for group in part] == [
+        [r.tokens for r in rollouts] for rollouts in expected
+    ]
+
+
+def test_a_prompt_without_room_for_a_response_is_named() -> None:
+    short = TinyPolicy(hidden=32, context=16).build(TASK.tokens, seed=0)
+    with pytest.raises(UserError, match=r"prompt 'words-.*expected at most 8 tokens .* got 1\d"):
+        Sampler(short, 8).sample(prompts(1), samples=1, seed=0)
+
+
+def test_a_chat_policy_asks_through_the_template(policy: Policy) -> None:
+    tokenizer = TinyPolicy(hidden=32).build(TASK.tokens, seed=0).tokenizer
+    tokenizer.chat_template = (
+        "{% for m in messages %}start {{ m.content }}{% endfor %}"
+        "{% if add_generation_prompt %} end{% endif %}"
+    )
+    ids = Policy(policy.model, tokenizer, is_chat=True).ask("amber dune")
+    assert tokenizer.convert_ids_to_tokens(ids) == ["start", "amber", "dune", "end"]
 
 
 def test_sampling_depends_on_the_seed_alone(policy: Policy) -> None:

@@ -1,21 +1,25 @@
 """A small sampler on `transformers`: one prefill a prompt, a shared key-value cache, G samples.
 
 In: prompts. Out: one `Group` a prompt with tokens, the log-probabilities they were drawn with,
-text and character offsets. Draws depend on the seed alone, never on the global random state.
+text and character offsets. The draws of a prompt depend on the seed and its place alone: neither
+the global random state, nor the other prompts, nor the number of processes changes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from lmcommon.data.types import RubricPrompt
+from lmcommon.errors import UserError
+from rtt.engine.drawing import Sampling, draw, uniforms
 from rtt.engine.text import text_with_offsets
 from rtt.policy.logprobs import position_ids
+from rtt.policy.softmax import HeadForm, head_weights, project
 from rtt.policy.tiny import Policy
 from rtt.types import Group, Rollout
 
@@ -24,89 +28,148 @@ __all__ = ["Sampler"]
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """Samples responses of at most `max_tokens` tokens at temperature 1 (no top-p, no top-k)."""
+    """Samples responses of at most `max_tokens` tokens, `row_budget` of them at once.
+
+    Example:
+        `Sampler(policy, 48, Sampling(temperature=0.7)).sample(prompts, samples=8, seed=0)`
+    """
 
     policy: Policy
     max_tokens: int
+    sampling: Sampling = field(default_factory=Sampling)
+    row_budget: int = 1024
 
     @torch.no_grad()
     def sample(
-        self, prompts: Sequence[RubricPrompt], *, samples: int, seed: int, version: int = 0
+        self,
+        prompts: Sequence[RubricPrompt],
+        *,
+        samples: int,
+        seed: int,
+        version: int = 0,
+        places: Sequence[int] | None = None,
     ) -> list[Group]:
         """Draw `samples` responses to each prompt.
 
         Args:
             prompts: P prompts.
             samples: G.
-            seed: Decides every draw.
+            seed: Decides every draw, with the place of the prompt.
             version: Recorded on the rollouts as `policy_version`.
+            places: Where each prompt stands in the whole draw, of which this may be a part; None:
+                0, 1, 2, ...
 
         Returns:
-            P groups of G rollouts, in the order of `prompts`.
+            P groups of G rollouts, in the order of `prompts`. A rollout's log-probabilities are
+            at the sampling temperature, before top-k and top-p.
+
+        Raises:
+            UserError: A prompt leaves no room for a response in the policy's context.
         """
-        tokenizer = self.policy.tokenizer
-        asked = tokenizer([prompt.prompt for prompt in prompts], padding=True)
-        device = self.policy.model.device
-        tokens_BT, logprob_BT, count_B = self._draw(
-            torch.tensor(asked["input_ids"], device=device),
-            torch.tensor(asked["attention_mask"], device=device),
-            samples,
-            torch.Generator(device=device).manual_seed(seed),
-        )
-        rows = zip(tokens_BT.tolist(), logprob_BT.tolist(), count_B.tolist(), strict=True)
-        rollouts = []
-        for row, (ids, logprobs, count) in enumerate(rows):
-            prompt = prompts[row // samples]
-            rollouts.append(self._rollout(prompt.id, ids[:count], logprobs[:count], version))
-        return [
-            Group(prompt=prompt, rollouts=tuple(rollouts[i * samples : (i + 1) * samples]))
-            for i, prompt in enumerate(prompts)
-        ]
+        places = range(len(prompts)) if places is None else places
+        size = max(self.row_budget // samples, 1)
+        groups: list[Group] = []
+        for first in range(0, len(prompts), size):
+            part = prompts[first : first + size]
+            draws = [
+                uniforms(seed, place, samples, self.max_tokens)
+                for place in places[first : first + size]
+            ]
+            rows = iter(self._draw([self._ask(prompt) for prompt in part], torch.cat(draws)))
+            for prompt in part:
+                rollouts = tuple(
+                    self._rollout(prompt.id, *next(rows), version) for _ in range(samples)
+                )
+                groups.append(Group(prompt=prompt, rollouts=rollouts))
+        return groups
+
+    def _ask(self, prompt: RubricPrompt) -> list[int]:
+        ids = self.policy.ask(prompt.prompt)
+        context = self.policy.context
+        if context is not None and len(ids) + self.max_tokens > context:
+            raise UserError(
+                f"prompt {prompt.id!r}: expected at most {context - self.max_tokens} tokens (the "
+                f"policy's context of {context} without the response's {self.max_tokens}); got "
+                f"{len(ids)}; leave it out, or ask for shorter responses"
+            )
+        return ids
 
     def _draw(
-        self, prompt_PL: Tensor, mask_PL: Tensor, samples: int, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens [B, T], log-probabilities [B, T] and number of tokens [B] of each response."""
+        self, asked: Sequence[Sequence[int]], uniform_BT: Tensor
+    ) -> list[tuple[list[int], list[float]]]:
+        """Tokens and log-probabilities of each row; rows of one prompt are consecutive."""
         from transformers import DynamicCache
 
         model: Any = self.policy.model
         model.eval()
+        prompt_PL, mask_PL = _left_padded(asked, self.policy.pad_id, model.device)
+        copies = len(uniform_BT) // len(asked)
         cache = DynamicCache(config=model.config)
-        hidden = _forward(model, prompt_PL, mask_PL, position_ids(mask_PL), cache)
-        cache.batch_repeat_interleave(samples)
-        hidden = hidden.repeat_interleave(samples, dim=0)
-        mask = mask_PL.repeat_interleave(samples, dim=0)
-        end = self.policy.tokenizer.eos_token_id
-        count_B = torch.zeros(mask.shape[0], dtype=torch.long, device=mask.device)
-        alive_B = torch.ones_like(count_B, dtype=torch.bool)
-        tokens, logprobs = [], []
-        for step in range(self.max_tokens):
-            logprob_BV = torch.log_softmax(model.get_output_embeddings()(hidden).float(), dim=-1)
-            token_B1 = torch.multinomial(logprob_BV.exp(), 1, generator=generator)
-            tokens.append(token_B1)
-            logprobs.append(logprob_BV.gather(1, token_B1))
-            count_B += alive_B
-            alive_B &= token_B1[:, 0] != end
-            if step + 1 == self.max_tokens or not bool(alive_B.any()):
-                break
-            mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-            hidden = _forward(model, token_B1, mask, mask.sum(dim=1, keepdim=True) - 1, cache)
-        return torch.cat(tokens, dim=1), torch.cat(logprobs, dim=1), count_B
+        form = HeadForm.of(model.config, temperature=self.sampling.temperature)
+        with self.policy.precision():
+            hidden = _forward(model, prompt_PL, mask_PL, position_ids(mask_PL), cache)
+            cache.batch_repeat_interleave(copies)
+            hidden_BH = hidden.repeat_interleave(copies, dim=0)
+            mask = mask_PL.repeat_interleave(copies, dim=0)
+            live = list(range(len(uniform_BT)))
+            drawn: list[tuple[list[int], list[float]]] = [([], []) for _ in live]
+            for step in range(self.max_tokens):
+                weight_VH, bias_V = head_weights(model.get_output_embeddings())
+                token_B, logprob_B = draw(
+                    project(hidden_BH, weight_VH, bias_V, form),
+                    uniform_BT[live, step],
+                    self.sampling,
+                )
+                going = self._note(drawn, live, token_B.tolist(), logprob_B.tolist())
+                if step + 1 == self.max_tokens or not going:
+                    break
+                if len(going) < len(live):
+                    kept = torch.tensor(going, device=model.device)
+                    cache.batch_select_indices(kept)
+                    token_B, mask = token_B[kept], mask[kept]
+                    live = [live[place] for place in going]
+                mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
+                positions = mask.sum(dim=1, keepdim=True) - 1
+                hidden_BH = _forward(model, token_B.unsqueeze(1), mask, positions, cache)
+        return drawn
+
+    def _note(
+        self,
+        drawn: list[tuple[list[int], list[float]]],
+        live: Sequence[int],
+        tokens: Sequence[int],
+        logprobs: Sequence[float],
+    ) -> list[int]:
+        """Append what was drawn; which of the live rows go on."""
+        going = []
+        for place, (row, token, logprob) in enumerate(zip(live, tokens, logprobs, strict=True)):
+            drawn[row][0].append(token)
+            drawn[row][1].append(logprob)
+            if token not in self.policy.end_ids:
+                going.append(place)
+        return going
 
     def _rollout(
         self, prompt_id: str, ids: list[int], logprobs: list[float], version: int
     ) -> Rollout:
         text, offsets = text_with_offsets(self.policy.tokenizer, ids)
-        is_ended = bool(ids) and ids[-1] == self.policy.tokenizer.eos_token_id
         return Rollout(
             prompt_id=prompt_id,
             tokens=tuple(ids),
             logprobs=tuple(logprobs),
             text=text,
             offsets=offsets,
-            finish_reason="stop" if is_ended else "length",
+            finish_reason="stop" if ids[-1] in self.policy.end_ids else "length",
             policy_version=version,
         )
+
+
+def _left_padded(asked: Sequence[Sequence[int]], pad: int, device: Any) -> tuple[Tensor, Tensor]:
+    """Ids and mask [P, L]."""
+    width = max(len(ids) for ids in asked)
+    ids = [[*[pad] * (width - len(row)), *row] for row in asked]
+    mask = [[*[0] * (width - len(row)), *[1] * len(row)] for row in asked]
+    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
 def _forward(model: Any, ids: Tensor, mask: Tensor, positions: Tensor, cache: Any) -> Tensor:

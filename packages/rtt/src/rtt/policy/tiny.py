@@ -7,15 +7,16 @@ the default size, trained from scratch in seconds on one core.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
 
 from lmcommon.errors import UserError
 from lmcommon.rng import seed_for
 
-__all__ = ["Policy", "TinyPolicy", "word_tokenizer"]
+__all__ = ["Policy", "PolicySource", "TinyPolicy", "word_tokenizer"]
 
 _SPECIAL = {
     "pad_token": "<pad>",
@@ -32,11 +33,62 @@ class Policy:
     model: Any
     """A `transformers.PreTrainedModel` with a language-model head."""
     tokenizer: Any
+    is_chat: bool = False
+    """Whether a prompt is a user's message, put through the tokenizer's chat template."""
+    is_mixed: bool = False
+    """Whether the model computes in bfloat16 where that is safe; its weights stay as they are."""
+    end_ids: frozenset[int] = field(init=False)
+    """Tokens that end a response."""
+
+    def __post_init__(self) -> None:
+        named = getattr(self.model.generation_config, "eos_token_id", None)
+        ids = [self.tokenizer.eos_token_id, *(named if isinstance(named, list) else [named])]
+        self.end_ids = frozenset(index for index in ids if index is not None)
 
     @property
     def parameters(self) -> int:
         """Number of trainable numbers."""
         return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
+    def context(self) -> int | None:
+        """Longest prompt + response in tokens; None: the model does not say."""
+        return getattr(self.model.config, "max_position_embeddings", None)
+
+    @property
+    def pad_id(self) -> int:
+        """A token to fill up with; it is masked wherever it stands."""
+        pad = self.tokenizer.pad_token_id
+        return next(iter(self.end_ids), 0) if pad is None else pad
+
+    def ask(self, prompt: str) -> list[int]:
+        """Token ids of a prompt, up to where the response begins."""
+        if not self.is_chat:
+            ids: list[int] = self.tokenizer(prompt)["input_ids"]
+            return ids
+        text = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True
+        )
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]  # type: ignore[no-any-return]
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """What forward passes run under."""
+        if not self.is_mixed:
+            return nullcontext()
+        return torch.autocast(self.model.device.type, dtype=torch.bfloat16)
+
+
+class PolicySource(Protocol):
+    """Settings that a policy can be made from."""
+
+    def build(self, words: Sequence[str] = (), *, seed: int = 0) -> Policy:
+        """Make or load the policy.
+
+        Args:
+            words: What it must know, if it is made from nothing.
+            seed: Decides random weights, if there are any.
+        """
+        ...
 
 
 @dataclass(kw_only=True)
@@ -57,7 +109,7 @@ class TinyPolicy:
                 f"got {self.hidden}"
             )
 
-    def build(self, words: Sequence[str], *, seed: int) -> Policy:
+    def build(self, words: Sequence[str] = (), *, seed: int = 0) -> Policy:
         """Make a policy with random weights that depend on nothing but the seed."""
         from transformers import LlamaConfig, LlamaForCausalLM
 

@@ -24,7 +24,7 @@ from lmcommon.errors import UserError
 from lmcommon.extras import require
 from lmcommon.rng import seed_for
 from rtt.engine.sampler import Sampler
-from rtt.run.method import Job, Result, curve, make_base, run_job, steps_to
+from rtt.run.method import Job, Result, blank_policy, curve, make_base, run_job, steps_to
 from rtt.run.schemas import GROUPS
 from rtt.show.curves import draw_curves
 from rtt.show.html import credit_html
@@ -33,8 +33,9 @@ from rtt.show.terminal import credit_text
 from rtt.show.view import CreditView, view_groups
 from rtt.train.advantage import Credit
 from rtt.train.bootstrap import mean_interval
+from rtt.train.local.settings import TrainSettings
+from rtt.train.local.trainer import HELDOUT_SEED
 from rtt.train.scoring import Scorer
-from rtt.train.trainer import HELDOUT_SEED, TrainSettings
 from rtt.train.warm import WarmStart
 
 __all__ = ["METHODS", "DemoConfig", "demo", "main"]
@@ -163,11 +164,11 @@ def _lines(path: Path) -> list[str]:
 
 def _views(job: Job, *, prompts: int = 8) -> list[CreditView]:
     """A few responses of each prompt, the most telling first."""
-    policy = job.policy.build(job.task.tokens, seed=job.seed)
+    policy = blank_policy(job)
     state = torch.load(job.folder / "checkpoint.pt", weights_only=True)
     policy.model.load_state_dict(state["policy"])
     asked = list(islice(job.task.prompts("heldout", HELDOUT_SEED), prompts))
-    groups = Sampler(policy, job.task.length).sample(
+    groups = Sampler(policy, job.task.max_tokens).sample(
         asked, samples=job.train.samples, seed=seed_for(job.seed, "show")
     )
     views = view_groups(Scorer().score(groups), job.credit)

@@ -1,7 +1,8 @@
 """One training run in one folder: start or resume, train, evaluate, write everything down.
 
-In: a `Job`. Out: a `Result`; the folder holds `metrics.jsonl` (one row a step), `checkpoint.pt`
-and `result.json`. A job whose result exists is not run again.
+In: a `Job`. Out: a `Result`; the folder holds `metrics.jsonl` (one row a step), `rollouts.jsonl`
+(scored responses of some steps), `checkpoint.pt` and `result.json`. A job whose result exists is
+not run again.
 """
 
 from __future__ import annotations
@@ -9,20 +10,31 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from lmcommon.runlog import Run, write_atomic
-from rtt.policy.tiny import Policy, TinyPolicy
-from rtt.tasks.words import WordsTask
+from rtt.policy.tiny import Policy, PolicySource
+from rtt.tasks.base import SketchingTask, Task
 from rtt.train.advantage import Credit
-from rtt.train.trainer import LocalTrainer, TrainSettings
+from rtt.train.local.settings import TrainSettings
+from rtt.train.local.trainer import LocalTrainer
+from rtt.train.scoring import Scorer
 from rtt.train.warm import WarmStart
 
-__all__ = ["Job", "Result", "curve", "keep_rows", "make_base", "run_job", "steps_to"]
+__all__ = [
+    "Job",
+    "Result",
+    "blank_policy",
+    "curve",
+    "keep_rows",
+    "make_base",
+    "run_job",
+    "steps_to",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +42,14 @@ class Job:
     """Everything one run depends on; picklable, so that a worker process can take it."""
 
     seed: int
-    task: WordsTask
-    policy: TinyPolicy
+    task: Task
+    policy: PolicySource
     warm_start: WarmStart
     credit: Credit
     train: TrainSettings
     folder: Path
+    scorer: Scorer = field(default_factory=Scorer)
+    """Verdicts and relevances; program checks and their deciding spans by default."""
     base: Path | None = None
     """Weights of a shared warm start; None: make it."""
     threads: int = 1
@@ -81,7 +95,9 @@ def run_job(
     trainer = _trainer(job, checkpoint)
     keep_rows(run, trainer.step)
     before = time.process_time()
-    steps = trainer.run(record=run.metrics, checkpoint=checkpoint)
+    steps = trainer.run(
+        record=run.metrics, checkpoint=checkpoint, rollouts=run.folder / "rollouts.jsonl"
+    )
     if progress is not None:
         steps = progress(steps, job.credit.label, job.train.steps - trainer.step)
     for _ in steps:
@@ -109,10 +125,10 @@ def run_job(
 
 def make_base(job: Job) -> Policy:
     """The policy that a job starts from: shared weights if given, else its own warm start."""
-    policy = job.policy.build(job.task.tokens, seed=job.seed)
+    policy = blank_policy(job)
     if job.base is not None:
         policy.model.load_state_dict(torch.load(job.base, weights_only=True))
-    else:
+    elif isinstance(job.task, SketchingTask):
         job.warm_start.run(policy, job.task, seed=job.seed)
     return policy
 
@@ -129,22 +145,30 @@ def steps_to(points: list[tuple[int, float]], threshold: float) -> int | None:
 
 def keep_rows(run: Run, step: int) -> None:
     """Drop the rows after a checkpoint: the steps behind them are taken again."""
-    rows = [row for row in run.read("metrics") if row["step"] <= step] if step else []
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    write_atomic(run.folder / "metrics.jsonl", lines)
+    for name in ("metrics", "rollouts"):
+        rows = [row for row in run.read(name) if row["step"] <= step] if step else []
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        if lines or (run.folder / f"{name}.jsonl").exists():
+            write_atomic(run.folder / f"{name}.jsonl", lines)
 
 
 def _trainer(job: Job, checkpoint: Path) -> LocalTrainer:
     is_begun = checkpoint.exists()
-    policy = job.policy.build(job.task.tokens, seed=job.seed) if is_begun else make_base(job)
+    policy = blank_policy(job) if is_begun else make_base(job)
     trainer = LocalTrainer(
-        policy=policy, task=job.task, credit=job.credit, settings=job.train, seed=job.seed
-    )
+        policy=policy, task=job.task, credit=job.credit, settings=job.train, seed=job.seed,
+        scorer=job.scorer,
+    )  # fmt: skip
     if is_begun:
         trainer.load(checkpoint)
     else:
         trainer.save(checkpoint)
     return trainer
+
+
+def blank_policy(job: Job) -> Policy:
+    """The policy before any training here; a tiny one must know the words of the task."""
+    return job.policy.build(getattr(job.task, "tokens", ()), seed=job.seed)
 
 
 def _late(points: list[tuple[int, float]]) -> float:

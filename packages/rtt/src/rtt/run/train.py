@@ -9,7 +9,7 @@ from lmcommon.app import Run, entrypoint
 from rtt.run.method import Job, Result, curve, run_job, steps_to
 from rtt.run.schemas import GROUPS
 from rtt.train.bootstrap import mean_interval
-from rtt.train.trainer import TrainSettings
+from rtt.train.local.settings import TrainSettings
 from rtt.train.warm import WarmStart
 
 __all__ = ["TrainConfig", "main", "train"]

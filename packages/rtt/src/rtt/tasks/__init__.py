@@ -5,8 +5,17 @@ from typing import TYPE_CHECKING
 from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from rtt.tasks.base import SketchingTask, Split, Task
     from rtt.tasks.words import WordsTask
 
-__all__ = ["WordsTask"]
+__all__ = ["SketchingTask", "Split", "Task", "WordsTask"]
 
-__getattr__, __dir__ = lazy_exports(__name__, {"WordsTask": "rtt.tasks.words"})
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "SketchingTask": "rtt.tasks.base",
+        "Split": "rtt.tasks.base",
+        "Task": "rtt.tasks.base",
+        "WordsTask": "rtt.tasks.words",
+    },
+)

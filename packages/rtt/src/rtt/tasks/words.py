@@ -14,17 +14,16 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.judge.types import Criterion, Rubric
 from lmcommon.rng import random_for
 from lmcommon.verify.checking import describe
+from rtt.tasks.base import Split
 
-__all__ = ["KINDS", "WORDS", "Split", "WordsTask"]
-
-Split = Literal["train", "heldout"]
+__all__ = ["KINDS", "WORDS", "WordsTask"]
 
 WORDS = (
     "amber", "birch", "coral", "dune", "ember", "fjord", "grove", "heath", "iris", "jade", "kelp",
@@ -75,6 +74,11 @@ class WordsTask:
             )
         if self.length < 6:
             raise UserError(f"task.length: expected at least 6; got {self.length}")
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of a response at most: one a word."""
+        return self.length
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Training: GRPO with token-level rubric credit. Here the local engine: torch only, one process."""
+"""Training: GRPO with token-level rubric credit."""
 
 from typing import TYPE_CHECKING
 
@@ -7,10 +7,14 @@ from lmcommon.lazy import lazy_exports
 if TYPE_CHECKING:
     from rtt.train.advantage import Credit
     from rtt.train.evaluation import Evaluation, evaluate
-    from rtt.train.trainer import LocalTrainer, TrainSettings
+    from rtt.train.local.settings import TrainSettings, UpdateSettings
+    from rtt.train.local.trainer import LocalTrainer
     from rtt.train.warm import WarmStart
 
-__all__ = ["Credit", "Evaluation", "LocalTrainer", "TrainSettings", "WarmStart", "evaluate"]
+__all__ = [
+    "Credit", "Evaluation", "LocalTrainer", "TrainSettings", "UpdateSettings", "WarmStart",
+    "evaluate",
+]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
@@ -18,8 +22,9 @@ __getattr__, __dir__ = lazy_exports(
         "Credit": "rtt.train.advantage",
         "Evaluation": "rtt.train.evaluation",
         "evaluate": "rtt.train.evaluation",
-        "LocalTrainer": "rtt.train.trainer",
-        "TrainSettings": "rtt.train.trainer",
+        "LocalTrainer": "rtt.train.local.trainer",
+        "TrainSettings": "rtt.train.local.settings",
+        "UpdateSettings": "rtt.train.local.settings",
         "WarmStart": "rtt.train.warm",
     },
 )

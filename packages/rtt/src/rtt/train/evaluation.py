@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from lmcommon.data.types import RubricPrompt
 from rtt.engine.sampler import Sampler
+from rtt.train.local.parallel import Alone
 from rtt.verdicts import JudgedVerdicts, VerdictSource
 
 __all__ = ["Evaluation", "evaluate"]
@@ -46,26 +46,54 @@ class Evaluation:
 
 def evaluate(
     sampler: Sampler, prompts: Sequence[RubricPrompt], *, samples: int, seed: int,
-    source: VerdictSource | None = None,
+    source: VerdictSource | None = None, parallel: Alone | None = None,
 ) -> Evaluation:  # fmt: skip
-    """Sample each prompt and check every criterion. A sample without verdicts counts nowhere."""
-    per_prompt: list[float] = []
-    by_kind: dict[str, list[bool]] = defaultdict(list)
-    unscored = 0
-    groups = sampler.sample(prompts, samples=samples, seed=seed)
+    """Sample each prompt and check every criterion. A sample without verdicts counts nowhere.
+
+    Args:
+        sampler: Of the policy.
+        prompts: Held-out prompts.
+        samples: Of each prompt.
+        seed: Decides the draws.
+        source: Verdicts; None: program checks.
+        parallel: Processes that take a share of the prompts each; None: this one takes all.
+    """
+    parallel = parallel or Alone()
+    mine = parallel.share(prompts)
+    with parallel.generating():
+        groups = sampler.sample(
+            [prompt for _, prompt in mine],
+            samples=samples,
+            seed=seed,
+            places=[place for place, _ in mine],
+        )
     told = iter((source or JudgedVerdicts()).verdicts(
         [(group.prompt, rollout.text) for group in groups for rollout in group.rollouts]
     ))  # fmt: skip
-    for group in groups:
+    satisfied = [
+        [tuple(verdict.satisfied for verdict in next(told)) for _ in group.rollouts]
+        for group in groups
+    ]
+    places = [place for place, _ in mine]
+    return _summary(prompts, parallel.collect(list(zip(places, satisfied, strict=True))))
+
+
+def _summary(
+    prompts: Sequence[RubricPrompt], satisfied: Sequence[Sequence[tuple[bool | None, ...]]]
+) -> Evaluation:
+    per_prompt: list[float] = []
+    by_kind: dict[str, list[bool]] = defaultdict(list)
+    unscored = 0
+    for prompt, samples in zip(prompts, satisfied, strict=True):
         complete = []
-        for verdicts in islice(told, len(group.rollouts)):
-            known = [verdict.satisfied for verdict in verdicts if verdict.satisfied is not None]
+        for verdicts in samples:
+            known = [verdict for verdict in verdicts if verdict is not None]
             unscored += len(verdicts) - len(known)
             if known:
                 complete.append(all(known))
-            for criterion, verdict in zip(group.prompt.rubric.criteria, verdicts, strict=True):
-                if verdict.satisfied is not None:
-                    by_kind[criterion.constraint_id or "judged"].append(verdict.satisfied)
+            for criterion, verdict in zip(prompt.rubric.criteria, verdicts, strict=True):
+                if verdict is not None:
+                    by_kind[criterion.constraint_id or "judged"].append(verdict)
         if complete:
             per_prompt.append(sum(complete) / len(complete))
     everything = [verdict for kind in by_kind.values() for verdict in kind]

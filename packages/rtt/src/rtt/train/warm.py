@@ -19,7 +19,7 @@ from lmcommon.rng import random_for, seed_for
 from rtt.engine.sampler import Sampler
 from rtt.policy.logprobs import response_logprobs
 from rtt.policy.tiny import Policy
-from rtt.tasks.words import WordsTask
+from rtt.tasks.base import SketchingTask
 from rtt.train.evaluation import evaluate
 
 __all__ = ["WarmStart"]
@@ -48,7 +48,7 @@ class WarmStart:
                     f"warm_start.{key}: expected a number above 0; got {getattr(self, key)!r}"
                 )
 
-    def run(self, policy: Policy, task: WordsTask, *, seed: int) -> int:
+    def run(self, policy: Policy, task: SketchingTask, *, seed: int) -> int:
         """Train `policy` in place; returns the number of steps taken."""
         optimiser = torch.optim.AdamW(policy.model.parameters(), lr=self.learning_rate)
         prompts = task.prompts("train", seed_for(seed, "warm-start"))
@@ -61,10 +61,10 @@ class WarmStart:
             _imitate(policy, optimiser, [row.prompt for row in rows], answers)
         return self.steps
 
-    def _rate(self, policy: Policy, task: WordsTask, seed: int) -> float:
+    def _rate(self, policy: Policy, task: SketchingTask, seed: int) -> float:
         prompts = list(islice(task.prompts("train", seed_for(seed, "check")), self.check_prompts))
         measured = evaluate(
-            Sampler(policy, task.length), prompts, samples=1, seed=seed_for(seed, "check")
+            Sampler(policy, task.max_tokens), prompts, samples=1, seed=seed_for(seed, "check")
         )
         return measured.all_satisfied
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from lmcommon.errors import UserError
 from rtt.train.advantage import Credit
@@ -95,9 +94,7 @@ class RTTConfig(GRPOConfig):  # type: ignore[misc]
         if self.credit is None:
             return Credit()
         if not isinstance(self.credit, dict):
-            raise UserError(
-                f"credit: expected a mapping of fields of Credit; got {self.credit!r}"
-            )
+            raise UserError(f"credit: expected a mapping of fields of Credit; got {self.credit!r}")
         if unknown := sorted(set(self.credit) - set(Credit.__dataclass_fields__)):
             raise UserError(
                 f"credit: expected some of {', '.join(Credit.__dataclass_fields__)}; got {unknown}"

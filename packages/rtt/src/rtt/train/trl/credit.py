@@ -122,9 +122,7 @@ def _scores(rows: Sequence[ScoredRow], group_size: int) -> ScoreTensors:
     for begin in range(0, len(rows), group_size):
         same = rows[begin : begin + group_size]
         assert len({row.prompt.id for row in same}) == 1, [row.prompt.id for row in same]
-        groups.append(
-            ScoredGroup(prompt=same[0].prompt, samples=tuple(row.scored for row in same))
-        )
+        groups.append(ScoredGroup(prompt=same[0].prompt, samples=tuple(row.scored for row in same)))
     scores = score_tensors(groups)
     if all(row.own is None for row in rows):
         return scores

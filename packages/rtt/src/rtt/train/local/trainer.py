@@ -1,0 +1,199 @@
+"""The local engine: rollouts, verdicts, relevance, credit, update; torch only.
+
+In: a policy, a task, a credit scheme. Out: the policy trained, one row of metrics a step, held-out
+evaluations, and checkpoints from which a killed run goes on with the same numbers. On several
+processes each one samples and scores its share of the prompts and computes its share of the
+micro-batches; credit is given to the whole batch on each, so what a scheme pools over samples is
+what one process would pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lmcommon.data.types import RubricPrompt
+from lmcommon.errors import UserError
+from lmcommon.rng import seed_for
+from rtt.engine.sampler import Sampler
+from rtt.policy.packed import check_packing
+from rtt.policy.tiny import Policy
+from rtt.records import records_of, write_rollouts
+from rtt.tasks.base import Task
+from rtt.train.advantage import Credit
+from rtt.train.clock import Clock
+from rtt.train.evaluation import Evaluation, evaluate
+from rtt.train.local.checkpoint import load_checkpoint, save_checkpoint
+from rtt.train.local.packing import train_rows
+from rtt.train.local.parallel import Alone
+from rtt.train.local.settings import TrainSettings
+from rtt.train.local.update import update
+from rtt.train.metrics import satisfied_by_kind
+from rtt.train.scoring import Scorer, score_tensors
+from rtt.types import ScoredGroup
+
+__all__ = ["HELDOUT_SEED", "LocalTrainer"]
+
+HELDOUT_SEED = 20_26
+"""Held-out prompts are the same for every run and method."""
+
+
+@dataclass(kw_only=True)
+class LocalTrainer:
+    """Trains one policy; `steps()` yields a row of metrics after every step."""
+
+    policy: Policy
+    task: Task
+    credit: Credit
+    settings: TrainSettings
+    seed: int
+    scorer: Scorer = field(default_factory=Scorer)
+    parallel: Alone = field(default_factory=Alone)
+    step: int = 0
+
+    def __post_init__(self) -> None:
+        if self.settings.samples == 1 and self.credit.scheme == "none":
+            raise UserError(
+                "train.samples: expected 2 or more for a credit that compares samples "
+                "(credit=none); got 1, which never gives an advantage"
+            )
+        check_packing(self.policy.model)
+        self.parallel.attach(self.policy.model)
+        self.optimiser = torch.optim.AdamW(
+            self.policy.model.parameters(),
+            lr=self.settings.update.learning_rate,
+            weight_decay=0.0,
+        )
+        self.heldout: tuple[RubricPrompt, ...] = tuple(
+            islice(self.task.prompts("heldout", HELDOUT_SEED), self.settings.heldout)
+        )
+        self.latest: tuple[list[ScoredGroup], Tensor] | None = None
+        """Scored groups of the last step, and what their tokens got."""
+
+    def steps(self) -> Iterable[dict[str, Any]]:
+        """Train to the end of the schedule, one row of metrics a step."""
+        while self.step < self.settings.steps:
+            yield self.take_step()
+
+    def take_step(self) -> dict[str, Any]:
+        """One step: sample, score, give credit, update. Every draw is seeded by the step."""
+        clock = Clock()
+        mine = self.parallel.share(self._prompts())
+        places = [place for place, _ in mine]
+        with self.parallel.generating():
+            groups = self._sampler().sample(
+                [prompt for _, prompt in mine],
+                samples=self.settings.samples,
+                seed=seed_for(self.seed, "rollout", self.step),
+                version=self.step,
+                places=places,
+            )
+        clock.lap("rollout")
+        part = self.scorer.score(groups, lap=clock.lap)
+        scored = self.parallel.collect(list(zip(places, part, strict=True)))
+        scores = score_tensors(scored)
+        advantage_BT, metrics = self.credit.advantages(
+            scores, self.settings.samples, step=self.step
+        )
+        clock.lap("credit")
+        metrics |= update(
+            self.policy,
+            self.optimiser,
+            train_rows(self.policy, scored, advantage_BT),
+            self.settings.update,
+            self.parallel,
+            temperature=self.settings.sampling.temperature,
+        )
+        clock.lap("update")
+        self.step += 1
+        self.latest = scored, advantage_BT
+        tokens = float(scores.mask_BT.sum())
+        return {"step": self.step, **metrics, "by_kind": satisfied_by_kind(scored), **clock.seconds,
+                "tokens_per_s": tokens / clock.total_s}  # fmt: skip
+
+    def evaluate(self, *, samples: int | None = None) -> Evaluation:
+        """Evaluate on the held-out prompts; draws are fixed by seed and step."""
+        return evaluate(
+            Sampler(self.policy, self.task.max_tokens, row_budget=self.settings.row_budget),
+            self.heldout,
+            samples=samples or self.settings.eval_samples,
+            seed=seed_for(self.seed, "evaluate", self.step),
+            source=self.scorer.verdicts,
+            parallel=self.parallel,
+        )
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint."""
+        save_checkpoint(path, self.policy, self.optimiser, step=self.step)
+
+    def load(self, path: Path) -> None:
+        """Continue from a checkpoint."""
+        self.step = load_checkpoint(path, self.policy, self.optimiser)
+
+    def run(
+        self,
+        *,
+        record: Callable[[Mapping[str, Any]], None],
+        checkpoint: Path | None = None,
+        rollouts: Path | None = None,
+    ) -> Iterable[int]:
+        """Train, evaluate and checkpoint on schedule; yields the step number after each step.
+
+        Args:
+            record: Gets one row a step; a row of an evaluation step carries `heldout_*` keys.
+            checkpoint: File to write every `checkpoint_every` steps and at the end.
+            rollouts: File that scored responses are appended to, every `record_every` steps.
+        """
+        if self.step == 0:
+            record({"step": 0, **_evaluation_row(self.evaluate())})
+        for row in self.steps():
+            if self.step % self.settings.eval_every == 0 or self.step == self.settings.steps:
+                row |= _evaluation_row(self.evaluate())
+            record(row)
+            if rollouts is not None and self.settings.records(self.step):
+                self._write_rollouts(rollouts)
+            every = self.settings.checkpoint_every
+            is_due = self.step == self.settings.steps or (every and self.step % every == 0)
+            if checkpoint is not None and is_due:
+                self.save(checkpoint)
+            yield self.step
+
+    def _prompts(self) -> list[RubricPrompt]:
+        """The prompts of this step, over all processes."""
+        stream = self.task.prompts("train", seed_for(self.seed, "prompts", self.step))
+        prompts = list(islice(stream, self.settings.prompts))
+        if not prompts:
+            raise UserError(
+                "task: expected training prompts; got none; check its files and filters"
+            )
+        return prompts
+
+    def _sampler(self) -> Sampler:
+        settings = self.settings
+        return Sampler(
+            self.policy, self.task.max_tokens, settings.sampling, row_budget=settings.row_budget
+        )
+
+    def _write_rollouts(self, path: Path) -> None:
+        assert self.latest is not None, "a step was taken"
+        if self.parallel.is_main:
+            scored, advantage_BT = self.latest
+            records = records_of(
+                scored, advantage_BT.tolist(), step=self.step, label=self.credit.label
+            )
+            write_rollouts(path, records)
+
+
+def _evaluation_row(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "heldout_all_satisfied": evaluation.all_satisfied,
+        "heldout_satisfied_rate": evaluation.satisfied_rate,
+        "heldout_by_kind": evaluation.by_kind,
+        "heldout_unscored": evaluation.unscored,
+    }
