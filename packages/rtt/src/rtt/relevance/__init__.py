@@ -1,4 +1,4 @@
-"""Relevance: how much each token decides a criterion, one source behind one protocol.
+"""Relevance: how much each token decides a criterion, many sources behind one protocol.
 
 In: a criterion, its verdict and the rollout. Out: one number in [0, 1] a token.
 """
@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING
 from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from rtt.relevance.discriminator import DiscriminatorRelevance, DiscriminatorSource
-    from rtt.relevance.offsets import spans_to_tokens
+    from rtt.relevance.config import (
+        RELEVANCE_SCHEMAS,
+        ContrastSource,
+        DiscriminatorSource,
+        RandomSource,
+        SpanSource,
+        UniformSource,
+    )
+    from rtt.relevance.contrast import PolicyContrast, PolicyScorer, drop_criteria
+    from rtt.relevance.discriminator import DiscriminatorRelevance
+    from rtt.relevance.offsets import chars_to_relevance, spans_to_tokens
+    from rtt.relevance.policy_scores import PolicyScores
     from rtt.relevance.sources import (
         RandomRelevance,
         RelevanceItem,
@@ -19,25 +29,26 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "DiscriminatorRelevance", "DiscriminatorSource", "RandomRelevance", "RelevanceItem",
-    "RelevanceSource", "SpanRelevance", "UniformRelevance", "spans_to_tokens",
+    "RELEVANCE_SCHEMAS", "ContrastSource", "DiscriminatorRelevance", "DiscriminatorSource",
+    "PolicyContrast", "PolicyScorer", "PolicyScores", "RandomRelevance", "RandomSource",
+    "RelevanceItem", "RelevanceSource", "SpanRelevance", "SpanSource", "UniformRelevance",
+    "UniformSource", "chars_to_relevance", "drop_criteria", "spans_to_tokens",
 ]  # fmt: skip
 
+_ROOMS = {
+    "config": (
+        "RELEVANCE_SCHEMAS", "ContrastSource", "DiscriminatorSource", "RandomSource", "SpanSource",
+        "UniformSource",
+    ),
+    "contrast": ("PolicyContrast", "PolicyScorer", "drop_criteria"),
+    "discriminator": ("DiscriminatorRelevance",),
+    "offsets": ("chars_to_relevance", "spans_to_tokens"),
+    "policy_scores": ("PolicyScores",),
+    "sources": (
+        "RandomRelevance", "RelevanceItem", "RelevanceSource", "SpanRelevance", "UniformRelevance",
+    ),
+}  # fmt: skip
+
 __getattr__, __dir__ = lazy_exports(
-    __name__,
-    {
-        "DiscriminatorRelevance": "rtt.relevance.discriminator",
-        "DiscriminatorSource": "rtt.relevance.discriminator",
-        "spans_to_tokens": "rtt.relevance.offsets",
-        **dict.fromkeys(
-            (
-                "RandomRelevance",
-                "RelevanceItem",
-                "RelevanceSource",
-                "SpanRelevance",
-                "UniformRelevance",
-            ),
-            "rtt.relevance.sources",
-        ),
-    },
+    __name__, {name: f"rtt.relevance.{room}" for room, names in _ROOMS.items() for name in names}
 )

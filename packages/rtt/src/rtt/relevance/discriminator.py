@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from lmcommon.errors import UserError
 from rtt.discriminator.model import TokenDiscriminator
 from rtt.relevance.offsets import chars_to_relevance
 from rtt.relevance.sources import RelevanceItem
 from rtt.taxonomy import criterion_scope
 
-__all__ = ["DiscriminatorRelevance", "DiscriminatorSource"]
+__all__ = ["DiscriminatorRelevance"]
 
 _Pair = tuple[str, str]
 _Chars = np.ndarray[Any, np.dtype[np.float32]]
@@ -86,32 +85,3 @@ class DiscriminatorRelevance:
         self._kept |= new
         while len(self._kept) > self.remember:
             self._kept.popitem(last=False)
-
-
-@dataclass(kw_only=True)
-class DiscriminatorSource:
-    """Settings of `DiscriminatorRelevance`; `build` loads the model."""
-
-    folder: str = ""
-    """What `TokenDiscriminator.save` wrote, or a hub id."""
-    device: str = "cpu"
-    context: int | None = None
-    """Most tokens in a row; None: what the model was made for."""
-    batch_tokens: int = 16_384
-    remember: int = 4096
-
-    def build(self) -> DiscriminatorRelevance:
-        """Load the discriminator.
-
-        Raises:
-            UserError: No folder was given, or it cannot be read.
-        """
-        if not self.folder:
-            raise UserError(
-                "relevance.folder: expected the folder of a trained discriminator, got nothing; "
-                "give relevance.folder=..., or take relevance=spans"
-            )
-        model = TokenDiscriminator.load(self.folder, context=self.context, device=self.device)
-        return DiscriminatorRelevance(
-            discriminator=model, batch_tokens=self.batch_tokens, remember=self.remember
-        )

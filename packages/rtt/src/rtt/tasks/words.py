@@ -122,6 +122,7 @@ class WordsTask:
             prompt=f"{' '.join(phrases)} :",
             rubric=rubric,
             source="words",
+            metadata={"wording": {f"c{number}": phrase for number, phrase in enumerate(phrases)}},
         )
 
     def is_held_out(self, prompt: RubricPrompt) -> bool:

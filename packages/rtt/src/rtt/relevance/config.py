@@ -1,0 +1,120 @@
+"""Settings of the relevance sources, one class each: the group `relevance` of the verbs.
+
+Every one has `build(scorer)`; only `policy_contrast` needs the policy as a scorer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from lmcommon.errors import UserError
+from rtt.relevance.contrast import PolicyContrast, PolicyScorer
+from rtt.relevance.discriminator import DiscriminatorRelevance
+from rtt.relevance.sources import RandomRelevance, SpanRelevance, UniformRelevance
+
+__all__ = [
+    "RELEVANCE_SCHEMAS", "ContrastSource", "DiscriminatorSource", "RandomSource", "SpanSource",
+    "UniformSource",
+]  # fmt: skip
+
+
+@dataclass(kw_only=True)
+class SpanSource:
+    """Deciding spans of the program checks."""
+
+    def build(self, scorer: PolicyScorer | None = None) -> SpanRelevance:
+        """The source."""
+        return SpanRelevance()
+
+
+@dataclass(kw_only=True)
+class UniformSource:
+    """Every token decides everything (ablation)."""
+
+    def build(self, scorer: PolicyScorer | None = None) -> UniformRelevance:
+        """The source."""
+        return UniformRelevance()
+
+
+@dataclass(kw_only=True)
+class RandomSource:
+    """Relevances drawn at random (ablation)."""
+
+    seed: int = 0
+
+    def build(self, scorer: PolicyScorer | None = None) -> RandomRelevance:
+        """The source."""
+        return RandomRelevance(seed=self.seed)
+
+
+@dataclass(kw_only=True)
+class DiscriminatorSource:
+    """A trained discriminator; `build` loads it."""
+
+    folder: str = ""
+    """What `TokenDiscriminator.save` wrote, or a hub id."""
+    device: str = "cpu"
+    context: int | None = None
+    """Most tokens in a row; None: what the model was made for."""
+    batch_tokens: int = 16_384
+    """Most tokens in a batch, padding included."""
+    remember: int = 4096
+    """Most (criterion, response) pairs to keep."""
+
+    def build(self, scorer: PolicyScorer | None = None) -> DiscriminatorRelevance:
+        """Load the discriminator.
+
+        Raises:
+            UserError: No folder was given, or it cannot be read.
+        """
+        if not self.folder:
+            raise UserError(
+                "relevance.folder: expected the folder of a trained discriminator, got nothing; "
+                "give relevance.folder=..., or take relevance=spans"
+            )
+        from rtt.discriminator.model import TokenDiscriminator
+
+        model = TokenDiscriminator.load(self.folder, context=self.context, device=self.device)
+        return DiscriminatorRelevance(
+            discriminator=model, batch_tokens=self.batch_tokens, remember=self.remember
+        )
+
+
+@dataclass(kw_only=True)
+class ContrastSource:
+    """The policy's own likelihoods with and without the criterion (CoRT)."""
+
+    tau: float = 1.0
+    """Steepness, per nat."""
+    bias: float = 0.0
+    """Nats by which the criterion must help before a token counts as more than neutral."""
+    whole: bool = False
+    """Whether the whole rubric is taken out at once, as CoRT does."""
+
+    def __post_init__(self) -> None:
+        if not self.tau > 0:
+            raise UserError(f"relevance.tau: expected a number above 0; got {self.tau!r}")
+
+    def build(self, scorer: PolicyScorer | None = None) -> PolicyContrast:
+        """The source.
+
+        Raises:
+            UserError: There is no policy to score with.
+        """
+        if scorer is None:
+            raise UserError(
+                "relevance=policy_contrast: expected the policy of a training run to score with, "
+                "got none; take relevance=spans here"
+            )
+        return PolicyContrast(scorer=scorer, tau=self.tau, bias=self.bias, whole=self.whole)
+
+
+RELEVANCE_SCHEMAS: Mapping[str, type] = MappingProxyType(
+    {
+        "spans": SpanSource, "discriminator": DiscriminatorSource,
+        "policy_contrast": ContrastSource, "uniform": UniformSource, "random": RandomSource,
+    }
+)  # fmt: skip
+"""Options of the group `relevance`."""

@@ -1,0 +1,116 @@
+"""Relevance without a discriminator: what does the policy itself find likelier for a criterion?
+
+The same response is scored twice, with and without the criterion in the prompt:
+`delta_t = log pi(y_t | with) - log pi(y_t | without)`, `p_t = sigmoid(tau * (delta_t - bias))`
+(CoRT, arXiv 2607.25659). In: items and something that scores. Out: one number in [0, 1] a token,
+1/2 where the criterion makes no difference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import exp
+from typing import Protocol
+
+from lmcommon.data.types import RubricPrompt
+from lmcommon.judge.types import Criterion
+from rtt.relevance.sources import RelevanceItem
+from rtt.types import Rollout
+
+__all__ = ["Contrast", "PolicyContrast", "PolicyScorer", "drop_criteria"]
+
+Contrast = tuple[str, str]
+"""Two prompts: with the criterion and without."""
+
+NEUTRAL = 0.5
+
+
+class PolicyScorer(Protocol):
+    """The policy as a scorer of given responses; many at once."""
+
+    def score(self, pairs: Sequence[tuple[str, Rollout]]) -> list[tuple[float, ...]]:
+        """Natural log-probability of each token of each rollout after that prompt, [T]."""
+        ...
+
+
+def drop_criteria(prompt: RubricPrompt, criteria: Sequence[Criterion]) -> Contrast | None:
+    """The prompt, and the prompt without the words that state these criteria.
+
+    The words of a criterion are `prompt.metadata["wording"][criterion.id]`, else its text, if the
+    prompt holds them verbatim. A data set whose prompts word criteria in another way can give the
+    task by itself as `prompt.metadata["question"]`: then the contrast is the question with the
+    criteria's texts after it, and the question.
+
+    Returns:
+        None if there is no way to take a criterion out.
+    """
+    wording = prompt.metadata.get("wording", {})
+    words = [wording.get(criterion.id, criterion.text) for criterion in criteria]
+    bare = prompt.prompt
+    for part in words:
+        if not part or part not in bare:
+            break
+        bare = bare.replace(part, "", 1)
+    else:
+        return prompt.prompt, re.sub(r" {2,}", " ", bare).strip()
+    question = prompt.metadata.get("question")
+    if not isinstance(question, str) or not question:
+        return None
+    return " ".join([question, *(criterion.text for criterion in criteria)]), question
+
+
+@dataclass(slots=True, kw_only=True)
+class PolicyContrast:
+    """Scores responses under the policy with and without a criterion.
+
+    Example:
+        `PolicyContrast(scorer=PolicyScores(policy))`; with `whole=True` all criteria are taken out
+        at once, as CoRT does, and every criterion gets the same relevances.
+    """
+
+    scorer: PolicyScorer
+    tau: float = 1.0
+    """Steepness, per nat."""
+    bias: float = 0.0
+    """Nats by which the criterion must help before a token counts as more than neutral."""
+    whole: bool = False
+    """Whether the rubric is taken out as a whole."""
+    contrast: Callable[[RubricPrompt, Sequence[Criterion]], Contrast | None] = field(
+        default=drop_criteria
+    )
+    """How a criterion is taken out of a prompt."""
+    neutral: int = 0
+    """Items so far whose criterion could not be taken out: 1/2 everywhere."""
+
+    def relevances(self, items: Sequence[RelevanceItem]) -> list[tuple[float, ...]]:
+        """One number in [0, 1] a token of each item's rollout, [T]; in the order of the items."""
+        contrasts = [self._contrast(item) for item in items]
+        asked: dict[tuple[str, tuple[int, ...]], Rollout] = {}
+        for item, prompts in zip(items, contrasts, strict=True):
+            for prompt in prompts or ():
+                asked[prompt, item.rollout.tokens] = item.rollout
+        scores = self.scorer.score([(prompt, rollout) for (prompt, _), rollout in asked.items()])
+        told = dict(zip(asked, scores, strict=True))
+        self.neutral += sum(prompts is None for prompts in contrasts)
+        return [
+            (NEUTRAL,) * len(item.rollout.tokens)
+            if prompts is None
+            else self._weigh(*(told[prompt, item.rollout.tokens] for prompt in prompts))
+            for item, prompts in zip(items, contrasts, strict=True)
+        ]
+
+    def _contrast(self, item: RelevanceItem) -> Contrast | None:
+        criteria = item.prompt.rubric.criteria if self.whole else (item.criterion,)
+        return self.contrast(item.prompt, criteria)
+
+    def _weigh(self, given: tuple[float, ...], without: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(
+            _sigmoid(self.tau * (high - low - self.bias))
+            for high, low in zip(given, without, strict=True)
+        )
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + exp(-x)) if x >= 0 else 1 - 1 / (1 + exp(x))

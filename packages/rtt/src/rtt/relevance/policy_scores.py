@@ -1,0 +1,76 @@
+"""The policy as a scorer of given responses, in padded batches of similar length.
+
+In: (prompt text, rollout) pairs. Out: log-probability of every response token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from rtt.discriminator.model import length_buckets
+from rtt.policy.logprobs import response_logprobs
+from rtt.policy.tiny import Policy
+from rtt.types import Rollout
+
+__all__ = ["PolicyScores"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyScores:
+    """Scores under the weights that the policy has at the time of the call.
+
+    Example:
+        `PolicyScores(policy=policy).score([("start amber :", rollout)])`
+    """
+
+    policy: Policy
+    batch_tokens: int = 16_384
+    """Most tokens in a batch, padding included."""
+    encode: Callable[[str], Sequence[int]] | None = None
+    """From prompt text to ids, as the sampler does it; None: the tokenizer alone."""
+
+    @torch.no_grad()
+    def score(self, pairs: Sequence[tuple[str, Rollout]]) -> list[tuple[float, ...]]:
+        """Natural log-probability of each token of each rollout after that prompt, [T]."""
+        model = self.policy.model
+        was_training = model.training
+        model.eval()
+        prompts = [list(self._ids(prompt)) for prompt, _ in pairs]
+        lengths = [
+            len(ids) + len(rollout.tokens) for ids, (_, rollout) in zip(prompts, pairs, strict=True)
+        ]
+        told: list[tuple[float, ...]] = [()] * len(pairs)
+        for bucket in length_buckets(lengths, self.batch_tokens):
+            responses = [pairs[place][1].tokens for place in bucket]
+            rows = self._batch([prompts[place] for place in bucket], responses)
+            for place, row in zip(bucket, rows, strict=True):
+                told[place] = tuple(row)
+        model.train(was_training)
+        return told
+
+    def _ids(self, prompt: str) -> Sequence[int]:
+        if self.encode is not None:
+            return self.encode(prompt)
+        ids: list[int] = self.policy.tokenizer(prompt)["input_ids"]
+        return ids
+
+    def _batch(
+        self, prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]]
+    ) -> list[list[float]]:
+        device, pad = self.policy.model.device, self.policy.tokenizer.pad_token_id or 0
+        before, after = max(map(len, prompts)), max(map(len, responses))
+
+        def tensor(rows: list[list[int]]) -> torch.Tensor:
+            return torch.tensor(rows, dtype=torch.long, device=device)
+
+        logprob_BT, _ = response_logprobs(
+            self.policy.model,
+            tensor([[pad] * (before - len(ids)) + [*ids] for ids in prompts]),
+            tensor([[0] * (before - len(ids)) + [1] * len(ids) for ids in prompts]),
+            tensor([[*ids] + [pad] * (after - len(ids)) for ids in responses]),
+            tensor([[1] * len(ids) + [0] * (after - len(ids)) for ids in responses]),
+        )
+        return [row[: len(ids)] for row, ids in zip(logprob_BT.tolist(), responses, strict=True)]
