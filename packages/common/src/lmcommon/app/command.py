@@ -36,8 +36,8 @@ EXIT_OK, EXIT_BUG, EXIT_USER, EXIT_INTERRUPTED = 0, 1, 2, 130
 def entrypoint(
     name: str, schema: type[Config], main: Callable[[Config, Run], Mapping[str, Any]], *,
     groups: Groups, positional: Sequence[str] = (), keeps_run: bool = True,
-    is_refusal: Callable[[Mapping[str, Any]], bool] | None = None,
-    refusal_code: int = EXIT_USER,
+    is_refusal: Callable[[Mapping[str, Any]], bool] | None = None, refusal_code: int = EXIT_USER,
+    spans_processes: bool = False,
 ) -> Verb:  # fmt: skip
     """Build the command of a verb.
 
@@ -52,11 +52,16 @@ def entrypoint(
         is_refusal: From the figures: whether the command, though it did its work, leaves with
             `refusal_code` (a checker that found damage).
         refusal_code: The exit code then; 1 tells what was found from what could not be done (2).
+        spans_processes: Whether a launcher such as torchrun may start the verb several times: the
+            process of RANK 0 keeps the run and prints, the others call `main` with a run that has
+            no folder (`Run.is_kept` is False).
     """
     if unknown := set(positional) - {field.name for field in fields(schema)}:  # type: ignore[arg-type]
         raise ValueError(f"expected fields of {schema.__name__} as positional; got {unknown!r}")
-    return Verb(name, schema, main, groups, tuple(positional), keeps_run, is_refusal,
-                refusal_code)
+    return Verb(
+        name, schema, main, groups, tuple(positional), keeps_run, is_refusal, refusal_code,
+        spans_processes,
+    )  # fmt: skip
 
 
 @dataclass
@@ -71,6 +76,7 @@ class Verb:
     keeps_run: bool = True
     is_refusal: Callable[[Mapping[str, Any]], bool] | None = None
     refusal_code: int = EXIT_USER
+    spans_processes: bool = False
     exit_code: int = EXIT_OK
 
     def __call__(self) -> None:
@@ -99,6 +105,9 @@ class Verb:
                 overrides = [word for word in arguments if not word.startswith("-")]
                 shown = usage(self.verb, self.schema, self.positional)
                 print(help_text(self.name, self.main, overrides, shown, self.keeps_run))
+            elif self.spans_processes and int(os.environ.get("RANK", "0")) > 0:
+                own = [word for word in arguments if not word.startswith("hydra.")]
+                self.main(*self._without_folder(own))
             elif self.keeps_run:
                 self._run_in_hydra(arguments)
             else:
@@ -133,8 +142,11 @@ class Verb:
         """Run without a folder: compose, work, print."""
         if flags := [word for word in arguments if word.startswith("-")]:
             raise UserError(f"expected words or key=value, got {flags[0]!r} (--help shows them)")
+        self._print(self.main(*self._without_folder(arguments)))
+
+    def _without_folder(self, arguments: list[str]) -> tuple[Any, Run]:
         choices: Any = compose(self.name, self.schema, self.groups, arguments)
-        self._print(self.main(choices, Unkept(seed=int(getattr(choices, "seed", 0)))))
+        return choices, Unkept(seed=int(getattr(choices, "seed", 0)))
 
     def _print(self, figures: Mapping[str, Any]) -> None:
         """The last line of every verb."""
