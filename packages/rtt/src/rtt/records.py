@@ -7,7 +7,8 @@ In: scored groups with the advantages their tokens got. Out: `rollouts.jsonl`, f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from typing import Any
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import DataError
 from lmcommon.judge.types import Criterion, Rubric, Verdict
+from lmcommon.runlog import finite
 from rtt.types import Rollout, ScoredGroup, ScoredRollout
 
-__all__ = ["RolloutRecord", "prompt_of", "read_rollouts", "records_of", "write_rollouts"]
+__all__ = ["RolloutRecord", "prompt_of", "read_record", "read_rollouts", "records_of",
+           "write_rollouts"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +81,8 @@ def records_of(
 
 
 def write_rollouts(path: Path, records: Sequence[RolloutRecord]) -> None:
-    """Append records to a file, one JSON line each."""
-    lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in records)
+    """Append records to a file, one JSON line each. A number that is none (NaN) becomes null."""
+    lines = "".join(_line(one) + "\n" for one in records)
     with path.open("a", encoding="utf-8") as out:
         out.write(lines)
 
@@ -95,14 +98,26 @@ def read_rollouts(path: Path) -> Iterator[RolloutRecord]:
             if not line.endswith("\n"):
                 return
             try:
-                yield _record(json.loads(line))
+                yield read_record(json.loads(line))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise DataError(
                     f"expected a rollout record; {error!r}", path=str(path), row=number
                 ) from error
 
 
-def _record(loaded: dict[str, Any]) -> RolloutRecord:
+def _line(record: RolloutRecord) -> str:
+    line = json.dumps(finite(asdict(record)), ensure_ascii=False, allow_nan=False)
+    if any("\ud800" <= character <= "\udfff" for character in line):
+        return json.dumps(finite(asdict(record)))  # half a surrogate pair cannot be UTF-8
+    return line
+
+
+def _numbers(values: Iterable[float | None]) -> tuple[float, ...]:
+    return tuple(math.nan if one is None else one for one in values)
+
+
+def read_record(loaded: Mapping[str, Any]) -> RolloutRecord:
+    """A record from one parsed line; KeyError, TypeError or ValueError where it is none."""
     scored = loaded["scored"]
     return RolloutRecord(
         step=loaded["step"], group=loaded["group"], sample=loaded["sample"],
@@ -110,9 +125,9 @@ def _record(loaded: dict[str, Any]) -> RolloutRecord:
         scored=ScoredRollout(
             rollout=_rollout(scored["rollout"]),
             verdicts=tuple(_verdict(one) for one in scored["verdicts"]),
-            relevance=tuple(tuple(row) for row in scored["relevance"]),
+            relevance=tuple(_numbers(row) for row in scored["relevance"]),
         ),
-        advantage=tuple(loaded["advantage"]), label=loaded["label"],
+        advantage=_numbers(loaded["advantage"]), label=loaded["label"],
     )  # fmt: skip
 
 
@@ -129,7 +144,7 @@ def _rollout(loaded: dict[str, Any]) -> Rollout:
         **{
             **loaded,
             "tokens": tuple(loaded["tokens"]),
-            "logprobs": tuple(loaded["logprobs"]),
+            "logprobs": _numbers(loaded["logprobs"]),
             "offsets": tuple(tuple(span) for span in loaded["offsets"]),
         }
     )

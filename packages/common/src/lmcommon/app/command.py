@@ -36,7 +36,8 @@ EXIT_OK, EXIT_BUG, EXIT_USER, EXIT_INTERRUPTED = 0, 1, 2, 130
 def entrypoint(
     name: str, schema: type[Config], main: Callable[[Config, Run], Mapping[str, Any]], *,
     groups: Groups, positional: Sequence[str] = (), keeps_run: bool = True,
-    is_refusal: Callable[[Mapping[str, Any]], bool] | None = None, spans_processes: bool = False,
+    is_refusal: Callable[[Mapping[str, Any]], bool] | None = None, refusal_code: int = EXIT_USER,
+    spans_processes: bool = False,
 ) -> Verb:  # fmt: skip
     """Build the command of a verb.
 
@@ -49,7 +50,8 @@ def entrypoint(
         keeps_run: Whether a run leaves a folder. Without one there is no resume and no multirun,
             and `run` has a console and progress bars but nowhere to write.
         is_refusal: From the figures: whether the command, though it did its work, leaves with
-            exit code 2 (a checker that found damage).
+            `refusal_code` (a checker that found damage).
+        refusal_code: The exit code then; 1 tells what was found from what could not be done (2).
         spans_processes: Whether a launcher such as torchrun may start the verb several times: the
             process of RANK 0 keeps the run and prints, the others call `main` with a run that has
             no folder (`Run.is_kept` is False).
@@ -57,8 +59,9 @@ def entrypoint(
     if unknown := set(positional) - {field.name for field in fields(schema)}:  # type: ignore[arg-type]
         raise ValueError(f"expected fields of {schema.__name__} as positional; got {unknown!r}")
     return Verb(
-        name, schema, main, groups, tuple(positional), keeps_run, is_refusal, spans_processes
-    )
+        name, schema, main, groups, tuple(positional), keeps_run, is_refusal, refusal_code,
+        spans_processes,
+    )  # fmt: skip
 
 
 @dataclass
@@ -72,6 +75,7 @@ class Verb:
     positional: tuple[str, ...] = ()
     keeps_run: bool = True
     is_refusal: Callable[[Mapping[str, Any]], bool] | None = None
+    refusal_code: int = EXIT_USER
     spans_processes: bool = False
     exit_code: int = EXIT_OK
 
@@ -90,6 +94,7 @@ class Verb:
 
     def run(self, arguments: list[str]) -> int:
         """Run with these arguments; returns the exit code."""
+        self.exit_code = EXIT_OK
         os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come back to us instead of Hydra's printer
         try:
             if self.keeps_run:
@@ -148,7 +153,7 @@ class Verb:
         sys.stdout.flush()
         print(json_line(figures), flush=True)
         if self.is_refusal is not None and self.is_refusal(figures):
-            self.exit_code = EXIT_USER
+            self.exit_code = self.refusal_code
 
     def _job(self, config: Any) -> None:
         """What Hydra calls, once a run (several times in a multirun)."""

@@ -1,0 +1,260 @@
+"""The verb rtt-rollout: responses to prompts, scored criterion by criterion, kept as records.
+
+A policy samples them, or a file holds them (the outputs of any model). Out come `rollouts.jsonl`
+for rtt-show and a report: satisfied by kind with intervals, unscored, lengths, tokens per second.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+
+from lmcommon.app import Run, entrypoint
+from lmcommon.data.config import PROMPT_SCHEMAS
+from lmcommon.data.types import RubricPrompt
+from lmcommon.errors import UserError
+from lmcommon.judge.program import ProgramJudge
+from lmcommon.rng import seed_for
+from lmcommon.runlog import write_atomic
+from lmcommon.verify.checking import Mode
+from rtt.engine.given import Given, cut_words, load_tokenizer, read_given, tokens_by
+from rtt.engine.sampler import Sampler
+from rtt.policy.tiny import Policy
+from rtt.records import read_rollouts, records_of, write_rollouts
+from rtt.run.schemas import GROUPS
+from rtt.show.tally import Tally, tally
+from rtt.train.scoring import Scorer
+from rtt.train.warm import WarmStart
+from rtt.types import Group
+from rtt.verdicts import JudgedVerdicts
+
+__all__ = ["RolloutConfig", "main", "rollout"]
+
+FILE = "rollouts.jsonl"
+
+
+@dataclass(kw_only=True)
+class RolloutConfig:
+    """Configuration of rtt-rollout."""
+
+    seed: int = 0
+    task: Any = None
+    data: Any = None
+    """A set of prompts instead of the task: data=ifeval data.path=FILE."""
+    policy: Any = None
+    responses: str | None = None
+    """A file of given responses instead of a policy: rows with response, and prompt or id."""
+    tokenizer: str | None = None
+    """Of given responses: a folder, a hub id or bundled:smollm2; null: whitespace words."""
+    mode: str = "strict"
+    """Of the program checks: strict or loose."""
+    split: str = "heldout"
+    """Of the task: train or heldout."""
+    prompts: int = 64
+    """Prompts of the task."""
+    samples: int = 4
+    """Sampled responses a prompt."""
+    max_tokens: int = 0
+    """Of a sampled response; 0: the task's own, or 256."""
+    checkpoint: str | None = None
+    """A folder or file of rtt-train with the policy's weights; null: a warm start."""
+    warm_start: WarmStart = field(default_factory=WarmStart)
+    batch: int = 16
+    """Prompts at once: what a kill loses at most."""
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for key, known in (("mode", get_args(Mode)), ("split", ("train", "heldout"))):
+            if getattr(self, key) not in known:
+                got = getattr(self, key)
+                raise UserError(f"{key}: expected one of {', '.join(known)}; got {got!r}")
+        for key in ("prompts", "samples", "batch", "threads"):
+            if getattr(self, key) < 1:
+                raise UserError(f"{key}: expected at least 1; got {getattr(self, key)!r}")
+        if self.max_tokens < 0:
+            raise UserError(f"max_tokens: expected 0 or more; got {self.max_tokens}")
+        if self.tokenizer is not None and self.responses is None:
+            raise UserError("tokenizer: expected responses=FILE with it; a policy has its own")
+
+
+def rollout(config: RolloutConfig, run: Run) -> dict[str, Any]:
+    """Sample responses to prompts, or take given ones; score them and write rollouts.jsonl."""
+    torch.set_num_threads(config.threads)
+    prompts = _prompts(config)
+    given = None if config.responses is None else _given(config, prompts)
+    sizes, batches = _batches(config, prompts, given)
+    done = _keep_whole(run, sizes)
+    scorer = Scorer(verdicts=JudgedVerdicts(ProgramJudge(mode=config.mode)))  # type: ignore[arg-type]
+    sampler = None if given is not None or done == len(batches) else _sampler(config)
+    places = run.progress(range(done, len(batches)), "responses", total=len(batches) - done)
+    for place in places:
+        _take(run, place, batches[place], config, scorer, sampler)
+    return _conclude(config, run, given)
+
+
+def _prompts(config: RolloutConfig) -> list[RubricPrompt]:
+    if config.data is not None:
+        rows: list[RubricPrompt] = config.data.build()
+        return rows
+    return list(islice(config.task.prompts(config.split, config.seed), config.prompts))
+
+
+def _given(config: RolloutConfig, prompts: Sequence[RubricPrompt]) -> Given:
+    tokenizer = config.tokenizer
+    cut = cut_words if tokenizer is None else tokens_by(load_tokenizer(tokenizer))
+    return read_given(str(config.responses), prompts, cut)
+
+
+Batch = Sequence[RubricPrompt] | Sequence[Group]
+
+
+def _batches(
+    config: RolloutConfig, prompts: Sequence[RubricPrompt], given: Given | None
+) -> tuple[list[int], list[Batch]]:
+    """Number of responses of each batch, and the batches."""
+    whole: Batch = prompts if given is None else given.groups
+    batches = [whole[start : start + config.batch] for start in range(0, len(whole), config.batch)]
+    sizes = [
+        sum(len(one.rollouts) if isinstance(one, Group) else config.samples for one in batch)
+        for batch in batches
+    ]
+    return sizes, batches
+
+
+def _sampler(config: RolloutConfig) -> Sampler:
+    words = getattr(config.task, "tokens", ()) if config.data is None else ()
+    policy: Policy = config.policy.build(words, seed=config.seed)
+    if config.checkpoint is not None:
+        _load(policy, Path(config.checkpoint))
+    elif config.data is None and hasattr(config.task, "sketch"):
+        config.warm_start.run(policy, config.task, seed=config.seed)
+    own = getattr(config.task, "length", 256) if config.data is None else 256
+    return Sampler(policy, config.max_tokens or own)
+
+
+def _load(policy: Policy, path: Path) -> None:
+    """Weights of a trained policy."""
+    file = path / "checkpoint.pt" if path.is_dir() else path
+    try:
+        policy.model.load_state_dict(torch.load(file, weights_only=True)["policy"])
+    except (OSError, RuntimeError, KeyError, EOFError, ValueError) as error:
+        raise UserError(
+            f"checkpoint: expected weights of this policy in {file}; "
+            f"{str(error).splitlines()[0]}; give the run folder and the policy of rtt-train"
+        ) from error
+
+
+def _take(
+    run: Run, place: int, batch: Batch, config: RolloutConfig, scorer: Scorer,
+    sampler: Sampler | None,
+) -> None:  # fmt: skip
+    """Sample and score one batch; its draws depend on the seed and its place alone."""
+    begun = time.perf_counter()
+    groups = [one for one in batch if isinstance(one, Group)]
+    if sampler is not None:
+        asked = [one for one in batch if isinstance(one, RubricPrompt)]
+        seed = seed_for(config.seed, "rollout", place)
+        groups = sampler.sample(asked, samples=config.samples, seed=seed)
+    sampled = time.perf_counter()
+    scored = scorer.score(groups)
+    first = place * config.batch
+    records = [replace(one, group=first + one.group) for one in records_of(scored)]
+    tokens = sum(len(one.scored.rollout.tokens) for one in records)
+    times = {"sample_s": sampled - begun, "score_s": time.perf_counter() - sampled}
+    run.metrics({"batch": place, "responses": len(records), "tokens": tokens, **times})
+    write_rollouts(run.folder / FILE, records)
+
+
+def _keep_whole(run: Run, sizes: Sequence[int]) -> int:
+    """Number of batches that are there already; what a kill left of the next one is dropped."""
+    file = run.folder / FILE
+    if not file.exists():
+        return 0
+    lines = file.read_bytes().split(b"\n")[:-1]  # the last is empty, or torn
+    done, kept = 0, 0
+    while done < len(sizes) and kept + sizes[done] <= len(lines):
+        kept, done = kept + sizes[done], done + 1
+    write_atomic(file, b"".join(line + b"\n" for line in lines[:kept]).decode("utf-8"))
+    rows = [row for row in run.read("metrics") if row["batch"] < done]
+    (run.folder / "metrics.jsonl").unlink(missing_ok=True)
+    for row in rows:
+        run.metrics(row)
+    return done
+
+
+def _conclude(config: RolloutConfig, run: Run, given: Given | None) -> dict[str, Any]:
+    file = run.folder / FILE
+    counted = tally(read_rollouts(file))
+    rows = run.read("metrics")
+    seconds = sum(row["sample_s"] for row in rows)
+    tokens = sum(row["tokens"] for row in rows)
+    figures = {
+        **counted.figures(),
+        "mode": config.mode,
+        "tokens_per_s": round(tokens / seconds) if given is None and seconds else None,
+        "score_s": round(sum(row["score_s"] for row in rows), 2),
+        "rollouts": str(file),
+    }
+    if given is not None:
+        figures["unanswered"] = given.unanswered
+        figures["unmatched"] = len(given.unmatched)
+    lines = list(_lines(counted, figures, config, given))
+    run.report("\n".join(lines) + "\n")
+    run.console.print("\n".join(lines[2:]), markup=False, highlight=False, soft_wrap=True)
+    run.console.print(f"look: rtt-show {run.folder}", markup=False, soft_wrap=True)
+    return figures
+
+
+def _lines(
+    counted: Tally, figures: dict[str, Any], config: RolloutConfig, given: Given | None
+) -> Iterator[str]:
+    yield f"# {counted.responses} responses to {len(counted.complete)} prompts"
+    yield ""
+    rates = (("all criteria met", counted.satisfied_all), ("criteria met", counted.satisfied))
+    for name, rate in rates:
+        if rate is not None:
+            yield f"{name}: {_told(rate.share, rate.interval)}, {config.mode} checks"
+    yield (
+        f"unscored: {counted.unscored} responses, {counted.unscored_criteria.total()} verdicts; "
+        f"cut off: {counted.cut_off}; tokens: mean {figures['length_mean']:.0f}, "
+        f"median {figures['length_median']:g}, most {figures['length_max']}"
+        + (f"; {figures['tokens_per_s']} tokens/s" if figures["tokens_per_s"] else "")
+    )
+    if given is not None:
+        unit = config.tokenizer or "whitespace words (no tokenizer was given)"
+        yield f"tokens: {unit}; sampling was not measured"
+        yield (
+            f"prompts without a response: {given.unanswered}; "
+            f"rows of no prompt: {len(given.unmatched)}"
+        )
+        yield from (f"  {one}" for one in given.unmatched[:5])
+    for reason, count in counted.unscored_criteria.most_common(5):
+        yield f"  unscored {count}: {reason}"
+    yield ""
+    yield "| kind | met | 95 % over prompts | verdicts | prompts |"
+    yield "|---|---|---|---|---|"
+    for kind, rate in counted.by_kind.items():
+        low, high = rate.interval
+        yield (
+            f"| {kind} | {rate.share:.1%} | {low:.1%} to {high:.1%} | {rate.verdicts} "
+            f"| {rate.prompts} |"
+        )
+
+
+def _told(share: float, interval: tuple[float, float]) -> str:
+    return f"{share:.1%} (95 % over prompts {interval[0]:.1%} to {interval[1]:.1%})"
+
+
+main = entrypoint(
+    "rtt/rollout", RolloutConfig, rollout,
+    groups={**{key: GROUPS[key] for key in ("task", "policy")}, "data": PROMPT_SCHEMAS},
+)  # fmt: skip
+
+if __name__ == "__main__":
+    main()
