@@ -25,11 +25,19 @@ class ScoreTensors:
     """Verdicts and relevances of B rows, padded; rows of one prompt are consecutive."""
 
     verdict_BR: Tensor  # noqa: N815
+    """1 where the response does what the criterion wants: it is satisfied, or, for one of negative
+    weight (that must not hold), it is not."""
     criterion_mask_BR: Tensor  # noqa: N815
     """1 where a criterion exists and was scored."""
     relevance_BRT: Tensor  # noqa: N815
     mask_BT: Tensor  # noqa: N815
     """1 on response tokens."""
+    weight_BR: Tensor | None = None  # noqa: N815
+    """Size of each criterion's weight; None: all 1."""
+    hard_BR: Tensor | None = None  # noqa: N815
+    """1 where a program decided, 0 where a judge did; None: not known."""
+    eos_BT: Tensor | None = None  # noqa: N815
+    """1 on the token that ended the response; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +104,39 @@ def _unheard(_: str) -> None:
 
 def score_tensors(groups: Sequence[ScoredGroup]) -> ScoreTensors:
     """Pad verdicts and relevances of all samples into tensors (float32, on the CPU)."""
-    samples = [sample for group in groups for sample in group.samples]
-    rows = len(samples)
-    criteria = max((len(sample.verdicts) for sample in samples), default=0)
-    width = max((len(sample.rollout.tokens) for sample in samples), default=0)
-    verdicts = [[0.0] * criteria for _ in samples]
-    active = [[0.0] * criteria for _ in samples]
-    relevance = [[[0.0] * width for _ in range(criteria)] for _ in samples]
-    mask = [[0.0] * width for _ in samples]
-    for row, sample in enumerate(samples):
+    rows = [(group.prompt, sample) for group in groups for sample in group.samples]
+    criteria = max((len(sample.verdicts) for _, sample in rows), default=0)
+    width = max((len(sample.rollout.tokens) for _, sample in rows), default=0)
+    names = ("verdict", "active", "weight", "hard")
+    table = {name: torch.zeros(len(rows), criteria) for name in names}
+    relevance_BRT = torch.zeros(len(rows), criteria, width)
+    mask_BT, eos_BT = torch.zeros(len(rows), width), torch.zeros(len(rows), width)
+    for row, (prompt, sample) in enumerate(rows):
         length = len(sample.rollout.tokens)
-        mask[row][:length] = [1.0] * length
-        for k, verdict in enumerate(sample.verdicts):
-            if verdict.is_scored:
-                verdicts[row][k], active[row][k] = float(bool(verdict.satisfied)), 1.0
-                relevance[row][k][:length] = sample.relevance[k]
+        mask_BT[row, :length] = 1.0
+        if _is_ended_by_token(sample.rollout):
+            eos_BT[row, length - 1] = 1.0
+        for k, (criterion, verdict) in enumerate(
+            zip(prompt.rubric.criteria, sample.verdicts, strict=True)
+        ):
+            if verdict.satisfied is None:
+                continue
+            does = verdict.satisfied is (criterion.weight >= 0)
+            hard = verdict.source == "program"
+            for name, value in zip(names, (does, True, abs(criterion.weight), hard), strict=True):
+                table[name][row, k] = float(value)
+            relevance_BRT[row, k, :length] = torch.tensor(sample.relevance[k])
     return ScoreTensors(
-        verdict_BR=torch.tensor(verdicts).reshape(rows, criteria),
-        criterion_mask_BR=torch.tensor(active).reshape(rows, criteria),
-        relevance_BRT=torch.tensor(relevance).reshape(rows, criteria, width),
-        mask_BT=torch.tensor(mask).reshape(rows, width),
+        verdict_BR=table["verdict"], criterion_mask_BR=table["active"],
+        relevance_BRT=relevance_BRT, mask_BT=mask_BT, weight_BR=table["weight"],
+        hard_BR=table["hard"], eos_BT=eos_BT,
+    )  # fmt: skip
+
+
+def _is_ended_by_token(rollout: Rollout) -> bool:
+    """Whether its last token is an end-of-sequence token; a stop string ends with ordinary ones."""
+    return (
+        rollout.finish_reason == "stop"
+        and bool(rollout.offsets)
+        and rollout.offsets[-1][0] == rollout.offsets[-1][1]
     )
