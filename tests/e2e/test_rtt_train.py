@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lmcommon.extras import is_available
+from rtt.records import read_rollouts
 
 pytestmark = [
     pytest.mark.e2e,
@@ -38,8 +40,13 @@ def test_train_ends_with_its_figures_as_json(tmp_path: Path) -> None:
     assert figures["method"] == "RTT-AON"
     assert figures["steps"] == 3
     folder = Path(figures["run"])
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in rows] == [0, 1, 2, 3]
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [0, 1, 2, 3]
+    recorded = list(read_rollouts(folder / "rollouts.jsonl"))
+    assert [(one.step, one.group, one.sample) for one in recorded] == [
+        (2, group, sample) for group in range(4) for sample in range(4)
+    ]
+    assert all(len(one.advantage) == len(one.scored.rollout.tokens) for one in recorded)
     assert json.loads((folder / "summary.json").read_text()) == figures
 
 
@@ -52,25 +59,65 @@ def test_a_wrong_scheme_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_run_killed_and_resumed_has_the_metrics_of_an_uninterrupted_one(tmp_path: Path) -> None:
-    arguments = [*SMALL, "train.steps=40", "train.checkpoint_every=3"]
+    arguments = [*SMALL, "train.steps=40", "train.checkpoint_every=3", "train.record_every=5"]
     whole = verb("train", *arguments, "hydra.run.dir=whole", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
-    victim = subprocess.Popen(
-        [sys.executable, "-m", "rtt.run.train", *arguments, "hydra.run.dir=killed"],
-        cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    recorded = tmp_path / "killed" / "metrics.jsonl"
-    deadline = time.monotonic() + 120
-    while len(rows(recorded)) < 6 and time.monotonic() < deadline and victim.poll() is None:
-        time.sleep(0.02)
-    victim.kill()
-    victim.wait()
-    before = len(rows(recorded))
+    victim = start([], arguments, cwd=tmp_path)
+    before = rows_when_dead(victim, [victim.pid], tmp_path)
     resumed = verb("train", "resume=killed", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     assert 6 <= before < 41, before
-    assert rows(recorded) == rows(tmp_path / "whole" / "metrics.jsonl")
+    assert rows(tmp_path / "killed" / "metrics.jsonl") == rows(tmp_path / "whole" / "metrics.jsonl")
+    recorded = [tmp_path / name / "rollouts.jsonl" for name in ("whole", "killed")]
+    assert rows(recorded[1]) == rows(recorded[0])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds its victim in /proc")
+def test_a_sharded_run_killed_and_resumed_has_the_metrics_of_an_uninterrupted_one(
+    tmp_path: Path,
+) -> None:
+    """One of two processes is killed; the two that go on end as one that was never disturbed."""
+    arguments = [*SMALL, "train.steps=20", "train.checkpoint_every=3", "engine.parallel=fsdp2"]
+    whole = verb("train", *arguments, "hydra.run.dir=whole", cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    victim = start(launcher, arguments, cwd=tmp_path)
+    children = Path(f"/proc/{victim.pid}/task/{victim.pid}/children")
+    workers = []
+    while len(workers) < 2 and victim.poll() is None:
+        workers = [int(pid) for pid in children.read_text(encoding="utf-8").split()]
+        time.sleep(0.05)
+    before = rows_when_dead(victim, workers[1:2], tmp_path)
+    assert 6 <= before < 21, before
+    resumed = start(launcher, ["resume=killed"], cwd=tmp_path)
+    assert resumed.wait(timeout=300) == 0
+    expected = rows(tmp_path / "whole" / "metrics.jsonl")
+    for row, wanted in zip(rows(tmp_path / "killed" / "metrics.jsonl"), expected, strict=True):
+        assert row.keys() == wanted.keys()
+        for key, value in wanted.items():
+            assert row[key] == pytest.approx(value, rel=1e-4, abs=1e-7), (wanted["step"], key)
+
+
+def start(launcher: list[str], arguments: list[str], cwd: Path) -> subprocess.Popen[bytes]:
+    """rtt-train in the folder `killed`, not waited for."""
+    return subprocess.Popen(
+        [sys.executable, *launcher, "-m", "rtt.run.train", *arguments, "hydra.run.dir=killed"],
+        cwd=cwd, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def rows_when_dead(victim: subprocess.Popen[bytes], pids: list[int], folder: Path) -> int:
+    """Kill some processes after six rows or more, wait for the end; how many rows there are."""
+    recorded = folder / "killed" / "metrics.jsonl"
+    deadline = time.monotonic() + 200
+    while len(rows(recorded)) < 6 and time.monotonic() < deadline and victim.poll() is None:
+        time.sleep(0.02)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    victim.wait(timeout=100)
+    return len(rows(recorded))
 
 
 def rows(path: Path) -> list[dict[str, object]]:

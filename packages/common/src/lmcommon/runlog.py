@@ -46,6 +46,9 @@ class Run:
         seed: The root seed of the run (see `lmcommon.rng`).
     """
 
+    is_kept = True
+    """Whether there is a folder to write to."""
+
     def __init__(self, folder: Path, *, seed: int = 0) -> None:
         self.folder = folder
         self.seed = seed

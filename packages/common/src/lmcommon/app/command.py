@@ -36,7 +36,7 @@ EXIT_OK, EXIT_BUG, EXIT_USER, EXIT_INTERRUPTED = 0, 1, 2, 130
 def entrypoint(
     name: str, schema: type[Config], main: Callable[[Config, Run], Mapping[str, Any]], *,
     groups: Groups, positional: Sequence[str] = (), keeps_run: bool = True,
-    is_refusal: Callable[[Mapping[str, Any]], bool] | None = None,
+    is_refusal: Callable[[Mapping[str, Any]], bool] | None = None, spans_processes: bool = False,
 ) -> Verb:  # fmt: skip
     """Build the command of a verb.
 
@@ -50,10 +50,15 @@ def entrypoint(
             and `run` has a console and progress bars but nowhere to write.
         is_refusal: From the figures: whether the command, though it did its work, leaves with
             exit code 2 (a checker that found damage).
+        spans_processes: Whether a launcher such as torchrun may start the verb several times: the
+            process of RANK 0 keeps the run and prints, the others call `main` with a run that has
+            no folder (`Run.is_kept` is False).
     """
     if unknown := set(positional) - {field.name for field in fields(schema)}:  # type: ignore[arg-type]
         raise ValueError(f"expected fields of {schema.__name__} as positional; got {unknown!r}")
-    return Verb(name, schema, main, groups, tuple(positional), keeps_run, is_refusal)
+    return Verb(
+        name, schema, main, groups, tuple(positional), keeps_run, is_refusal, spans_processes
+    )
 
 
 @dataclass
@@ -67,6 +72,7 @@ class Verb:
     positional: tuple[str, ...] = ()
     keeps_run: bool = True
     is_refusal: Callable[[Mapping[str, Any]], bool] | None = None
+    spans_processes: bool = False
     exit_code: int = EXIT_OK
 
     def __call__(self) -> None:
@@ -94,6 +100,9 @@ class Verb:
                 overrides = [word for word in arguments if not word.startswith("-")]
                 shown = usage(self.verb, self.schema, self.positional)
                 print(help_text(self.name, self.main, overrides, shown, self.keeps_run))
+            elif self.spans_processes and int(os.environ.get("RANK", "0")) > 0:
+                own = [word for word in arguments if not word.startswith("hydra.")]
+                self.main(*self._without_folder(own))
             elif self.keeps_run:
                 self._run_in_hydra(arguments)
             else:
@@ -128,8 +137,11 @@ class Verb:
         """Run without a folder: compose, work, print."""
         if flags := [word for word in arguments if word.startswith("-")]:
             raise UserError(f"expected words or key=value, got {flags[0]!r} (--help shows them)")
+        self._print(self.main(*self._without_folder(arguments)))
+
+    def _without_folder(self, arguments: list[str]) -> tuple[Any, Run]:
         choices: Any = compose(self.name, self.schema, self.groups, arguments)
-        self._print(self.main(choices, Unkept(seed=int(getattr(choices, "seed", 0)))))
+        return choices, Unkept(seed=int(getattr(choices, "seed", 0)))
 
     def _print(self, figures: Mapping[str, Any]) -> None:
         """The last line of every verb."""

@@ -20,6 +20,8 @@ class Unkept(Run):
         seed: The root seed of the run (see `lmcommon.rng`).
     """
 
+    is_kept = False
+
     def __init__(self, *, seed: int = 0) -> None:
         self.folder = Path(os.devnull)  # writing below it fails, loudly
         self.seed = seed

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from lmcommon.runlog import Run, write_atomic
 from rtt.policy.tiny import Policy, PolicySource
 from rtt.tasks.base import SketchingTask, Task
 from rtt.train.advantage import Credit
+from rtt.train.local.checkpoint import find_checkpoint
+from rtt.train.local.engine import LocalEngine
+from rtt.train.local.parallel import Alone
 from rtt.train.local.settings import TrainSettings
 from rtt.train.local.trainer import LocalTrainer
 from rtt.train.scoring import Scorer
@@ -47,6 +50,7 @@ class Job:
     warm_start: WarmStart
     credit: Credit
     train: TrainSettings
+    engine: LocalEngine = field(default_factory=LocalEngine)
     folder: Path
     scorer: Scorer = field(default_factory=Scorer)
     """Verdicts and relevances; program checks and their deciding spans by default."""
@@ -72,7 +76,7 @@ class Result:
     satisfied_rate: float
     unscored: int
     cpu_s: float
-    """Processor seconds of training and evaluation in this process, without the warm start."""
+    """Processor seconds of training and evaluation in the first process, without the warm start."""
     tokens_per_s: float
 
 
@@ -81,28 +85,48 @@ def run_job(
 ) -> Result:
     """Run a job, or go on where a killed process left it.
 
+    Under torchrun all processes call this; the first one's folder counts, and it alone writes.
+
     Args:
         job: What to run.
         progress: Wraps the steps, as `Run.progress` does.
         run: Where to record; None: a run of its own in `job.folder`.
     """
-    done = job.folder / "result.json"
-    if done.exists():
-        return _read_result(done)
-    torch.set_num_threads(job.threads)
-    run = run or Run(job.folder, seed=job.seed)
+    with job.engine.processes() as parallel:
+        job = replace(job, folder=parallel.same(job.folder))
+        done = job.folder / "result.json"
+        result = parallel.same(_read_result(done) if parallel.is_main and done.exists() else None)
+        if result is not None:
+            return result
+        torch.set_num_threads(job.threads)
+        if parallel.is_main and run is None:
+            run = Run(job.folder, seed=job.seed)
+        result = parallel.same(_run(job, parallel, progress, run if parallel.is_main else None))
+        assert result is not None, "the first process has a run"
+        return result
+
+
+def _run(
+    job: Job, parallel: Alone, progress: Callable[..., Iterable[int]] | None, run: Run | None
+) -> Result | None:
+    """Train and evaluate; the process that has a run writes, and tells the result."""
     checkpoint = job.folder / "checkpoint.pt"
-    trainer = _trainer(job, checkpoint)
-    keep_rows(run, trainer.step)
+    trainer = _trainer(job, checkpoint, parallel)
+    if run is not None:
+        keep_rows(run, trainer.step)
     before = time.process_time()
     steps = trainer.run(
-        record=run.metrics, checkpoint=checkpoint, rollouts=run.folder / "rollouts.jsonl"
+        record=_forget if run is None else run.metrics,
+        checkpoint=checkpoint,
+        rollouts=job.folder / "rollouts.jsonl",
     )
-    if progress is not None:
+    if progress is not None and run is not None:
         steps = progress(steps, job.credit.label, job.train.steps - trainer.step)
     for _ in steps:
         pass
     final = trainer.evaluate(samples=4 * job.train.eval_samples)
+    if run is None:
+        return None
     rows = run.read("metrics")
     points = curve(rows)
     speeds = sorted(row["tokens_per_s"] for row in rows if "tokens_per_s" in row)
@@ -119,7 +143,7 @@ def run_job(
         cpu_s=time.process_time() - before,
         tokens_per_s=speeds[len(speeds) // 2] if speeds else 0.0,
     )
-    write_atomic(done, json.dumps(asdict(result)) + "\n")
+    write_atomic(job.folder / "result.json", json.dumps(asdict(result)) + "\n")
     return result
 
 
@@ -152,18 +176,26 @@ def keep_rows(run: Run, step: int) -> None:
             write_atomic(run.folder / f"{name}.jsonl", lines)
 
 
-def _trainer(job: Job, checkpoint: Path) -> LocalTrainer:
-    is_begun = checkpoint.exists()
+def _trainer(job: Job, checkpoint: Path, parallel: Alone) -> LocalTrainer:
+    is_begun = parallel.same(find_checkpoint(checkpoint) is not None)
     policy = blank_policy(job) if is_begun else make_base(job)
     trainer = LocalTrainer(
-        policy=policy, task=job.task, credit=job.credit, settings=job.train, seed=job.seed,
-        scorer=job.scorer,
-    )  # fmt: skip
+        policy=job.engine.place(policy),
+        task=job.task,
+        credit=job.credit,
+        settings=job.train,
+        seed=job.seed,
+        parallel=parallel,
+    )
     if is_begun:
         trainer.load(checkpoint)
     else:
         trainer.save(checkpoint)
     return trainer
+
+
+def _forget(_: Mapping[str, Any]) -> None:
+    """Another process writes it down."""
 
 
 def blank_policy(job: Job) -> Policy:

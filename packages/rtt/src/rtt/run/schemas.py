@@ -10,6 +10,7 @@ from rtt.run.trl_engine import TrlEngine
 from rtt.tasks.rubrics import RubricsTask
 from rtt.tasks.words import WordsTask
 from rtt.train.advantage import Credit
+from rtt.train.local.engine import LocalEngine
 from rtt.train.schemes import Scheme
 
 __all__ = ["GROUPS"]
@@ -17,6 +18,6 @@ __all__ = ["GROUPS"]
 GROUPS: dict[str, dict[str, type]] = {
     "task": {"words": WordsTask, "rubrics": RubricsTask},
     "policy": {"tiny": TinyPolicy, "pretrained": PretrainedPolicy},
-    "engine": {"trl": TrlEngine},
     "credit": dict.fromkeys(get_args(Scheme), Credit),
+    "engine": {"local": LocalEngine, "trl": TrlEngine},
 }

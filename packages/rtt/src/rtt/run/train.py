@@ -25,7 +25,6 @@ class TrainConfig:
     policy: Any = None
     credit: Any = None
     engine: Any = None
-    """null: the local engine, set up by `train`; or TRL."""
     warm_start: WarmStart = field(default_factory=WarmStart)
     train: TrainSettings = field(default_factory=TrainSettings)
     threads: int = 1
@@ -47,10 +46,13 @@ def train(config: TrainConfig, run: Run) -> dict[str, Any]:
         warm_start=config.warm_start,
         credit=config.credit,
         train=config.train,
+        engine=config.engine,
         folder=run.folder,
         threads=config.threads,
     )
     result = run_job(job, progress=run.progress, run=run)
+    if not run.is_kept:  # one of several processes, and not the one that writes
+        return {}
     low, high = mean_interval(result.per_prompt)
     figures = {
         "method": result.label,
@@ -81,7 +83,7 @@ def _report(result: Result, low: float, high: float) -> str:
     )
 
 
-main = entrypoint("rtt/train", TrainConfig, train, groups=GROUPS)
+main = entrypoint("rtt/train", TrainConfig, train, groups=GROUPS, spans_processes=True)
 
 if __name__ == "__main__":
     main()

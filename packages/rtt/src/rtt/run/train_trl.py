@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 
 from lmcommon.errors import UserError
+from lmcommon.llm.weights import quiet_loading
 from lmcommon.rng import seed_for
 from lmcommon.runlog import Run
 from rtt.engine.sampler import Sampler
@@ -60,33 +62,41 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
         UserError: Settings that do not fit each other.
         MissingExtraError: Without `rtt-llm[trl]`.
     """
+    import transformers
+
+    from rtt.train.trl.installed import same_everywhere
     from rtt.train.trl.resume import last_checkpoint
     from rtt.train.trl.trainer import RTTTrainer
 
     torch.set_num_threads(config.threads)
     scorer, engine = scorer or Scorer(), config.engine
+    is_cpu = not torch.cuda.is_available()
+    folder: Path = same_everywhere(run.folder if run.is_kept else None, use_cpu=is_cpu)
     policy = _policy(config)
     train = config.task.prompts("train", seed_for(config.seed, "prompts"))
     heldout = _Heldout(config, policy, scorer)
-    rows = _MetricsFile(run, heldout, engine)
     adapters = config.policy.adapters() if isinstance(config.policy, PretrainedPolicy) else None
-    trainer = RTTTrainer(
-        policy.model,
-        list(islice(train, engine.prompts * engine.generation_batches)),
-        args=_arguments(config, policy, run),
-        scorer=scorer,
-        processing_class=policy.tokenizer,
-        chat=policy.is_chat,
-        callbacks=[rows],
-        **({} if adapters is None else {"peft_config": adapters}),
-    )
-    checkpoint = last_checkpoint(trainer.args.output_dir)
-    step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
-    if trainer.accelerator.is_main_process:
-        keep_rows(run, step)
-        if not step:
-            run.metrics({"step": 0, **heldout.row(0)})
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with quiet_loading(transformers):
+        trainer = RTTTrainer(
+            policy.model,
+            list(islice(train, engine.prompts * engine.generation_batches)),
+            args=_arguments(config, policy, folder, is_cpu=is_cpu),
+            scorer=scorer,
+            processing_class=policy.tokenizer,
+            chat=policy.is_chat,
+            callbacks=[_MetricsFile(run, heldout, engine)],
+            **({} if adapters is None else {"peft_config": adapters}),
+        )
+        trainer.remove_callback(PrinterCallback)
+        checkpoint = last_checkpoint(folder / "trl")
+        step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+        if run.is_kept:
+            keep_rows(run, step)
+            if not step:
+                run.metrics({"step": 0, **heldout.row(0)})
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if not run.is_kept:
+        return {}
     final = heldout.evaluate(engine.steps, samples=4 * engine.eval_samples)
     figures = _figures(config, run.read("metrics"), final)
     run.report(_report(figures))
@@ -99,16 +109,15 @@ def _policy(config: TrlRun) -> Policy:
     return config.policy.build(getattr(config.task, "tokens", ()), seed=config.seed)
 
 
-def _arguments(config: TrlRun, policy: Policy, run: Run) -> RTTConfig:
+def _arguments(config: TrlRun, policy: Policy, folder: Path, *, is_cpu: bool) -> RTTConfig:
     from rtt.train.trl.config import RTTConfig
 
-    is_cpu = not torch.cuda.is_available()
     checkpointing = getattr(config.policy, "gradient_checkpointing", False)
     told = {
-        "output_dir": str(run.folder / "trl"), "seed": config.seed % 2**32, "use_cpu": is_cpu,
+        "output_dir": str(folder / "trl"), "seed": config.seed % 2**32, "use_cpu": is_cpu,
         "bf16": policy.is_mixed, "gradient_checkpointing": checkpointing,
         "max_completion_length": config.task.max_tokens, "credit": config.credit,
-        "rollout_file": str(run.folder / "rollouts.jsonl"),
+        "rollout_file": str(folder / "rollouts.jsonl"),
         **config.engine.arguments(processes=int(os.environ.get("WORLD_SIZE", 1))),
     }  # fmt: skip
     if unknown := sorted(set(told) - set(RTTConfig.__dataclass_fields__)):
@@ -161,13 +170,18 @@ class _MetricsFile(TrainerCallback):  # type: ignore[misc]
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any
     ) -> None:
-        if not state.is_world_process_zero or not logs or "loss" not in logs:
+        if not self._run.is_kept or not logs or "loss" not in logs:
             return
         step = state.global_step
         row = {name.removeprefix("rtt/"): value for name, value in logs.items()}
         if step % self._engine.eval_every == 0 or step == self._engine.steps:
             row |= self._heldout.row(step)
         self._run.metrics({"step": step, **row})
+        if row.get("reward") is not None:  # not in a step that goes on with the last rollouts
+            self._run.console.print(
+                f"step {step}/{self._engine.steps}: reward {row['reward']:.3f}, "
+                f"all satisfied {row['all_satisfied']:.3f}"
+            )
 
 
 def _figures(config: TrlRun, rows: list[dict[str, Any]], final: Evaluation) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from lmcommon.data.types import RubricPrompt
 from rtt.engine.sampler import Sampler
@@ -60,13 +61,13 @@ def evaluate(
     """
     parallel = parallel or Alone()
     mine = parallel.share(prompts)
-    with parallel.generating():
-        groups = sampler.sample(
-            [prompt for _, prompt in mine],
-            samples=samples,
-            seed=seed,
-            places=[place for place, _ in mine],
+    places = [place for place, _ in mine]
+    groups = parallel.generate(
+        partial(
+            sampler.sample, [prompt for _, prompt in mine],
+            samples=samples, seed=seed, places=places,
         )
+    )  # fmt: skip
     told = iter((source or JudgedVerdicts()).verdicts(
         [(group.prompt, rollout.text) for group in groups for rollout in group.rollouts]
     ))  # fmt: skip
@@ -74,7 +75,6 @@ def evaluate(
         [tuple(verdict.satisfied for verdict in next(told)) for _ in group.rollouts]
         for group in groups
     ]
-    places = [place for place, _ in mine]
     return _summary(prompts, parallel.collect(list(zip(places, satisfied, strict=True))))
 
 

@@ -15,7 +15,7 @@ from lmcommon.verify.types import Finding, Span, checker
 __all__ = ["CHECKERS"]
 
 _TAG = re.compile(r"<\s*[a-zA-Z_:][\w:.-]*(?:\s+[\w:.-]+\s*=\s*(?:'[^']*'|\"[^\"]*\"))*\s*/?>")
-_ATTRIBUTE = re.compile(r"[\w:.-]+\s*=\s*(?:'[^']*'|\"[^\"]*\")")
+_ATTRIBUTE = re.compile(r"(?<![\w:.-])[\w:.-]+\s*=\s*(?:'[^']*'|\"[^\"]*\")")
 
 
 def _say_headings(

@@ -1,7 +1,8 @@
 """Where the parts of a response are: lines, list items, tables, headings, fenced code.
 
 Every part is a span `[start, end)` of the response, so that a check can point at the characters
-that decide. Tables are pipe tables as in Markdown; a row of dashes parts head and body.
+that decide. Tables are pipe tables as in Markdown; a row of dashes parts head and body. The
+patterns are linear in the text: a response may be anything.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ __all__ = ["Heading", "Table", "fenced", "find_headings", "find_tables", "items"
 
 _LINE = re.compile(r"[^\n]+")
 _ITEM = re.compile(r"[ \t]*(?:[-*+•]|\d+[.)])[ \t]+")
-_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
-_HEADING = re.compile(r"[ \t]*(#+)[ \t]+(.*?)[ \t]*$")
+_RULE = re.compile(r":?-+:?")
+_HEADING = re.compile(r"(#+)[ \t]+(.*)$")
 _DIVIDER = re.compile(r"^[ \t]*(?:-{3,}|\*{3,}|={3,})[ \t]*$", re.MULTILINE)
 
 
@@ -88,13 +89,18 @@ def _raw_lines(text: str) -> list[Span]:
 
 def _table(text: str, block: list[Span]) -> list[Table]:
     rows = [trimmed(text, *span) for span in block]
-    has_rule = any(_RULE.match(text[start:end]) for start, end in rows)
-    if not rows or not (has_rule or all(text[start] == "|" for start, _ in rows)):
+    rules = {row for row in rows if _is_rule(text[row[0] : row[1]])}
+    if not rows or not (rules or all(text[start] == "|" for start, _ in rows)):
         return []
-    cells = [_cells(text, row) for row in rows if not _RULE.match(text[row[0] : row[1]])]
+    cells = [_cells(text, row) for row in rows if row not in rules]
     if not cells:
         return []
     return [Table(cells[0], tuple(cells[1:]), (rows[0][0], rows[-1][1]))]
+
+
+def _is_rule(line: str) -> bool:
+    """Whether a line is the row of dashes between head and body."""
+    return all(_RULE.fullmatch(cell.strip()) for cell in line.strip("|").split("|"))
 
 
 def _cells(text: str, row: Span) -> tuple[Span, ...]:
@@ -146,9 +152,8 @@ def _column(text: str, table: Table, target: str) -> list[Span]:
 
 def fenced(text: str, language: str) -> Span | None:
     """The inside of the first code block of a language (or of the first one without any)."""
-    for name in (language, ""):
-        pattern = rf"```[ \t]*{name}[ \t]*\n(.*?)```"
-        match = re.search(pattern, text, re.DOTALL | re.IGNORECASE)
+    for name in (rf"[ \t]*{language}[ \t]*", r"[ \t]*"):
+        match = re.search(rf"```{name}\n(.*?)```", text, re.DOTALL | re.IGNORECASE)
         if match:
             return match.span(1)
     return None

@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING
 from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from rtt.train.local.engine import LocalEngine
     from rtt.train.local.settings import TrainSettings, UpdateSettings
     from rtt.train.local.trainer import LocalTrainer
 
-__all__ = ["LocalTrainer", "TrainSettings", "UpdateSettings"]
+__all__ = ["LocalEngine", "LocalTrainer", "TrainSettings", "UpdateSettings"]
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
+        "LocalEngine": "rtt.train.local.engine",
         "LocalTrainer": "rtt.train.local.trainer",
         "TrainSettings": "rtt.train.local.settings",
         "UpdateSettings": "rtt.train.local.settings",

@@ -7,7 +7,7 @@ the samples of a prompt share it. The order is a function of the rows alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -49,11 +49,17 @@ class MicroBatch:
     """Weight of each token loss in the minibatch's loss."""
     lengths: tuple[int, ...]
     """Response tokens of each row; they sum to K."""
+    counts: bool = True
+    """False: computed to keep in step with other processes, without any weight."""
 
     @property
     def tokens(self) -> int:
         """Tokens that are forwarded."""
         return self.packed.ids_1N.shape[1]
+
+    def idle(self) -> MicroBatch:
+        """The same work without any weight."""
+        return replace(self, scale_K=torch.zeros_like(self.scale_K), counts=False)
 
 
 def train_rows(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from rtt.tasks.base import Task
 from rtt.train.advantage import Credit
 from rtt.train.clock import Clock
 from rtt.train.evaluation import Evaluation, evaluate
-from rtt.train.local.checkpoint import load_checkpoint, save_checkpoint
+from rtt.train.local.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from rtt.train.local.packing import train_rows
 from rtt.train.local.parallel import Alone
 from rtt.train.local.settings import TrainSettings
@@ -86,17 +87,20 @@ class LocalTrainer:
         clock = Clock()
         mine = self.parallel.share(self._prompts())
         places = [place for place, _ in mine]
-        with self.parallel.generating():
-            groups = self._sampler().sample(
+        groups = self.parallel.generate(
+            partial(
+                self._sampler().sample,
                 [prompt for _, prompt in mine],
                 samples=self.settings.samples,
                 seed=seed_for(self.seed, "rollout", self.step),
                 version=self.step,
                 places=places,
             )
+        )
         clock.lap("rollout")
         part = self.scorer.score(groups, lap=clock.lap)
         scored = self.parallel.collect(list(zip(places, part, strict=True)))
+        clock.lap("exchange")
         scores = score_tensors(scored)
         advantage_BT, metrics = self.credit.advantages(
             scores, self.settings.samples, step=self.step
@@ -129,12 +133,14 @@ class LocalTrainer:
         )
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint."""
-        save_checkpoint(path, self.policy, self.optimiser, step=self.step)
+        """Write a checkpoint: this file, or a folder beside it if the model is sharded."""
+        save_checkpoint(path, self.policy, self.optimiser, step=self.step, parallel=self.parallel)
 
     def load(self, path: Path) -> None:
-        """Continue from a checkpoint."""
-        self.step = load_checkpoint(path, self.policy, self.optimiser)
+        """Continue from a checkpoint that was saved as `path`, by however many processes."""
+        self.step = load_checkpoint(
+            find_checkpoint(path) or path, self.policy, self.optimiser, parallel=self.parallel
+        )
 
     def run(
         self,

@@ -63,7 +63,8 @@ def update(
             with policy.precision():
                 loss, logprob_K, entropy_K = parallel.run(work)
             (loss * parallel.loss_factor).backward()
-            sums.add(batch, loss.detach(), logprob_K, entropy_K, settings)
+            if batch.counts:
+                sums.add(batch, loss.detach(), logprob_K, entropy_K, settings)
         norm = parallel.clip_gradients(policy.model, settings.grad_clip)
         optimiser.step()
         means = UpdateSums(*parallel.add_up(astuple(sums))).means()
