@@ -152,14 +152,14 @@ def test_without_token_credit_our_kernel_gives_trls_loss_and_gradient(tmp_path: 
     torch.testing.assert_close(own_gradient, gradient, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.7])
+@pytest.mark.parametrize("more", [{}, {"temperature": 0.7}, {"entropy_coef": 0.5}])
 def test_our_kernel_gives_trls_loss_and_gradient_with_token_credit(
-    tmp_path: Path, temperature: float
+    tmp_path: Path, more: dict[str, Any]
 ) -> None:
     theirs, ours = (
         rtt_trainer(
             tmp_path, rollout_func=fixed_rollouts,
-            changed={"token_kernel": kernel, "temperature": temperature},
+            changed={"token_kernel": kernel, **more},
         )
         for kernel in ("trl", "chunked")
     )  # fmt: skip

@@ -53,6 +53,7 @@ def test_without_trl_the_extra_is_named() -> None:
     ({"token_kernel": "liger"}, r"token_kernel: expected one of chunked, trl; got 'liger'"),
     ({"response_advantage": "mine"}, r"response_advantage: expected one of rtt, trl"),
     ({"scale_rewards": "none"}, r"scale_rewards: expected 'group'.*response_advantage='trl'"),
+    ({"response_advantage": "trl", "credit": {"scheme": "cort"}}, r"expected 'rtt' with .*'cort'"),
     ({"remove_unused_columns": True}, r"remove_unused_columns: expected False"),
 ])  # fmt: skip
 def test_a_setting_without_meaning_is_refused(

@@ -62,7 +62,7 @@ def rtt_trainer(folder: Path, *, kind: type = RTTTrainer, policy: Policy | None 
 def grpo_trainer(folder: Path, *, changed: Any = None, **more: Any) -> Any:
     """Plain TRL, with the same reward."""
     policy, args = words_policy(), config(folder, **(changed or {}))
-    reward = RubricReward(policy.tokenizer, Scorer(), args.build_credit().reward)
+    reward = RubricReward(policy.tokenizer, Scorer(), args.build_credit())
     return GRPOTrainer(
         policy.model,
         [reward],
@@ -114,7 +114,7 @@ def history(trainer: Any, *names: str) -> list[list[float]]:
 
 def timeless(row: dict[str, Any]) -> dict[str, Any]:
     """A row of metrics without what the clock says."""
-    times = ("seconds", "time", "per_s", "runtime", "flos")
+    times = ("_s", "time", "per_second", "flos")
     return {key: one for key, one in row.items() if not any(word in key for word in times)}
 
 

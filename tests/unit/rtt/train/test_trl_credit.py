@@ -14,7 +14,8 @@ import torch
 
 from lmcommon.judge.types import Verdict
 from rtt.tasks import WordsTask
-from rtt.train.advantage import Credit, Scheme
+from rtt.train.advantage import Credit
+from rtt.train.schemes import Scheme
 from rtt.train.scoring import Scorer
 from rtt.train.trl.credit import RowCredit, give_credit, merge_metrics, whole_groups
 from rtt.train.trl.reward import ScoredRow
@@ -138,8 +139,9 @@ def test_tokens_of_a_tool_take_no_part_in_the_credit() -> None:
 
 def test_metrics_of_processes_are_added_kept_or_averaged() -> None:
     merged = merge_metrics([
-        (3, {"reward": 1.0, "unscored": 2.0, "token_row_sum_max": 0.1}),
-        (1, {"reward": 0.0, "unscored": 1.0, "token_row_sum_max": 0.4, "by/kind": 0.5}),
-        (0, {}),
+        (3, {"reward": 1.0, "unscored": 2.0, "token_row_sum_max": 0.1}, {"a": (1, 2)}),
+        (1, {"reward": 0.0, "unscored": 1.0, "token_row_sum_max": 0.4}, {"a": (2, 2), "b": (0, 1)}),
+        (0, {}, {}),
     ])  # fmt: skip
-    assert merged == {"reward": 0.75, "unscored": 3.0, "token_row_sum_max": 0.4, "by/kind": 0.5}
+    assert merged == {"reward": 0.75, "unscored": 3.0, "token_row_sum_max": 0.4,
+                      "by_kind/a": 0.75, "by_kind/b": 0.0}  # fmt: skip

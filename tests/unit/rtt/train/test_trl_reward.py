@@ -16,6 +16,7 @@ from lmcommon.errors import UserError
 from lmcommon.judge.types import Criterion, Rubric, Verdict
 from lmcommon.testing.tiny_lm import tiny_tokenizer
 from rtt.relevance import RelevanceItem
+from rtt.train.advantage import Credit
 from rtt.train.scoring import Scorer
 from rtt.train.trl import rubric_dataset
 from rtt.train.trl.dataset import RUBRIC_COLUMN, read_rubric_prompt
@@ -61,7 +62,7 @@ def call(reward: RubricReward, *responses: Any, prompt: RubricPrompt = PROMPT) -
     [("aon", [1.0, 0.0, 0.0]), ("csr", [1.0, 0.5, 0.0]), ("csr_signed", [1.0, 0.0, -1.0])],
 )
 def test_it_returns_the_reward_of_the_rubric(mode: Any, expected: list[float]) -> None:
-    reward = RubricReward(TOKENIZER, Scorer(), mode)
+    reward = RubricReward(TOKENIZER, Scorer(), Credit(reward=mode))
     assert call(reward, "oh yes", "oh no", "oh, no") == expected
 
 
@@ -82,7 +83,7 @@ def test_a_judge_that_is_down_gives_none() -> None:
 
 
 def test_a_relevance_that_is_no_number_costs_its_criterion_alone() -> None:
-    reward = RubricReward(TOKENIZER, Scorer(relevance=HalfBroken()), "csr")
+    reward = RubricReward(TOKENIZER, Scorer(relevance=HalfBroken()), Credit(reward="csr"))
     assert call(reward, "oh no") == [1.0]
     (row,) = reward.rows
     assert row.scored.satisfied == (True, None)

@@ -8,6 +8,7 @@ from typing import Any
 from lmcommon.app import Run, entrypoint
 from rtt.run.method import Job, Result, curve, run_job, steps_to
 from rtt.run.schemas import GROUPS
+from rtt.run.trl_engine import TrlEngine
 from rtt.train.bootstrap import mean_interval
 from rtt.train.local.settings import TrainSettings
 from rtt.train.warm import WarmStart
@@ -34,6 +35,10 @@ class TrainConfig:
 
 def train(config: TrainConfig, run: Run) -> dict[str, Any]:
     """Train a policy with token-level rubric credit and evaluate it on held-out prompts."""
+    if isinstance(config.engine, TrlEngine):
+        from rtt.run.train_trl import train_with_trl
+
+        return train_with_trl(config, run)
     job = Job(
         seed=config.seed,
         task=config.task,

@@ -113,6 +113,17 @@ class Credit:
             raise ValueError(f"step: expected the step of the warm-up of {self.warmup}; got None")
         return self.weight * ramp(step, self.warmup)
 
+    def rewards(self, scores: ScoreTensors) -> Tensor:
+        """Reward of each response [B]; NaN where unscored."""
+        return aggregate(
+            scores.verdict_BR, self.reward,  # type: ignore[arg-type]
+            criterion_mask_BR=scores.criterion_mask_BR, criterion_weight_BR=scores.weight_BR,
+        )  # fmt: skip
+
+    def response(self, scores: ScoreTensors, group_size: int) -> Tensor:
+        """Response advantage [B] alone, before any token credit; 0 where unscored."""
+        return self._response(self.rewards(scores), scores, group_size)
+
     def advantages(
         self, scores: ScoreTensors, group_size: int, *, step: int | None = None
     ) -> tuple[Tensor, dict[str, float]]:
@@ -123,10 +134,7 @@ class Credit:
             group_size: G.
             step: Optimiser steps taken so far; only a warm-up asks for it.
         """
-        reward_B = aggregate(
-            scores.verdict_BR, self.reward,  # type: ignore[arg-type]
-            criterion_mask_BR=scores.criterion_mask_BR, criterion_weight_BR=scores.weight_BR,
-        )  # fmt: skip
+        reward_B = self.rewards(scores)
         response_B = self._response(reward_B, scores, group_size)
         weight = self.weight_at(step)
         if self.scheme == "cort":

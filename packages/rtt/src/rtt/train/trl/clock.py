@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from transformers import TrainerCallback
 
-from lmcommon.data.types import RubricPrompt
-from lmcommon.judge.types import Verdict
-from rtt.relevance.sources import RelevanceItem, RelevanceSource
-from rtt.verdicts import VerdictSource
+__all__ = ["PHASES", "PhaseClock"]
 
-__all__ = ["PHASES", "PhaseClock", "TimedRelevance", "TimedVerdicts"]
-
-PHASES = ("rollout", "verdict", "relevance", "credit")
-"""What is timed by itself; "update" is the rest of the step (old log-probabilities included)."""
+PHASES = ("rollout_s", "verdict_s", "relevance_s", "credit_s")
+"""What is timed by itself; "update_s" is the rest of the step (old log-probabilities included)."""
 
 
 class PhaseClock(TrainerCallback):  # type: ignore[misc]
@@ -44,6 +38,11 @@ class PhaseClock(TrainerCallback):  # type: ignore[misc]
         finally:
             self._seconds[name] += time.perf_counter() - began
 
+    def add(self, seconds: Mapping[str, float]) -> None:
+        """Add what was timed elsewhere."""
+        for name, value in seconds.items():
+            self._seconds[name] += value
+
     def count(self, tokens: float) -> None:
         """Add sampled tokens to this step."""
         self._tokens += tokens
@@ -57,33 +56,7 @@ class PhaseClock(TrainerCallback):  # type: ignore[misc]
         """A step ended: report each phase, the rest as "update", and tokens a second."""
         total = max(time.perf_counter() - self._began, 1e-9)
         for name in PHASES:
-            self._record(f"seconds/{name}", self._seconds[name])
-        self._record("seconds/update", total - sum(self._seconds[name] for name in PHASES))
+            self._record(name, self._seconds[name])
+        self._record("update_s", total - sum(self._seconds[name] for name in PHASES))
         if self._tokens:  # none in a step that goes on with the rollouts of the last one
             self._record("tokens_per_s", self._tokens / total)
-
-
-@dataclass(frozen=True, slots=True)
-class TimedVerdicts:
-    """A verdict source whose time is taken."""
-
-    source: VerdictSource
-    clock: PhaseClock
-
-    def verdicts(self, items: Sequence[tuple[RubricPrompt, str]]) -> list[tuple[Verdict, ...]]:
-        """What the source says."""
-        with self.clock.phase("verdict"):
-            return self.source.verdicts(items)
-
-
-@dataclass(frozen=True, slots=True)
-class TimedRelevance:
-    """A relevance source whose time is taken."""
-
-    source: RelevanceSource
-    clock: PhaseClock
-
-    def relevances(self, items: Sequence[RelevanceItem]) -> list[tuple[float, ...]]:
-        """What the source says."""
-        with self.clock.phase("relevance"):
-            return self.source.relevances(items)

@@ -12,6 +12,8 @@ from rtt.train.trl.installed import GRPOConfig
 __all__ = ["RTTConfig"]
 
 _OPTIONS = {"token_kernel": ("chunked", "trl"), "response_advantage": ("rtt", "trl")}
+_OWN_RESPONSE = ("gdpo", "two_channel", "cort")
+"""Schemes whose response part is their own, or that multiply it."""
 
 
 @dataclass
@@ -75,7 +77,12 @@ class RTTConfig(GRPOConfig):  # type: ignore[misc]
         if isinstance(given, Credit):
             self.credit = asdict(given)
         super().__post_init__()
-        self.build_credit()
+        credit = self.build_credit()
+        if self.response_advantage == "trl" and credit.scheme in _OWN_RESPONSE:
+            raise UserError(
+                f"response_advantage: expected 'rtt' with credit.scheme={credit.scheme!r}, which "
+                "is no sum of a response part and a token part; got 'trl'"
+            )
         if self.response_advantage == "rtt" and self.scale_rewards != "group":
             raise UserError(
                 f"scale_rewards: expected 'group' with response_advantage='rtt'; "

@@ -15,14 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rtt.credit.response import aggregate, response_advantage
 from rtt.train.advantage import Credit
-from rtt.train.clipping import relevant_tokens
+from rtt.train.metrics import relevant_tokens
 from rtt.train.scoring import ScoreTensors, score_tensors
 from rtt.train.trl.reward import ScoredRow
 from rtt.types import ScoredGroup
 
-__all__ = ["RowCredit", "give_credit", "merge_metrics", "whole_groups"]
+__all__ = ["RowCredit", "give_credit", "merge_metrics", "score_tensors_of", "whole_groups"]
 
 Gather = Callable[[list[Any]], list[Any]]
 """The items of all processes, in the order of their ranks."""
@@ -43,7 +42,13 @@ class RowCredit:
 
 
 def give_credit(
-    rows: Sequence[ScoredRow], credit: Credit, group_size: int, *, first: int, gather: Gather
+    rows: Sequence[ScoredRow],
+    credit: Credit,
+    group_size: int,
+    *,
+    first: int,
+    gather: Gather,
+    step: int = 0,
 ) -> RowCredit:
     """Per-token advantages of the local rows.
 
@@ -53,34 +58,51 @@ def give_credit(
         group_size: G.
         first: Number of the first local row in the batch of all processes.
         gather: Collects from all processes; is called equally often on each.
+        step: Optimiser steps taken so far.
     """
-    whole, begin = whole_groups(rows, group_size, first=first, gather=gather)
-    scores = _scores(whole, group_size)
-    advantage_BT, metrics = credit.advantages(scores, group_size)
-    if len(whole) > len(rows):
-        # A cut group is measured by the process that has its first row.
-        own = [row for place, row in enumerate(whole)
-               if begin + place // group_size * group_size >= first]  # fmt: skip
-        metrics = credit.advantages(_scores(own, group_size), group_size)[1] if own else {}
-        weight = len(own)
-    else:
-        weight = len(rows)
+    known, begin = whole_groups(
+        rows, group_size, first=first, gather=gather, everything=_pools_the_batch(credit)
+    )
+    scores = score_tensors_of(known, group_size)
+    advantage_BT, metrics = credit.advantages(scores, group_size, step=step)
+    # A group is measured by the process that has its first row, so that each counts once.
+    mine = [row for place, row in enumerate(known)
+            if first <= begin + place // group_size * group_size < first + len(rows)]  # fmt: skip
+    if len(mine) < len(known):
+        metrics = {}
+        if mine:
+            part = score_tensors_of(mine, group_size)
+            metrics = credit.advantages(part, group_size, step=step)[1]
+    verdicts = _counted(mine)
     local = slice(first - begin, first - begin + len(rows))
     width = max((len(row.scored.rollout.tokens) for row in rows), default=0)
     return RowCredit(
         advantage_BT=advantage_BT[local, :width],
-        response_B=_response(scores, credit, group_size)[local],
-        relevant_BT=relevant_tokens(scores.relevance_BRT, scores.criterion_mask_BR, scores.mask_BT)[
-            local, :width
-        ].float(),
-        metrics=merge_metrics(gather([(weight, metrics)])),
+        response_B=credit.response(scores, group_size)[local],
+        relevant_BT=relevant_tokens(scores)[local, :width].float(),
+        metrics=merge_metrics(gather([(len(mine), metrics, verdicts)])),
     )
 
 
 def whole_groups(
-    rows: Sequence[ScoredRow], group_size: int, *, first: int, gather: Gather
+    rows: Sequence[ScoredRow],
+    group_size: int,
+    *,
+    first: int,
+    gather: Gather,
+    everything: bool = False,
 ) -> tuple[list[ScoredRow], int]:
-    """All rows of every group that has a local row, and the number of the first of them."""
+    """All rows of every group that has a local row, and the number of the first of them.
+
+    Args:
+        rows: The local rows.
+        group_size: G.
+        first: Number of the first local row in the batch of all processes.
+        gather: Collects from all processes.
+        everything: Whether all rows of all processes are wanted.
+    """
+    if everything:
+        return gather(list(rows)), 0
     count = len(rows)
     if count % group_size == 0:  # on every process alike, so that none waits for an exchange
         return list(rows), first
@@ -98,12 +120,18 @@ def whole_groups(
     return [known[number] for number in range(begin, end)], begin
 
 
-def merge_metrics(parts: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, float]:
-    """Metrics of all processes as one: counts added, maxima kept, the rest averaged by rows."""
-    names = {name: None for _, metrics in parts for name in metrics}
+def merge_metrics(
+    parts: Sequence[tuple[int, Mapping[str, float], Mapping[str, tuple[int, int]]]],
+) -> dict[str, float]:
+    """Metrics of all processes as one: counts added, maxima kept, the rest averaged by rows.
+
+    Args:
+        parts: Of each process: how many rows it measured, their metrics, and by kind of criterion
+            how many verdicts were satisfied, of how many.
+    """
     merged = {}
-    for name in names:
-        told = [(weight, metrics[name]) for weight, metrics in parts if name in metrics]
+    for name in {name: None for _, metrics, _ in parts for name in metrics}:
+        told = [(weight, metrics[name]) for weight, metrics, _ in parts if name in metrics]
         if name.startswith("unscored"):
             merged[name] = sum(value for _, value in told)
         elif name.endswith("_max"):
@@ -111,16 +139,15 @@ def merge_metrics(parts: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str,
         else:
             total = sum(weight for weight, _ in told)
             merged[name] = sum(weight * value for weight, value in told) / max(total, 1)
+    for kind in sorted({kind for _, _, kinds in parts for kind in kinds}):
+        counts = [kinds[kind] for _, _, kinds in parts if kind in kinds]
+        merged[f"by_kind/{kind}"] = sum(hits for hits, _ in counts) / sum(of for _, of in counts)
     return merged
 
 
-def _scores(rows: Sequence[ScoredRow], group_size: int) -> ScoreTensors:
-    groups = []
-    for begin in range(0, len(rows), group_size):
-        same = rows[begin : begin + group_size]
-        assert len({row.prompt.id for row in same}) == 1, [row.prompt.id for row in same]
-        groups.append(ScoredGroup(prompt=same[0].prompt, samples=tuple(row.scored for row in same)))
-    scores = score_tensors(groups)
+def score_tensors_of(rows: Sequence[ScoredRow], group_size: int) -> ScoreTensors:
+    """Tensors of whole groups; tokens that the policy did not write are masked."""
+    scores = score_tensors(_grouped(rows, group_size))
     if all(row.own is None for row in rows):
         return scores
     mask_BT = scores.mask_BT.clone()
@@ -130,10 +157,29 @@ def _scores(rows: Sequence[ScoredRow], group_size: int) -> ScoreTensors:
     return replace(scores, mask_BT=mask_BT)
 
 
-def _response(scores: ScoreTensors, credit: Credit, group_size: int) -> Tensor:
-    reward_B = aggregate(
-        scores.verdict_BR,
-        credit.reward,  # type: ignore[arg-type]
-        criterion_mask_BR=scores.criterion_mask_BR,
-    )
-    return response_advantage(reward_B, group_size, eps=credit.eps)
+def _grouped(rows: Sequence[ScoredRow], group_size: int) -> list[ScoredGroup]:
+    groups = []
+    for begin in range(0, len(rows), group_size):
+        same = rows[begin : begin + group_size]
+        assert len({row.prompt.id for row in same}) == 1, [row.prompt.id for row in same]
+        groups.append(ScoredGroup(prompt=same[0].prompt, samples=tuple(row.scored for row in same)))
+    return groups
+
+
+def _counted(rows: Sequence[ScoredRow]) -> dict[str, tuple[int, int]]:
+    """By kind of criterion: satisfied verdicts, and all."""
+    counts: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        for criterion, satisfied in zip(
+            row.prompt.rubric.criteria, row.scored.satisfied, strict=True
+        ):
+            if satisfied is not None:
+                kind = criterion.constraint_id or "judged"
+                hits, of = counts.get(kind, (0, 0))
+                counts[kind] = hits + satisfied, of + 1
+    return counts
+
+
+def _pools_the_batch(credit: Credit) -> bool:
+    """Whether the scheme compares rows of different prompts."""
+    return credit.scheme == "gdpo" and credit.batch_normalise

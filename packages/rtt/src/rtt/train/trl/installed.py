@@ -11,7 +11,9 @@ from typing import Any
 from lmcommon.errors import UserError
 from lmcommon.extras import require
 
-__all__ = ["SUPPORTED", "GRPOConfig", "GRPOTrainer", "check_version", "gather_objects"]
+__all__ = [
+    "SUPPORTED", "GRPOConfig", "GRPOTrainer", "check_version", "gather_objects", "same_everywhere",
+]  # fmt: skip
 
 SUPPORTED = ((1, 15), (1, 17))
 """From the first version, up to and without the second."""
@@ -39,6 +41,14 @@ def gather_objects(items: list[Any]) -> list[Any]:
     """The items of all processes, in the order of their ranks; a process alone gets its own."""
     gathered: list[Any] = require("accelerate.utils", extra=_EXTRA).gather_object(items)
     return gathered
+
+
+def same_everywhere(value: Any, *, use_cpu: bool) -> Any:
+    """A value of the first process, on all; joins the processes that a launcher has started."""
+    require("accelerate", extra=_EXTRA).PartialState(cpu=use_cpu)
+    values = [value]
+    require("accelerate.utils", extra=_EXTRA).broadcast_object_list(values)
+    return values[0]
 
 
 _trl = require("trl", extra=_EXTRA)

@@ -3,7 +3,7 @@
 TRL calls its model with `labels` and `fused_lm_head=True` and reads `log_probs` and `entropy` from
 the answer; the call must go through the model's own forward, so that DDP, FSDP and PEFT see it.
 Here that answer comes from `rtt.policy.logprobs.token_logprobs`, for the scored positions only. A
-head that does more than a matrix product, or whose weights are spread over devices, keeps TRL's.
+head that the kernel does not know keeps TRL's.
 """
 
 from __future__ import annotations
@@ -15,18 +15,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributed.tensor import DTensor
 from transformers.utils import ModelOutput
 
 from rtt.policy.logprobs import token_logprobs
+from rtt.policy.softmax import HeadForm
 
 __all__ = ["TokenScores", "add_token_kernel", "has_plain_head"]
-
-_MORE_THAN_A_PRODUCT = (
-    "final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier",
-    "logits_scaling",
-)  # fmt: skip
-"""Settings of models that bend or scale their logits after the head."""
 
 
 @dataclass
@@ -39,12 +33,17 @@ class TokenScores(ModelOutput):  # type: ignore[misc]
 
 
 def has_plain_head(model: Any) -> bool:
-    """Whether the logits of a model are its head's weight times its last hidden state."""
+    """Whether the kernel computes what the head of a model computes.
+
+    Not so where the head was replaced (`cast_lm_head_to_fp32`), its weight lies in pieces on many
+    devices (ZeRO-3), or the logits are scaled in a way that `HeadForm` does not know.
+    """
     config, head = model.config.get_text_config(), model.get_output_embeddings()
-    if any(getattr(config, name, None) not in (None, 1, 1.0) for name in _MORE_THAN_A_PRODUCT):
-        return False
-    is_changed = "forward" in vars(head)  # `cast_lm_head_to_fp32` replaces it
-    return type(head) is torch.nn.Linear and not is_changed and not _is_spread(head.weight)
+    is_known = (
+        getattr(config, "output_multiplier", None) is None and config.model_type != "hyperclovax"
+    )
+    is_changed = "forward" in vars(head) or hasattr(head.weight, "ds_status")
+    return is_known and type(head) is torch.nn.Linear and not is_changed
 
 
 def add_token_kernel(model: Any, *, temperature: float) -> None:
@@ -70,8 +69,13 @@ def add_token_kernel(model: Any, *, temperature: float) -> None:
         hidden_BLH = self.base_model(*args, **more).last_hidden_state[:, :-1]
         target_BL = labels[:, 1:].to(hidden_BLH.device)
         kept_BL = target_BL != -100
+        device = hidden_BLH.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
         logprob_N, entropy_N = token_logprobs(
-            hidden_BLH[kept_BL] / temperature, self.get_output_embeddings(), target_BL[kept_BL]
+            hidden_BLH[kept_BL].to(dtype),
+            _head_in(self.get_output_embeddings(), dtype),
+            target_BL[kept_BL],
+            form=HeadForm.of(self.config, temperature=temperature),
         )
         empty_BL = torch.zeros(kept_BL.shape, dtype=logprob_N.dtype, device=logprob_N.device)
         # `masked_scatter` keeps the graph whole when nothing is scored: the loss is then 0 with
@@ -84,6 +88,6 @@ def add_token_kernel(model: Any, *, temperature: float) -> None:
     model.forward = types.MethodType(forward, model)
 
 
-def _is_spread(weight: Tensor) -> bool:
-    """Whether a weight is sharded: by FSDP2 (a DTensor) or DeepSpeed's ZeRO-3."""
-    return isinstance(weight, DTensor) or hasattr(weight, "ds_status")
+def _head_in(head: Any, dtype: torch.dtype | None) -> Any:
+    """The head, its weight in the dtype that autocast would use."""
+    return head if dtype is None or head.bias is not None else head.weight.to(dtype)

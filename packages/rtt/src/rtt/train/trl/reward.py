@@ -13,8 +13,9 @@ from typing import Any
 
 from lmcommon.data.types import RubricPrompt
 from lmcommon.judge.types import Verdict
-from rtt.credit.response import RewardMode, aggregate
 from rtt.engine.text import text_with_offsets
+from rtt.train.advantage import Credit
+from rtt.train.clock import Clock
 from rtt.train.scoring import Scorer, score_tensors
 from rtt.train.trl.dataset import RUBRIC_COLUMN, read_rubric_prompt
 from rtt.types import Group, Rollout, ScoredGroup, ScoredRollout
@@ -44,19 +45,21 @@ class RubricReward:
     Args:
         tokenizer: The policy's.
         scorer: Verdicts and relevances.
-        mode: How verdicts become one number, see `rtt.credit.aggregate`.
+        credit: How verdicts become one number; its scheme does not matter here.
         ends: Token ids that end a response; None: the tokenizer's.
     """
 
     def __init__(
-        self, tokenizer: Any, scorer: Scorer, mode: RewardMode = "aon", *,
+        self, tokenizer: Any, scorer: Scorer, credit: Credit | None = None, *,
         ends: Sequence[int] | None = None,
     ) -> None:  # fmt: skip
         self.__name__ = "rubric"  # TRL names its metrics after it
-        self.tokenizer, self.scorer, self.mode = tokenizer, scorer, mode
+        self.tokenizer, self.scorer, self.credit = tokenizer, scorer, credit or Credit()
         self.ends = (tokenizer.eos_token_id,) if ends is None else tuple(ends)
         self.rows: list[ScoredRow] = []
         """The rows of the last call, in their order."""
+        self.seconds: dict[str, float] = {}
+        """What the last call took, by phase."""
 
     def __call__(
         self, *, completion_ids: Sequence[Sequence[int]], trainer_state: Any = None, **columns: Any
@@ -68,18 +71,15 @@ class RubricReward:
             Group(prompt=prompt, rollouts=(self._rollout(prompt, ids, version),))
             for prompt, ids in zip(prompts, completion_ids, strict=True)
         ]
+        clock = Clock()
+        scored = self.scorer.score(groups, lap=clock.lap)
+        self.seconds = clock.seconds
         self.rows = [
             ScoredRow(prompt=group.prompt, scored=self._usable(group.samples[0]))
-            for group in self.scorer.score(groups)
+            for group in scored
         ]
-        return self._rewards()
-
-    def _rewards(self) -> list[float | None]:
-        groups = [ScoredGroup(prompt=row.prompt, samples=(row.scored,)) for row in self.rows]
-        scores = score_tensors(groups)
-        reward_B = aggregate(
-            scores.verdict_BR, self.mode, criterion_mask_BR=scores.criterion_mask_BR
-        )
+        alone = [ScoredGroup(prompt=row.prompt, samples=(row.scored,)) for row in self.rows]
+        reward_B = self.credit.rewards(score_tensors(alone))
         return [None if math.isnan(value) else value for value in reward_B.tolist()]
 
     def _rollout(self, prompt: RubricPrompt, ids: Sequence[int], version: int) -> Rollout:

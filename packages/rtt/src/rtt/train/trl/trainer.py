@@ -22,7 +22,7 @@ from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from rtt.train.scoring import Scorer
 from rtt.train.trl.checks import check_prompts, check_tokenizer
-from rtt.train.trl.clock import PhaseClock, TimedRelevance, TimedVerdicts
+from rtt.train.trl.clock import PhaseClock
 from rtt.train.trl.config import RTTConfig
 from rtt.train.trl.credit import RowCredit, give_credit
 from rtt.train.trl.dataset import rubric_dataset
@@ -80,15 +80,10 @@ class RTTTrainer(GRPOTrainer):  # type: ignore[misc]
             )
         self._credit = args.build_credit()
         self._clock = PhaseClock(self._note)
-        scorer = scorer or Scorer()
         self._reward = RubricReward(
             processing_class,
-            replace(
-                scorer,
-                verdicts=TimedVerdicts(scorer.verdicts, self._clock),
-                relevance=TimedRelevance(scorer.relevance, self._clock),
-            ),
-            self._credit.reward,  # type: ignore[arg-type]
+            scorer or Scorer(),
+            self._credit,
             ends=(),
         )
         self._file = RolloutFile(args.rollout_file) if args.rollout_file else None
@@ -124,12 +119,13 @@ class RTTTrainer(GRPOTrainer):  # type: ignore[misc]
         return EpochOrder(sampler, seed=self.args.seed, epoch=lambda: self.state.epoch)
 
     def _generate(self, *args: Any, **kwargs: Any) -> Any:
-        with self._clock.phase("rollout"):
+        with self._clock.phase("rollout_s"):
             return super()._generate(*args, **kwargs)
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         out = super()._generate_and_score_completions(inputs)
-        with self._clock.phase("credit"):
+        self._clock.add(self._reward.seconds)
+        with self._clock.phase("credit_s"):
             return self._with_credit(out)
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
@@ -190,13 +186,16 @@ class RTTTrainer(GRPOTrainer):  # type: ignore[misc]
         is_training, rows = self.model.training, self._rows(out)
         group_size = self.num_generations if is_training else self.num_generations_eval
         first = self.accelerator.process_index * len(rows)
-        got = give_credit(rows, self._credit, group_size, first=first, gather=gather_objects)
+        got = give_credit(
+            rows, self._credit, group_size, first=first, gather=gather_objects,
+            step=self.state.global_step,
+        )  # fmt: skip
         mask_BT = out["completion_mask"]
         advantage_BT = self._advantages(out["advantages"], got, mask_BT)
-        totals = batch_totals(self.accelerator, rows, advantage_BT, mask_BT)
-        self._clock.count(totals.tokens)
-        self._is_blind = is_training and not totals.scored_rows
-        for name, value in {**got.metrics, "eos_advantage": totals.eos_advantage}.items():
+        tokens, scored_rows = batch_totals(self.accelerator, rows, mask_BT)
+        self._clock.count(tokens)
+        self._is_blind = is_training and not scored_rows
+        for name, value in got.metrics.items():
             self._note(name, value)
         if self._file is not None and is_training:
             logprob_BT = out.get("sampling_per_token_logps", out.get("old_per_token_logps"))

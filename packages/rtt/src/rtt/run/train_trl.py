@@ -1,0 +1,229 @@
+"""rtt-train with `engine=trl`: one run of TRL in one folder, evaluated like every other engine.
+
+In: task, policy, credit and the engine's settings. Out: headline figures; the folder holds
+`metrics.jsonl` (one row an optimiser step, evaluations among them), `rollouts.jsonl` and
+checkpoints below `trl/`, from which a killed run goes on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from transformers import PrinterCallback, TrainerCallback
+
+from lmcommon.errors import UserError
+from lmcommon.llm.weights import quiet_loading
+from lmcommon.rng import seed_for
+from lmcommon.runlog import Run
+from rtt.engine.sampler import Sampler
+from rtt.policy.pretrained import PretrainedPolicy
+from rtt.policy.tiny import Policy, PolicySource
+from rtt.run.method import keep_rows
+from rtt.run.trl_engine import TrlEngine
+from rtt.tasks.base import Task
+from rtt.train.advantage import Credit
+from rtt.train.evaluation import Evaluation, evaluate
+from rtt.train.scoring import Scorer
+
+if TYPE_CHECKING:
+    from rtt.train.trl.config import RTTConfig
+
+__all__ = ["TrlRun", "train_with_trl"]
+
+
+class TrlRun(Protocol):
+    """What the driver reads of a verb's configuration."""
+
+    seed: int
+    task: Task
+    policy: PolicySource
+    credit: Credit
+    engine: TrlEngine
+    threads: int
+
+
+def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) -> dict[str, Any]:
+    """Train a policy with TRL, or go on where a killed run left it.
+
+    Args:
+        config: Task, policy, credit, engine, seed and threads.
+        run: Where to record.
+        scorer: Verdicts and relevances; None: program checks and the spans that decide them.
+
+    Returns:
+        Headline figures.
+
+    Raises:
+        UserError: Settings that do not fit each other.
+        MissingExtraError: Without `rtt-llm[trl]`.
+    """
+    import transformers
+
+    from rtt.train.trl.installed import same_everywhere
+    from rtt.train.trl.resume import last_checkpoint
+    from rtt.train.trl.trainer import RTTTrainer
+
+    torch.set_num_threads(config.threads)
+    scorer, engine = scorer or Scorer(), config.engine
+    is_cpu = not torch.cuda.is_available()
+    folder: Path = same_everywhere(run.folder if run.is_kept else None, use_cpu=is_cpu)
+    policy = _policy(config)
+    train = config.task.prompts("train", seed_for(config.seed, "prompts"))
+    heldout = _Heldout(config, policy, scorer)
+    adapters = config.policy.adapters() if isinstance(config.policy, PretrainedPolicy) else None
+    with quiet_loading(transformers):
+        trainer = RTTTrainer(
+            policy.model,
+            list(islice(train, engine.prompts * engine.generation_batches)),
+            args=_arguments(config, policy, folder, is_cpu=is_cpu),
+            scorer=scorer,
+            processing_class=policy.tokenizer,
+            chat=policy.is_chat,
+            callbacks=[_MetricsFile(run, heldout, engine)],
+            **({} if adapters is None else {"peft_config": adapters}),
+        )
+        trainer.remove_callback(PrinterCallback)
+        checkpoint = last_checkpoint(folder / "trl")
+        step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+        if run.is_kept:
+            keep_rows(run, step)
+            if not step:
+                run.metrics({"step": 0, **heldout.row(0)})
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if not run.is_kept:
+        return {}
+    final = heldout.evaluate(engine.steps, samples=4 * engine.eval_samples)
+    figures = _figures(config, run.read("metrics"), final)
+    run.report(_report(figures))
+    return figures
+
+
+def _policy(config: TrlRun) -> Policy:
+    if isinstance(config.policy, PretrainedPolicy):
+        return config.policy.load()  # TRL puts the adapters on
+    return config.policy.build(getattr(config.task, "tokens", ()), seed=config.seed)
+
+
+def _arguments(config: TrlRun, policy: Policy, folder: Path, *, is_cpu: bool) -> RTTConfig:
+    from rtt.train.trl.config import RTTConfig
+
+    checkpointing = getattr(config.policy, "gradient_checkpointing", False)
+    told = {
+        "output_dir": str(folder / "trl"), "seed": config.seed % 2**32, "use_cpu": is_cpu,
+        "bf16": policy.is_mixed, "gradient_checkpointing": checkpointing,
+        "max_completion_length": config.task.max_tokens, "credit": config.credit,
+        "rollout_file": str(folder / "rollouts.jsonl"),
+        **config.engine.arguments(processes=int(os.environ.get("WORLD_SIZE", 1))),
+    }  # fmt: skip
+    if unknown := sorted(set(told) - set(RTTConfig.__dataclass_fields__)):
+        raise UserError(
+            f"engine.options: expected fields of trl.GRPOConfig or RTTConfig; got {unknown}"
+        )
+    return RTTConfig(**told)
+
+
+class _Heldout:
+    """Held-out evaluation with our own sampler, so that engines can be compared."""
+
+    def __init__(self, config: TrlRun, policy: Policy, scorer: Scorer) -> None:
+        self._seed, self._policy, self._source = config.seed, policy, scorer.verdicts
+        self._sampler = Sampler(policy, config.task.max_tokens)
+        self._samples = config.engine.eval_samples
+        stream = config.task.prompts("heldout", 0)
+        self.prompts = list(islice(stream, config.engine.heldout))
+
+    def evaluate(self, step: int, *, samples: int | None = None) -> Evaluation:
+        """Evaluate; draws are fixed by seed and step, the training mode stays as it was."""
+        is_training = self._policy.model.training
+        try:
+            return evaluate(
+                self._sampler, self.prompts, samples=samples or self._samples,
+                seed=seed_for(self._seed, "evaluate", step), source=self._source,
+            )  # fmt: skip
+        finally:
+            self._policy.model.train(is_training)
+
+    def row(self, step: int) -> dict[str, Any]:
+        """What an evaluation adds to a row of metrics; nothing without held-out prompts."""
+        if not self.prompts:
+            return {}
+        got = self.evaluate(step)
+        return {
+            "heldout_all_satisfied": got.all_satisfied,
+            "heldout_satisfied_rate": got.satisfied_rate,
+            "heldout_by_kind": got.by_kind,
+            "heldout_unscored": got.unscored,
+        }
+
+
+class _MetricsFile(TrainerCallback):  # type: ignore[misc]
+    """Writes each logged step as a row of `metrics.jsonl`, evaluations among them."""
+
+    def __init__(self, run: Run, heldout: _Heldout, engine: TrlEngine) -> None:
+        self._run, self._heldout, self._engine = run, heldout, engine
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any
+    ) -> None:
+        if not self._run.is_kept or not logs or "loss" not in logs:
+            return
+        step = state.global_step
+        row = {name.removeprefix("rtt/"): value for name, value in logs.items()}
+        if step % self._engine.eval_every == 0 or step == self._engine.steps:
+            row |= self._heldout.row(step)
+        self._run.metrics({"step": step, **row})
+        if row.get("reward") is not None:  # not in a step that goes on with the last rollouts
+            self._run.console.print(
+                f"step {step}/{self._engine.steps}: reward {row['reward']:.3f}, "
+                f"all satisfied {row['all_satisfied']:.3f}"
+            )
+
+
+def _figures(config: TrlRun, rows: list[dict[str, Any]], final: Evaluation) -> dict[str, Any]:
+    from rtt.train.bootstrap import mean_interval
+
+    steps = [row for row in rows if "loss" in row]
+    rewards = [row["reward"] for row in steps if row.get("reward") is not None]
+    speeds = sorted(row["tokens_per_s"] for row in steps if "tokens_per_s" in row)
+    tail = rewards[-10:]
+    return {
+        "method": config.credit.label,
+        "seed": config.seed,
+        "steps": steps[-1]["step"] if steps else 0,
+        "first_reward": rewards[0] if rewards else None,
+        "late_reward": sum(tail) / len(tail) if tail else None,
+        "base_all_satisfied": rows[0].get("heldout_all_satisfied") if rows else None,
+        "all_satisfied": final.all_satisfied if final.per_prompt else None,
+        "all_satisfied_95": list(mean_interval(final.per_prompt)) if final.per_prompt else None,
+        "satisfied_rate": final.satisfied_rate if final.per_prompt else None,
+        "unscored": int(sum(row.get("unscored") or 0 for row in steps)) + final.unscored,
+        "step_s": _median([sum(row.get(f"{name}_s") or 0 for name in _PHASES) for row in steps]),
+        **{f"{name}_s": _median([row.get(f"{name}_s") or 0 for row in steps]) for name in _PHASES},
+        "tokens_per_s": speeds[len(speeds) // 2] if speeds else None,
+    }
+
+
+_PHASES = ("rollout", "verdict", "relevance", "credit", "update")
+
+
+def _median(values: list[float]) -> float | None:
+    return round(sorted(values)[len(values) // 2], 4) if values else None
+
+
+def _report(figures: Mapping[str, Any]) -> str:
+    def share(name: str) -> str:
+        value = figures[name]
+        return "not measured" if value is None else f"{value:.1%}"
+
+    return (
+        f"# {figures['method']} with TRL, seed {figures['seed']}\n\n"
+        f"After {figures['steps']} optimiser steps, {share('all_satisfied')} of the responses to "
+        f"held-out prompts satisfy every criterion; before, {share('base_all_satisfied')}. "
+        f"Mean training reward of the last ten steps: {share('late_reward')}. "
+        f"Unscored: {figures['unscored']}.\n"
+    )

@@ -1,0 +1,87 @@
+"""Settings of the TRL engine, as `conf/engine/trl.yaml` chooses them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from lmcommon.errors import UserError
+
+__all__ = ["TrlEngine"]
+
+
+@dataclass(kw_only=True)
+class TrlEngine:
+    """Sizes and schedule of a TRL run; everything else of `RTTConfig` goes into `options`."""
+
+    steps: int = 30
+    """Optimiser steps."""
+    prompts: int = 4
+    """P: prompts of a generation batch, over all processes."""
+    samples: int = 4
+    """G: samples a prompt."""
+    minibatches: int = 1
+    """Optimiser steps a generation batch."""
+    rows_at_once: int | None = None
+    """Responses in one forward pass of a process; null: all of a minibatch."""
+    learning_rate: float = 1e-6
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    token_kernel: str = "chunked"
+    """Log-probabilities by chunked (ours) or trl."""
+    response_advantage: str = "rtt"
+    """Group normalisation by rtt (the paper's) or trl."""
+    eval_every: int = 10
+    heldout: int = 32
+    """Held-out prompts at most."""
+    eval_samples: int = 1
+    """Samples a held-out prompt, at temperature 1; the last evaluation takes four times as many."""
+    checkpoint_every: int = 10
+    options: dict[str, Any] = field(default_factory=dict)
+    """Further fields of `RTTConfig` and `trl.GRPOConfig`, such as use_vllm or loss_type."""
+
+    def __post_init__(self) -> None:
+        for key in ("steps", "prompts", "samples", "minibatches", "eval_every", "heldout",
+                    "eval_samples", "checkpoint_every"):  # fmt: skip
+            if getattr(self, key) < 1:
+                raise UserError(
+                    f"engine.{key}: expected a whole number above 0; got {getattr(self, key)!r}"
+                )
+        if self.learning_rate <= 0:
+            raise UserError(
+                f"engine.learning_rate: expected a number above 0; got {self.learning_rate!r}"
+            )
+
+    @property
+    def generation_batches(self) -> int:
+        """How often prompts are drawn."""
+        return math.ceil(self.steps / self.minibatches)
+
+    def arguments(self, *, processes: int) -> dict[str, Any]:
+        """The settings in TRL's words.
+
+        Raises:
+            UserError: The rows of a generation batch cannot be dealt out evenly.
+        """
+        rows, parts = self.prompts * self.samples, processes * self.minibatches
+        at_once = self.rows_at_once or rows // parts
+        if at_once < 1 or rows % (parts * at_once):
+            raise UserError(
+                f"engine: expected prompts * samples = {rows} to be a multiple of minibatches * "
+                f"processes * rows_at_once = {self.minibatches} * {processes} * {at_once}; choose "
+                "another engine.prompts, engine.minibatches or engine.rows_at_once"
+            )
+        accumulation = rows // (parts * at_once)
+        return {
+            "max_steps": self.steps, "num_generations": self.samples,
+            "per_device_train_batch_size": at_once, "gradient_accumulation_steps": accumulation,
+            "steps_per_generation": accumulation * self.minibatches,
+            "learning_rate": self.learning_rate, "lr_scheduler_type": "constant",
+            "temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k,
+            "token_kernel": self.token_kernel, "response_advantage": self.response_advantage,
+            "save_strategy": "steps", "save_steps": self.checkpoint_every, "save_total_limit": 2,
+            "logging_steps": 1, "shuffle_dataset": False, "report_to": [], "disable_tqdm": True,
+            **self.options,
+        }  # fmt: skip
