@@ -48,8 +48,12 @@ VARIANTS = {
     "gdpo": Variant("GDPO", Credit(scheme="gdpo", reward="csr")),
     "rtt_aon": Variant("RTT-AON", Credit(scheme="intra", reward="aon")),
     "rtt_csr": Variant("RTT-CSR", Credit(scheme="intra", reward="csr")),
-    "baseline_aon": Variant("RTT-AON with baseline", Credit(scheme="baseline_intra", reward="aon")),
-    "baseline_csr": Variant("RTT-CSR with baseline", Credit(scheme="baseline_intra", reward="csr")),
+    "baseline_aon": Variant(
+        "RTT-AON with baseline", Credit(scheme="baseline_intra", reward="aon", weight=1.0)
+    ),
+    "baseline_csr": Variant(
+        "RTT-CSR with baseline", Credit(scheme="baseline_intra", reward="csr", weight=1.0)
+    ),
     "random_aon": Variant(
         "RTT-AON, random relevance", Credit(scheme="intra", reward="aon"), RandomRelevance()
     ),
@@ -124,7 +128,7 @@ def print_tables(study: Study) -> None:
     print(f"AON's final reward: {study.level(seeds):.3f}\n")
     print("| variant | late rate, mean [95 % over seeds] | each seed | final rate | criteria met | "
           "steps to 20 %, each seed | steps to AON's final reward | AON's over its [95 %] | each "
-          "seed | entropy | CPU s |")  # fmt: skip
+          "seed, median | entropy | CPU s |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name, variant in VARIANTS.items():
         runs = [study.results[seed, name] for seed in seeds]
@@ -141,7 +145,7 @@ def print_tables(study: Study) -> None:
             f"| {', '.join(str(step or 'never') for step in reached)} "
             f"| {study.steps_to_level(name, seeds) or 'never'} "
             f"| {study.speed_up(name, seeds):.2f} [{fast:.2f}, {slow:.2f}] "
-            f"| {', '.join(f'{value:.2f}' for value in each)} "
+            f"| {', '.join(f'{value:.2f}' for value in each)}; {statistics.median(each):.2f} "
             f"| {statistics.mean(ENTROPIES[seed, name] for seed in seeds):.2f} "
             f"| {statistics.mean(run.cpu_s for run in runs):.0f} |"
         )
