@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lmcommon.data.hir import parse_hir
 from lmcommon.data.ifeval import parse_ifeval
 from lmcommon.data.infobench import parse_infobench
 from lmcommon.data.locomo import parse_locomo
@@ -59,6 +60,19 @@ VALID: list[tuple[Callable[[Row], Any], dict[str, Any]]] = [
     (parse_muldimif, {
         "id": "1", "conversations": [{"role": "user", "content": "c"}],
         "constraints": [["Length", "Words", "few"]], "constraint_pattern": "Listing",
+    }),
+    (parse_hir, {
+        "id": 1, "source": "type1", "messages": [{"role": "user", "content": "c"}],
+        "rubrics": [{"id": 1, "description": "d", "weight": 1}], "ground_truth": {
+            "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]},
+    }),
+    (parse_hir, {
+        "id": 1, "source": "type3", "prompt": "p", "criteria": ["d"],
+        "ground_truth": {"constraints": [["Length", "Words", "at most 3 words"]]},
+    }),
+    (parse_hir, {
+        "id": 1, "source": "type4", "prompt": "p", "criteria": ["d"],
+        "ground_truth": {"checker": ["[rule] x"], "functions": ["def f(): pass"]},
     }),
     (parse_infobench, {
         "id": "1", "instruction": "i", "input": "", "decomposed_questions": ["q"],

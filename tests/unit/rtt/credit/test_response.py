@@ -97,3 +97,28 @@ def test_dtypes_float64_stays_and_lists_are_float32() -> None:
     assert response_advantage(torch.ones(2, dtype=torch.float64), 2).dtype == torch.float64
     assert response_advantage([1, 0], 2).dtype == torch.float32
     assert response_advantage(torch.ones(2, dtype=torch.bfloat16), 2).dtype == torch.float32
+
+
+def test_weighted_reward_by_hand() -> None:
+    got = aggregate([[1, 0, 1]], "weighted", criterion_weight_BR=[[3, 1, 0]])
+    assert got.tolist() == [0.75]
+
+
+def test_weighted_reward_without_weights_is_the_satisfied_rate() -> None:
+    verdict = [[1, 0, 1], [0, 0, 1]]
+    assert torch.equal(aggregate(verdict, "weighted"), aggregate(verdict, "csr"))
+
+
+def test_weighted_reward_of_the_criteria_that_are_left() -> None:
+    got = aggregate(
+        [[1, 0], [1, 0], [1, 0]], "weighted", criterion_weight_BR=[[1, 3], [1, 3], [0, 3]],
+        criterion_mask_BR=[[1, 1], [1, 0], [1, 0]],
+    )  # fmt: skip
+    assert got[:2].tolist() == [0.25, 1.0]
+    assert got[2].isnan()  # nothing of any weight was scored
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
+def test_a_weight_that_is_none_is_refused(weight: float) -> None:
+    with pytest.raises(ValueError, match="criterion_weight_BR: expected finite weights"):
+        aggregate([[1]], "weighted", criterion_weight_BR=[[weight]])

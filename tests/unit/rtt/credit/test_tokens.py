@@ -5,7 +5,15 @@ from math import sqrt
 import pytest
 import torch
 
-from rtt.credit import inter_sample, intra_sample, mean_then_group, softmax_share, token_reward
+from rtt.credit import (
+    baseline_intra,
+    baseline_times_relevance,
+    inter_sample,
+    intra_sample,
+    mean_then_group,
+    softmax_share,
+    token_reward,
+)
 
 GROUPED = [inter_sample, mean_then_group, softmax_share]
 
@@ -164,3 +172,46 @@ def test_a_list_of_tensors_is_stacked() -> None:
     rows = [torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 0.0]])]
     signed = [[1], [1]]
     assert torch.equal(intra_sample(rows, signed), intra_sample(torch.stack(rows), signed))
+
+
+WEIGHABLE = [intra_sample, *GROUPED, baseline_intra, baseline_times_relevance]
+SKIPPING = [intra_sample, inter_sample, baseline_intra, baseline_times_relevance]
+
+
+def weighed(scheme, weights, **options):  # type: ignore[no-untyped-def]
+    """Credit of a group of two under weights [R]; no criterion is constant anywhere."""
+    relevance = torch.rand(2, 3, 6, generator=torch.Generator().manual_seed(5))
+    signed = torch.tensor([[1.0, -1.0, 1.0], [-1.0, 1.0, -1.0]])
+    group = () if scheme is intra_sample else (2,)
+    given = None if weights is None else [weights] * 2
+    return scheme(relevance, signed, None, *group, criterion_weight_BR=given, **options)
+
+
+@pytest.mark.parametrize("scheme", WEIGHABLE)
+def test_equal_weights_are_no_weights(scheme) -> None:  # type: ignore[no-untyped-def]
+    plain = weighed(scheme, None)
+    assert torch.equal(weighed(scheme, [1, 1, 1]), plain)
+    torch.testing.assert_close(weighed(scheme, [7, 7, 7]), plain)
+
+
+@pytest.mark.parametrize("scheme", [intra_sample, inter_sample, baseline_intra])
+def test_weights_are_those_of_a_mean(scheme) -> None:  # type: ignore[no-untyped-def]
+    alone = [weighed(scheme, [float(k == j) for j in range(3)]) for k in range(3)]
+    expected = (3 * alone[0] + alone[1] + 0 * alone[2]) / 4
+    torch.testing.assert_close(weighed(scheme, [3, 1, 0]), expected)
+
+
+def test_softmax_share_weighs_relative_to_the_mean_weight() -> None:
+    alone = [weighed(softmax_share, [float(k == j) for j in range(3)]) / 3 for k in range(3)]
+    expected = 3 * (3 * alone[0] + alone[1]) / 4
+    torch.testing.assert_close(weighed(softmax_share, [3, 1, 0]), expected)
+
+
+@pytest.mark.parametrize("scheme", SKIPPING)
+def test_constant_criteria_can_be_left_out_of_the_mean(scheme) -> None:  # type: ignore[no-untyped-def]
+    relevance = torch.tensor([[[1.0, 0.0, 0.5], [0.0, 0.0, 0.0]]]).expand(2, 2, 3)
+    signed = torch.tensor([[1.0, 1.0], [-1.0, 1.0]])
+    group = () if scheme is intra_sample else (2,)
+    alone = scheme(relevance[:, :1], signed[:, :1], None, *group)
+    assert torch.equal(scheme(relevance, signed, None, *group, skip_constant=True), alone)
+    torch.testing.assert_close(scheme(relevance, signed, None, *group), alone / 2)

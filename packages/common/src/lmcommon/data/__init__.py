@@ -14,14 +14,18 @@ if TYPE_CHECKING:
         generate_conversation,
         generate_conversations,
     )
+    from lmcommon.data.lengths import LengthFilter, filter_by_length
     from lmcommon.data.registry import DATASETS, load, load_conversations, load_prompts
+    from lmcommon.data.report import ValidationReport
     from lmcommon.data.summary import describe
     from lmcommon.data.types import Conversation, Question, RubricPrompt, Session, Turn
+    from lmcommon.data.validate import validate_file, validate_prompts
 
 __all__ = [
-    "DATASETS", "Conversation", "Fact", "Question", "RubricPrompt", "Session", "Turn", "describe",
-    "facts_of", "generate_conversation", "generate_conversations", "load", "load_conversations",
-    "load_prompts",
+    "DATASETS", "Conversation", "Fact", "LengthFilter", "Question", "RubricPrompt", "Session",
+    "Turn", "ValidationReport", "describe", "facts_of", "filter_by_length",
+    "generate_conversation", "generate_conversations", "load", "load_conversations",
+    "load_prompts", "validate_file", "validate_prompts",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -37,6 +41,9 @@ __getattr__, __dir__ = lazy_exports(
         **dict.fromkeys(
             ("DATASETS", "load", "load_conversations", "load_prompts"), "lmcommon.data.registry"
         ),
+        **dict.fromkeys(("LengthFilter", "filter_by_length"), "lmcommon.data.lengths"),
+        **dict.fromkeys(("validate_file", "validate_prompts"), "lmcommon.data.validate"),
+        "ValidationReport": "lmcommon.data.report",
         "describe": "lmcommon.data.summary",
     },
 )

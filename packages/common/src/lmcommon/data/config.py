@@ -21,6 +21,7 @@ __all__ = [
     "PROMPT_SCHEMAS",
     "ConversationConfig",
     "GeneratedConfig",
+    "HirConfig",
     "IfbenchConfig",
     "IfevalConfig",
     "InfobenchConfig",
@@ -226,6 +227,13 @@ class MuldimifConfig(PromptConfig):
 
 
 @dataclass(kw_only=True)
+class HirConfig(PromptConfig):
+    """HIR-16K: the training rows of RTT, checked by program, by code of their own, by a judge."""
+
+    name: ClassVar[str] = "hir"
+
+
+@dataclass(kw_only=True)
 class InfobenchConfig(PromptConfig):
     """InFoBench: yes/no requirements for a judge."""
 
@@ -239,6 +247,7 @@ CONVERSATION_SCHEMAS: dict[str, type[ConversationConfig]] = {
     "realmem": RealMemConfig,
 }
 PROMPT_SCHEMAS: dict[str, type[PromptConfig]] = {
+    "hir": HirConfig,
     "ifbench": IfbenchConfig,
     "ifeval": IfevalConfig,
     "infobench": InfobenchConfig,

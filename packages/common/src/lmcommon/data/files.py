@@ -11,15 +11,16 @@ import json
 import os
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from lmcommon.data.rows import Row
 from lmcommon.errors import DataError, UserError
 
-__all__ = ["SUFFIXES", "is_data_file", "read_json", "read_rows", "write_jsonl"]
+__all__ = ["SUFFIXES", "OnBad", "is_data_file", "read_json", "read_rows", "write_jsonl"]
 
 SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 
@@ -29,11 +30,16 @@ def is_data_file(name: str) -> bool:
     return name.endswith(SUFFIXES)
 
 
-def read_rows(path: str | Path) -> Iterator[Row]:
+OnBad = Callable[[DataError], None]
+
+
+def read_rows(path: str | Path, *, on_bad: OnBad | None = None) -> Iterator[Row]:
     """Read the rows of a file one by one.
 
     Args:
         path: A file whose name ends with one of `SUFFIXES`.
+        on_bad: Is given the error of a line that is no JSON or a row that is no object, and
+            reading goes on; None: such an error is raised.
 
     Raises:
         UserError: The file is missing, or its name ends otherwise.
@@ -43,13 +49,13 @@ def read_rows(path: str | Path) -> Iterator[Row]:
     if not is_data_file(name):
         raise UserError(f"{name}: expected a file name that ends with {', '.join(SUFFIXES)}")
     if name.removesuffix(".gz").endswith(".jsonl"):
-        yield from _lines(name)
+        yield from _lines(name, on_bad)
         return
     top = read_json(path)
     if isinstance(top, Mapping) and isinstance(top.get("data"), list):
         top = top["data"]
     for index, value in enumerate(top if isinstance(top, list) else [top]):
-        yield _row(value, name, index)
+        yield from _tried(partial(_row, value, name, index), on_bad)
 
 
 def read_json(path: str | Path) -> Any:
@@ -118,13 +124,29 @@ def _open(name: str) -> Iterator[IO[str]]:
         raise DataError(f"expected gzip, the file is broken: {error}", path=name) from error
 
 
-def _lines(name: str) -> Iterator[Row]:
+def _lines(name: str, on_bad: OnBad | None) -> Iterator[Row]:
     index = 0
     with _open(name) as stream:
         for line in stream:
             if line.strip():
-                yield _row(_parse(line, name, index), name, index)
+                yield from _tried(partial(_line, line, name, index), on_bad)
                 index += 1
+
+
+def _line(line: str, name: str, index: int) -> Row:
+    return _row(_parse(line, name, index), name, index)
+
+
+def _tried(make: Callable[[], Row], on_bad: OnBad | None) -> Iterator[Row]:
+    """The row, or nothing after its error was handed over."""
+    try:
+        row = make()
+    except DataError as error:
+        if on_bad is None:
+            raise
+        on_bad(error)
+        return
+    yield row
 
 
 def _parse(text: str, name: str, index: int | None) -> Any:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lmcommon.data.files import SUFFIXES, is_data_file, read_rows
+from lmcommon.data.files import SUFFIXES, OnBad, is_data_file, read_rows
 from lmcommon.data.rows import Row
 from lmcommon.errors import UserError
 from lmcommon.extras import require
@@ -66,8 +66,9 @@ def parse_spec(spec: str | Path) -> HubId | Path:
 
 
 def open_rows(
-    spec: str | Path, *, hub_file: str | None = None, split: str = "train", pattern: str = ""
-) -> Iterator[Row]:
+    spec: str | Path, *, hub_file: str | None = None, split: str = "train", pattern: str = "",
+    on_bad: OnBad | None = None,
+) -> Iterator[Row]:  # fmt: skip
     """Read the rows behind a spec.
 
     Args:
@@ -75,6 +76,7 @@ def open_rows(
         hub_file: File to read from a hub repository if the spec names no config.
         split: Split to read if the spec names none.
         pattern: Glob for the files of a folder; empty: a folder is refused.
+        on_bad: As for `read_rows`; only of a file given by its path.
 
     Raises:
         UserError: Nothing is there, or the hub cannot be reached.
@@ -86,7 +88,7 @@ def open_rows(
     elif source.is_dir():
         yield from _folder_rows(source, pattern)
     else:
-        yield from read_rows(source)
+        yield from read_rows(source, on_bad=on_bad)
 
 
 def rows_of(dataset: Iterable[Mapping[str, Any]], name: str) -> Iterator[Row]:

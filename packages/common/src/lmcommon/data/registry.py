@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
+from lmcommon.data.hir import parse_hir
 from lmcommon.data.hub import open_rows
 from lmcommon.data.ifeval import parse_ifbench, parse_ifeval
 from lmcommon.data.infobench import parse_infobench
@@ -86,6 +87,11 @@ PROMPTS: Mapping[str, DataSet[RubricPrompt]] = MappingProxyType(
             hub="Junjie-Ye/MulDimIF",
             hub_file="Data/test.json",
             licence="CC BY 4.0",
+        ),
+        "hir": DataSet(
+            parse=parse_hir,
+            hub="sastpg/HIR-16K",
+            licence="not stated",
         ),
         "infobench": DataSet(parse=parse_infobench, hub="kqsong/InFoBench", licence="MIT"),
     }

@@ -18,6 +18,8 @@ from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from rtt.credit.baselines import baseline_intra, baseline_times_relevance, gdpo
+    from rtt.credit.controls import contrast_weights, reweigh, two_channel
+    from rtt.credit.limits import clip_credit, ramp, threshold_relevance
     from rtt.credit.mixing import combine
     from rtt.credit.response import aggregate, criterion_advantage, response_advantage
     from rtt.credit.tokens import (
@@ -29,9 +31,10 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "aggregate", "baseline_intra", "baseline_times_relevance", "combine", "criterion_advantage",
-    "gdpo", "inter_sample", "intra_sample", "mean_then_group", "response_advantage",
-    "softmax_share", "token_reward",
+    "aggregate", "baseline_intra", "baseline_times_relevance", "clip_credit", "combine",
+    "contrast_weights", "criterion_advantage", "gdpo", "inter_sample", "intra_sample",
+    "mean_then_group", "ramp", "response_advantage", "reweigh", "softmax_share",
+    "threshold_relevance", "token_reward", "two_channel",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -42,6 +45,12 @@ __getattr__, __dir__ = lazy_exports(
         "baseline_intra": "rtt.credit.baselines",
         "baseline_times_relevance": "rtt.credit.baselines",
         "gdpo": "rtt.credit.baselines",
+        "contrast_weights": "rtt.credit.controls",
+        "reweigh": "rtt.credit.controls",
+        "two_channel": "rtt.credit.controls",
+        "clip_credit": "rtt.credit.limits",
+        "ramp": "rtt.credit.limits",
+        "threshold_relevance": "rtt.credit.limits",
         "response_advantage": "rtt.credit.response",
         "token_reward": "rtt.credit.tokens",
         "intra_sample": "rtt.credit.tokens",

@@ -13,15 +13,20 @@ import torch
 from torch import Tensor
 
 from rtt.credit.arrays import ArrayLike, check_shapes, group_rows, read_floats, read_mask
+from rtt.credit.inputs import read_weights
 from rtt.credit.standardise import standardise
 
 __all__ = ["RewardMode", "aggregate", "criterion_advantage", "response_advantage"]
 
-RewardMode = Literal["aon", "csr", "csr_signed"]
+RewardMode = Literal["aon", "csr", "csr_signed", "weighted"]
 
 
 def aggregate(
-    verdict_BR: ArrayLike, mode: RewardMode, *, criterion_mask_BR: ArrayLike | None = None
+    verdict_BR: ArrayLike,
+    mode: RewardMode,
+    *,
+    criterion_mask_BR: ArrayLike | None = None,
+    criterion_weight_BR: ArrayLike | None = None,
 ) -> Tensor:
     """Reward of each response from its verdicts.
 
@@ -29,13 +34,17 @@ def aggregate(
         verdict_BR: 1 satisfied, 0 violated, [B, R]. NaN counts as masked off.
         mode: "aon" (paper eq. 2): 1 if every criterion is satisfied, else 0. "csr" (eq. 3): share
             satisfied, in [0, 1]. "csr_signed" (public code): mean of +1/-1, that is 2*csr - 1.
+            "weighted": share of the weight that is satisfied, in [0, 1].
         criterion_mask_BR: 1 where there is a criterion with a verdict, [B, R]. None: everywhere.
+        criterion_weight_BR: For "weighted": 0 or more; None: all 1. (A criterion that must not
+            hold is given with its verdict turned round.)
 
     Returns:
-        reward_B; NaN (unscored) for a response without any criterion left.
+        reward_B; NaN (unscored) for a response without any criterion (or weight) left.
 
     Raises:
-        ValueError: Unknown mode, shapes that disagree, or a verdict other than 0 and 1.
+        ValueError: Unknown mode, shapes that disagree, a verdict other than 0 and 1, or a
+            negative weight.
     """
     if mode not in get_args(RewardMode):
         raise ValueError(f"mode: expected one of {', '.join(get_args(RewardMode))}; got {mode!r}")
@@ -48,6 +57,8 @@ def aggregate(
         raise ValueError(
             f"verdict_BR: expected 0 (violated) or 1 (satisfied); got {verdict[strange][0].item()}"
         )
+    if mode == "weighted":
+        return _weighted(verdict, active, criterion_weight_BR)
     count = active.sum(dim=1)
     satisfied = (active & (verdict == 1)).sum(dim=1)
     if mode == "aon":
@@ -56,6 +67,13 @@ def aggregate(
         reward = satisfied.to(verdict.dtype) / count.clamp(min=1)
         reward = 2 * reward - 1 if mode == "csr_signed" else reward
     return torch.where(count > 0, reward, torch.nan)
+
+
+def _weighted(verdict: Tensor, active: Tensor, weight_BR: ArrayLike | None) -> Tensor:
+    weight = read_weights(weight_BR, verdict, active)
+    total = weight.sum(dim=1)
+    got = torch.where(verdict == 1, weight, 0.0).sum(dim=1)
+    return torch.where(total > 0, got / torch.where(total > 0, total, 1.0), torch.nan)
 
 
 def response_advantage(reward_B: ArrayLike, group_size: int, *, eps: float = 1e-6) -> Tensor:

@@ -6,8 +6,9 @@ from typing import get_args
 
 from rtt.policy.tiny import TinyPolicy
 from rtt.tasks.words import WordsTask
-from rtt.train.advantage import Credit, Scheme
+from rtt.train.advantage import Credit
 from rtt.train.local.engine import LocalEngine
+from rtt.train.schemes import Scheme
 
 __all__ = ["GROUPS"]
 

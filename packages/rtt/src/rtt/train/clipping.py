@@ -4,7 +4,6 @@ Token credit pushes some tokens of a response up and others down, so one clip fr
 happens: whether the relevant tokens, at which the credit aims, are the ones that the clip stops.
 """
 
-# ruff: noqa: N815 - tensors carry their axes in their names
 from __future__ import annotations
 
 import torch

@@ -25,11 +25,19 @@ class ScoreTensors:
     """Verdicts and relevances of B rows, padded; rows of one prompt are consecutive."""
 
     verdict_BR: Tensor  # noqa: N815
+    """1 where the response does what the criterion wants: it is satisfied, or, for one of negative
+    weight (that must not hold), it is not."""
     criterion_mask_BR: Tensor  # noqa: N815
     """1 where a criterion exists and was scored."""
     relevance_BRT: Tensor  # noqa: N815
     mask_BT: Tensor  # noqa: N815
     """1 on response tokens."""
+    weight_BR: Tensor | None = None  # noqa: N815
+    """Size of each criterion's weight; None: all 1."""
+    hard_BR: Tensor | None = None  # noqa: N815
+    """1 where a program decided, 0 where a judge did; None: not known."""
+    eos_BT: Tensor | None = None  # noqa: N815
+    """1 on the token that ended the response; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +104,44 @@ def _unheard(_: str) -> None:
 
 def score_tensors(groups: Sequence[ScoredGroup]) -> ScoreTensors:
     """Pad verdicts and relevances of all samples into tensors (float32, on the CPU)."""
-    samples = [sample for group in groups for sample in group.samples]
-    rows = len(samples)
-    criteria = max((len(sample.verdicts) for sample in samples), default=0)
-    width = max((len(sample.rollout.tokens) for sample in samples), default=0)
-    verdicts = [[0.0] * criteria for _ in samples]
-    active = [[0.0] * criteria for _ in samples]
-    relevance = [[[0.0] * width for _ in range(criteria)] for _ in samples]
-    mask = [[0.0] * width for _ in samples]
-    for row, sample in enumerate(samples):
+    rows = [(group.prompt, sample) for group in groups for sample in group.samples]
+    criteria = max((len(sample.verdicts) for _, sample in rows), default=0)
+    width = max((len(sample.rollout.tokens) for _, sample in rows), default=0)
+    # Lists first: thousands of writes to single elements of a tensor cost more than all the rest.
+    mask, eos = [[0.0] * width for _ in rows], [[0.0] * width for _ in rows]
+    verdict, active, weight, hard = ([[0.0] * criteria for _ in rows] for _ in range(4))
+    relevance = [[[0.0] * width for _ in range(criteria)] for _ in rows]
+    for row, (prompt, sample) in enumerate(rows):
         length = len(sample.rollout.tokens)
         mask[row][:length] = [1.0] * length
-        for k, verdict in enumerate(sample.verdicts):
-            if verdict.is_scored:
-                verdicts[row][k], active[row][k] = float(bool(verdict.satisfied)), 1.0
-                relevance[row][k][:length] = sample.relevance[k]
+        if _is_ended_by_token(sample.rollout):
+            eos[row][length - 1] = 1.0
+        for k, (criterion, told) in enumerate(
+            zip(prompt.rubric.criteria, sample.verdicts, strict=True)
+        ):
+            if told.satisfied is None:
+                continue
+            verdict[row][k] = float(told.satisfied is (criterion.weight >= 0))
+            active[row][k] = 1.0
+            weight[row][k] = abs(criterion.weight)
+            hard[row][k] = float(told.source == "program")
+            relevance[row][k][:length] = sample.relevance[k]
+    shape = (len(rows), criteria)
     return ScoreTensors(
-        verdict_BR=torch.tensor(verdicts).reshape(rows, criteria),
-        criterion_mask_BR=torch.tensor(active).reshape(rows, criteria),
-        relevance_BRT=torch.tensor(relevance).reshape(rows, criteria, width),
-        mask_BT=torch.tensor(mask).reshape(rows, width),
+        verdict_BR=torch.tensor(verdict).reshape(shape),
+        criterion_mask_BR=torch.tensor(active).reshape(shape),
+        weight_BR=torch.tensor(weight).reshape(shape),
+        hard_BR=torch.tensor(hard).reshape(shape),
+        relevance_BRT=torch.tensor(relevance).reshape(*shape, width),
+        mask_BT=torch.tensor(mask).reshape(len(rows), width),
+        eos_BT=torch.tensor(eos).reshape(len(rows), width),
+    )
+
+
+def _is_ended_by_token(rollout: Rollout) -> bool:
+    """Whether its last token is an end-of-sequence token; a stop string ends with ordinary ones."""
+    return (
+        rollout.finish_reason == "stop"
+        and bool(rollout.offsets)
+        and rollout.offsets[-1][0] == rollout.offsets[-1][1]
     )

@@ -5,7 +5,8 @@ ending and its two neighbours. Its weights come in no kept package, so `first_wo
 those of the tagger that it descends from (textblob-aptagger 0.2.0, MIT, licence in the file): of
 94,208 features the ones that matter to a first word, rounded to tenths. Like NLTK's it errs where
 newspapers do: many a verb that rarely begins a sentence there passes for a name ("Conceive an
-empire"). `bench/first_word_tagger.py` makes the file anew.
+empire"). The two were not trained alike, so they can differ on a word.
+`bench/first_word_tagger.py` makes the file anew.
 """
 
 from __future__ import annotations
@@ -76,4 +77,4 @@ def _form(word: str) -> str:
         return "!HYPHEN"
     if word.isdigit() and len(word) == 4:
         return "!YEAR"
-    return "!DIGITS" if word[0].isdigit() else word.lower()
+    return "!DIGITS" if word[:1].isdigit() else word.lower()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict, deque
+from itertools import pairwise
 
 from lmcommon.verify.fields import TEXT
 from lmcommon.verify.ifbench.tokens import EDGES, PUNCTUATION, Piece
@@ -30,20 +32,40 @@ def _occurrences(text: str, wanted: str) -> list[Span]:
 
 @checker("format:line_indent", "Each line is indented further than the one before, like stairs.")
 def line_indent(response: str) -> Finding:
-    """Spaces count. As in IFBench only every other one of several blank lines in a row is passed
-    over. The span of a violation is the first line that is not indented further.
+    """Spaces count. As in IFBench the line after a blank one is never seen to be blank.
+
+    Of two blank lines in a row one so stays, and breaks the stairs. The span of a violation is the
+    first line that is not indented further.
     """
-    lines, at = _lines(response), 0
-    while at < len(lines):
-        if not lines[at].text.strip():
-            # The reference removes the first line with this text while it walks over the lines.
-            del lines[next(i for i, line in enumerate(lines) if line.text == lines[at].text)]
-        at += 1
-    indents = [len(line.text) - len(line.text.lstrip(" ")) for line in lines]
-    for line, indent, before in zip(lines[1:], indents[1:], indents, strict=False):
-        if indent <= before:
+    lines = _without_blanks(_lines(response))
+    for before, line in pairwise(lines):
+        if _indent(line.text) <= _indent(before.text):
             return Finding(False, (line.span,) if line.text else ())
     return Finding(True)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def _without_blanks(lines: list[Piece]) -> list[Piece]:
+    """What is left when lines are removed by their text from the list that is walked over."""
+    kept: list[Piece | None] = []
+    blanks: defaultdict[str, deque[int]] = defaultdict(deque)
+    walk = iter(lines)
+    for line in walk:
+        if line.text.strip():
+            kept.append(line)
+            continue
+        if blanks[line.text]:  # the first of the same text goes, not this one
+            kept[blanks[line.text].popleft()] = None
+            blanks[line.text].append(len(kept))
+            kept.append(line)
+        if (skipped := next(walk, None)) is not None:
+            if not skipped.text.strip():
+                blanks[skipped.text].append(len(kept))
+            kept.append(skipped)
+    return [line for line in kept if line is not None]
 
 
 @checker("format:list", "The answer is a list whose items are marked with {sep}", sep=TEXT)

@@ -40,7 +40,7 @@ def overlap(response: str, *, reference_text: str, percentage: int) -> Finding:
     """Different trigrams of characters, as in the published verdicts. The whole response decides.
 
     The wording leaves open what a trigram is made of; a version of IFBench's checker of July 2026
-    takes words instead, which turns two of the seven verdicts of our sample.
+    takes words instead, which turns two of the seven published verdicts that we compare with.
     """
     own, others = _trigrams(response), _trigrams(reference_text)
     if not own:

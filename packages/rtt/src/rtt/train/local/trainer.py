@@ -28,6 +28,7 @@ from rtt.policy.tiny import Policy
 from rtt.records import records_of, write_rollouts
 from rtt.tasks.base import Task
 from rtt.train.advantage import Credit
+from rtt.train.clipping import relevant_tokens
 from rtt.train.clock import Clock
 from rtt.train.evaluation import Evaluation, evaluate
 from rtt.train.local.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
@@ -35,6 +36,7 @@ from rtt.train.local.packing import train_rows
 from rtt.train.local.parallel import Alone
 from rtt.train.local.settings import TrainSettings
 from rtt.train.local.update import update
+from rtt.train.metrics import satisfied_by_kind
 from rtt.train.scoring import Scorer, score_tensors
 from rtt.types import ScoredGroup
 
@@ -101,12 +103,17 @@ class LocalTrainer:
         scored = self.parallel.collect(list(zip(places, part, strict=True)))
         clock.lap("exchange")
         scores = score_tensors(scored)
-        advantage_BT, metrics = self.credit.advantages(scores, self.settings.samples)
+        advantage_BT, metrics = self.credit.advantages(
+            scores, self.settings.samples, step=self.step
+        )
+        relevant_BT = relevant_tokens(
+            scores.relevance_BRT, scores.criterion_mask_BR, scores.mask_BT
+        )
         clock.lap("credit")
         metrics |= update(
             self.policy,
             self.optimiser,
-            train_rows(self.policy, scored, advantage_BT),
+            train_rows(self.policy, scored, advantage_BT, relevant_BT),
             self.settings.update,
             self.parallel,
             temperature=self.settings.sampling.temperature,
@@ -115,7 +122,7 @@ class LocalTrainer:
         self.step += 1
         self.latest = scored, advantage_BT
         tokens = float(scores.mask_BT.sum())
-        return {"step": self.step, **metrics, **_by_kind(scored), **clock.seconds,
+        return {"step": self.step, **metrics, "by_kind": satisfied_by_kind(scored), **clock.seconds,
                 "tokens_per_s": tokens / clock.total_s}  # fmt: skip
 
     def evaluate(self, *, samples: int | None = None) -> Evaluation:
@@ -200,15 +207,3 @@ def _evaluation_row(evaluation: Evaluation) -> dict[str, Any]:
         "heldout_by_kind": evaluation.by_kind,
         "heldout_unscored": evaluation.unscored,
     }
-
-
-def _by_kind(scored: list[ScoredGroup]) -> dict[str, Any]:
-    hits: dict[str, list[bool]] = {}
-    for group in scored:
-        for sample in group.samples:
-            for criterion, satisfied in zip(
-                group.prompt.rubric.criteria, sample.satisfied, strict=True
-            ):
-                if satisfied is not None:
-                    hits.setdefault(criterion.constraint_id or "judged", []).append(satisfied)
-    return {"by_kind": {kind: sum(x) / len(x) for kind, x in sorted(hits.items())}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from lmcommon.errors import UserError
 from rtt.train.advantage import Credit
