@@ -46,6 +46,7 @@ def rows() -> list[list[TrainRow]]:
                     (torch.tensor(rollout.logprobs) + 0.3 * noise(len(rollout.tokens))).tolist()
                 ),
                 advantage_T=noise(len(rollout.tokens)),
+                relevant_T=noise(len(rollout.tokens)) > 0,
             )
             for rollout in group.rollouts
         ]

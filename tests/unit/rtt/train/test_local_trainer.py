@@ -45,7 +45,9 @@ def test_a_step_reports_what_the_docs_promise() -> None:
         "token_over_response", "groups_without_response_signal", "groups_without_token_signal",
         "groups_without_signal", "token_row_sum_max", "loss", "grad_norm", "entropy",
         "clip_fraction_high", "clip_fraction_low", "approx_kl", "tokens_per_s", "optimiser_steps",
-        "packed_fraction", "padded_fraction", "rows_trained", "rows_left_out",
+        "clipped_positive_relevant", "clipped_positive_irrelevant", "clipped_negative_relevant",
+        "clipped_negative_irrelevant", "packed_fraction", "padded_fraction", "rows_trained",
+        "rows_left_out",
         "rollout_s", "verdict_s", "relevance_s", "credit_s", "update_s",
     }  # fmt: skip
     assert expected <= row.keys()
@@ -189,7 +191,8 @@ def test_a_batch_without_any_verdict_leaves_the_policy_alone(judged: list[Scored
     before = [p.clone() for p in policy.model.parameters()]
     nothing = [ScoredGroup(prompt=judged[0].prompt, samples=(judged[0].samples[1],) * 2)]
     advantage, _ = Credit().advantages(score_tensors(nothing), 2)
-    measured = update(policy, optimiser, train_rows(policy, nothing, advantage), UpdateSettings())
+    rows = train_rows(policy, nothing, advantage, advantage > 0)
+    measured = update(policy, optimiser, rows, UpdateSettings())
     assert measured == {"optimiser_steps": 0.0}
     pairs = zip(before, policy.model.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)

@@ -21,6 +21,7 @@ def row(prompt: int, length: int, *, first: int = 100) -> TrainRow:
         response=tuple(range(first, first + length)),
         logprobs=(-1.0,) * length,
         advantage_T=torch.full((length,), 0.5),
+        relevant_T=torch.zeros(length, dtype=torch.bool),
     )
 
 

@@ -107,30 +107,35 @@ def score_tensors(groups: Sequence[ScoredGroup]) -> ScoreTensors:
     rows = [(group.prompt, sample) for group in groups for sample in group.samples]
     criteria = max((len(sample.verdicts) for _, sample in rows), default=0)
     width = max((len(sample.rollout.tokens) for _, sample in rows), default=0)
-    names = ("verdict", "active", "weight", "hard")
-    table = {name: torch.zeros(len(rows), criteria) for name in names}
-    relevance_BRT = torch.zeros(len(rows), criteria, width)
-    mask_BT, eos_BT = torch.zeros(len(rows), width), torch.zeros(len(rows), width)
+    # Lists first: thousands of writes to single elements of a tensor cost more than all the rest.
+    mask, eos = [[0.0] * width for _ in rows], [[0.0] * width for _ in rows]
+    verdict, active, weight, hard = ([[0.0] * criteria for _ in rows] for _ in range(4))
+    relevance = [[[0.0] * width for _ in range(criteria)] for _ in rows]
     for row, (prompt, sample) in enumerate(rows):
         length = len(sample.rollout.tokens)
-        mask_BT[row, :length] = 1.0
+        mask[row][:length] = [1.0] * length
         if _is_ended_by_token(sample.rollout):
-            eos_BT[row, length - 1] = 1.0
-        for k, (criterion, verdict) in enumerate(
+            eos[row][length - 1] = 1.0
+        for k, (criterion, told) in enumerate(
             zip(prompt.rubric.criteria, sample.verdicts, strict=True)
         ):
-            if verdict.satisfied is None:
+            if told.satisfied is None:
                 continue
-            does = verdict.satisfied is (criterion.weight >= 0)
-            hard = verdict.source == "program"
-            for name, value in zip(names, (does, True, abs(criterion.weight), hard), strict=True):
-                table[name][row, k] = float(value)
-            relevance_BRT[row, k, :length] = torch.tensor(sample.relevance[k])
+            verdict[row][k] = float(told.satisfied is (criterion.weight >= 0))
+            active[row][k] = 1.0
+            weight[row][k] = abs(criterion.weight)
+            hard[row][k] = float(told.source == "program")
+            relevance[row][k][:length] = sample.relevance[k]
+    shape = (len(rows), criteria)
     return ScoreTensors(
-        verdict_BR=table["verdict"], criterion_mask_BR=table["active"],
-        relevance_BRT=relevance_BRT, mask_BT=mask_BT, weight_BR=table["weight"],
-        hard_BR=table["hard"], eos_BT=eos_BT,
-    )  # fmt: skip
+        verdict_BR=torch.tensor(verdict).reshape(shape),
+        criterion_mask_BR=torch.tensor(active).reshape(shape),
+        weight_BR=torch.tensor(weight).reshape(shape),
+        hard_BR=torch.tensor(hard).reshape(shape),
+        relevance_BRT=torch.tensor(relevance).reshape(*shape, width),
+        mask_BT=torch.tensor(mask).reshape(len(rows), width),
+        eos_BT=torch.tensor(eos).reshape(len(rows), width),
+    )
 
 
 def _is_ended_by_token(rollout: Rollout) -> bool:

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -90,7 +91,7 @@ def load_checkpoint(
         if path.is_dir():
             _load_parts(path, state)
         else:
-            _copy(state, torch.load(path, map_location="cpu", weights_only=True), "checkpoint")
+            _copy(state, _read(path), "checkpoint")
     except (RuntimeError, KeyError, EOFError, ValueError, OSError) as error:
         raise UserError(
             f"{path}: expected a checkpoint of this policy; {_first_line(error)}; "
@@ -114,6 +115,13 @@ def _state(policy: Policy, optimiser: Any, step: int) -> dict[str, Any]:
         moments[name] = {key: known[key] for key in _MOMENTS}
     policy_state = {name: tensor.detach() for name, tensor in policy.model.state_dict().items()}
     return {"step": torch.tensor(step), "policy": policy_state, "optimiser": moments}
+
+
+def _read(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:  # whose message is about torch, not about the file
+        raise ValueError("it is not one, or damaged") from error
 
 
 def _copy(into: Any, value: Any, name: str) -> None:

@@ -8,7 +8,7 @@ the entropy bonus take the recompute form.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from rtt.policy.fused import fused_policy_loss
 from rtt.policy.logprobs import token_logprobs
 from rtt.policy.packed import packed_hidden
 from rtt.policy.softmax import HeadForm
+from rtt.train.clipping import CLIP_CLASSES, clip_counts
 from rtt.train.local.packing import MicroBatch
 from rtt.train.local.settings import UpdateSettings
 
@@ -65,17 +66,16 @@ def _row_means(value_K: Tensor, lengths: tuple[int, ...]) -> Tensor:
     return (sum_B / length_B)[row_K]
 
 
-@dataclass(slots=True)
 class UpdateSums:
-    """Sums over the tokens of a minibatch that were computed."""
+    """Sums over the computed tokens of a minibatch; micro-batches and processes add up."""
 
-    loss: float = 0.0
-    tokens: float = 0.0
-    entropy: float = 0.0
-    approx_kl: float = 0.0
-    """Of the sampling policy from the present one, `exp(d) - 1 - d` a token."""
-    clip_fraction_high: float = 0.0
-    clip_fraction_low: float = 0.0
+    names = (
+        "loss", "tokens", "entropy", "approx_kl",
+        *(f"{part}_{name}" for name in CLIP_CLASSES for part in ("clipped", "all")),
+    )  # fmt: skip
+
+    def __init__(self, values: Sequence[float] | None = None) -> None:
+        self.values = list(values or [0.0] * len(self.names))
 
     def add(
         self,
@@ -85,23 +85,44 @@ class UpdateSums:
         entropy_K: Tensor,
         settings: UpdateSettings,
     ) -> None:
-        """Count a micro-batch in."""
+        """Count a micro-batch in; one copy from the device."""
         change_K = (logprob_K - batch.old_logprob_K).clamp(-20, 20)
-        ratio_K, advantage_K = change_K.exp(), batch.advantage_K
-        self.loss += loss.item()
-        self.tokens += len(change_K)
-        self.entropy += entropy_K.sum().item()
-        self.approx_kl += (torch.expm1(change_K) - change_K).sum().item()
-        high_K = (advantage_K > 0) & (ratio_K > 1 + settings.clip_high)
-        low_K = (advantage_K < 0) & (ratio_K < 1 - settings.clip_low)
-        self.clip_fraction_high += high_K.sum().item()
-        self.clip_fraction_low += low_K.sum().item()
+        clipped_42 = clip_counts(
+            change_K, batch.advantage_K, batch.relevant_K, torch.ones_like(change_K),
+            clip_low=settings.clip_low, clip_high=settings.clip_high,
+        )  # fmt: skip
+        head_4 = torch.stack(
+            [
+                loss,
+                torch.full_like(loss, len(change_K)),
+                entropy_K.sum(),
+                (torch.expm1(change_K) - change_K).sum(),
+            ]
+        )
+        told = torch.cat([head_4, clipped_42.flatten()]).tolist()
+        self.values = [before + new for before, new in zip(self.values, told, strict=True)]
 
     def means(self) -> dict[str, float]:
-        """The loss, and everything else a token."""
-        loss, tokens, *sums = astuple(self)
-        names = ("entropy", "approx_kl", "clip_fraction_high", "clip_fraction_low")
+        """The loss, and everything else as a mean.
+
+        `approx_kl` is `exp(d) - 1 - d` with d the log ratio. `clip_fraction_high` and `_low` are
+        shares of all tokens: those with a positive and with a negative advantage whose update the
+        clip stops; `clipped_*` are shares of their class.
+        """
+        sums = dict(zip(self.names, self.values, strict=True))
+        tokens = max(sums["tokens"], 1.0)
+        high, low = (
+            sum(sums[f"clipped_{name}"] for name in CLIP_CLASSES if name.startswith(sign)) / tokens
+            for sign in ("positive", "negative")
+        )
         return {
-            "loss": loss,
-            **{name: value / max(tokens, 1) for name, value in zip(names, sums, strict=True)},
+            "loss": sums["loss"],
+            "entropy": sums["entropy"] / tokens,
+            "approx_kl": sums["approx_kl"] / tokens,
+            "clip_fraction_high": high,
+            "clip_fraction_low": low,
+            **{
+                f"clipped_{name}": sums[f"clipped_{name}"] / max(sums[f"all_{name}"], 1.0)
+                for name in CLIP_CLASSES
+            },
         }

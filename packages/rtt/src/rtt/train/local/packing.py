@@ -30,6 +30,8 @@ class TrainRow:
     logprobs: tuple[float, ...]
     """Under the sampling policy, [T]."""
     advantage_T: Tensor  # noqa: N815
+    relevant_T: Tensor  # noqa: N815
+    """Whether a criterion singles a token out; measured, not trained on."""
 
     @property
     def has_signal(self) -> bool:
@@ -45,6 +47,7 @@ class MicroBatch:
     target_K: Tensor  # noqa: N815
     old_logprob_K: Tensor  # noqa: N815
     advantage_K: Tensor  # noqa: N815
+    relevant_K: Tensor  # noqa: N815
     scale_K: Tensor  # noqa: N815
     """Weight of each token loss in the minibatch's loss."""
     lengths: tuple[int, ...]
@@ -63,24 +66,27 @@ class MicroBatch:
 
 
 def train_rows(
-    policy: Policy, groups: Sequence[ScoredGroup], advantage_BT: Tensor
+    policy: Policy, groups: Sequence[ScoredGroup], advantage_BT: Tensor, relevant_BT: Tensor
 ) -> list[list[TrainRow]]:
-    """Rows of each group, in the order of `advantage_BT`."""
-    rows = iter(advantage_BT)
+    """Rows of each group, in the order of the tensors' rows."""
+    given = iter(zip(advantage_BT, relevant_BT, strict=True))
     result = []
     for group in groups:
         prompt = tuple(policy.ask(group.prompt.prompt))
-        result.append(
-            [
+        rows = []
+        for sample in group.samples:
+            length = len(sample.rollout.tokens)
+            advantage_T, relevant_T = next(given)
+            rows.append(
                 TrainRow(
                     prompt=prompt,
                     response=sample.rollout.tokens,
                     logprobs=sample.rollout.logprobs,
-                    advantage_T=next(rows)[: len(sample.rollout.tokens)],
+                    advantage_T=advantage_T[:length],
+                    relevant_T=relevant_T[:length],
                 )
-                for sample in group.samples
-            ]
-        )
+            )
+        result.append(rows)
     return result
 
 
@@ -187,6 +193,7 @@ def _micro_batch(
         target_K=torch.tensor([token for row in chosen for token in row.response]).to(device),
         old_logprob_K=torch.tensor([value for row in chosen for value in row.logprobs]).to(device),
         advantage_K=torch.cat([row.advantage_T for row in chosen]).to(device),
+        relevant_K=torch.cat([row.relevant_T for row in chosen]).to(device),
         scale_K=scale_B.repeat_interleave(torch.tensor(lengths)).to(device),
         lengths=lengths,
     )

@@ -28,6 +28,7 @@ from rtt.policy.tiny import Policy
 from rtt.records import records_of, write_rollouts
 from rtt.tasks.base import Task
 from rtt.train.advantage import Credit
+from rtt.train.clipping import relevant_tokens
 from rtt.train.clock import Clock
 from rtt.train.evaluation import Evaluation, evaluate
 from rtt.train.local.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
@@ -105,11 +106,14 @@ class LocalTrainer:
         advantage_BT, metrics = self.credit.advantages(
             scores, self.settings.samples, step=self.step
         )
+        relevant_BT = relevant_tokens(
+            scores.relevance_BRT, scores.criterion_mask_BR, scores.mask_BT
+        )
         clock.lap("credit")
         metrics |= update(
             self.policy,
             self.optimiser,
-            train_rows(self.policy, scored, advantage_BT),
+            train_rows(self.policy, scored, advantage_BT, relevant_BT),
             self.settings.update,
             self.parallel,
             temperature=self.settings.sampling.temperature,

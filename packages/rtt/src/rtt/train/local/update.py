@@ -8,8 +8,8 @@ advantage add exactly nothing to the gradient: they count in the weights and are
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import astuple
 from functools import partial
 from typing import Any
 
@@ -45,7 +45,8 @@ def update(
         temperature: At which the responses were sampled.
 
     Returns:
-        Means over the optimiser steps taken, and `optimiser_steps`, how many those were.
+        Means over the minibatches with any advantage, and `optimiser_steps`, how many steps were
+        taken: a step whose gradient is not finite is left out, and its `grad_norm` says so.
     """
     parallel = parallel or Alone()
     policy.model.train()
@@ -53,64 +54,77 @@ def update(
     size = max(-(-len(groups) // settings.minibatches), 1)
     for first in range(0, len(groups), size):
         rows = [row for group in groups[first : first + size] for row in group if row.response]
-        batches = _micro_batches(rows, settings, parallel.world, policy.model.device)
-        if not batches:
+        signals = [row.has_signal for row in rows]
+        if not any(signals):
             continue
+        kept = [place for place, has in enumerate(signals) if has or settings.entropy_bonus != 0]
+        scales = token_scales(
+            [len(row.response) for row in rows],
+            settings.aggregation,  # type: ignore[arg-type]
+        )
+        batches = _micro_batches(
+            [rows[place] for place in kept],
+            [scales[place] for place in kept],
+            settings.token_budget,
+            parallel.world,
+            policy.model.device,
+        )
         optimiser.zero_grad()
-        sums = UpdateSums()
-        for batch in parallel.deal(batches):
-            work = partial(micro_batch_loss, policy.model, batch, settings, temperature=temperature)
-            with policy.precision():
-                loss, logprob_K, entropy_K = parallel.run(work)
-            (loss * parallel.loss_factor).backward()
-            if batch.counts:
-                sums.add(batch, loss.detach(), logprob_K, entropy_K, settings)
+        means = _backward(policy, batches, settings, parallel, temperature)
         norm = parallel.clip_gradients(policy.model, settings.grad_clip)
-        optimiser.step()
-        means = UpdateSums(*parallel.add_up(astuple(sums))).means()
-        measured.append({**means, "grad_norm": norm, **_sizes(rows, batches, settings)})
-    means = {
-        key: sum(one[key] for one in measured) / len(measured) for key in (measured or [{}])[0]
+        if math.isfinite(norm):
+            optimiser.step()
+        measured.append(
+            {
+                **means,
+                "grad_norm": norm,
+                "rows_trained": float(len(kept)),
+                "rows_left_out": float(len(rows) - len(kept)),
+                **_fractions([rows[place] for place in kept], batches),
+            }
+        )
+    keys = measured[0] if measured else ()
+    return {
+        **{key: sum(one[key] for one in measured) / len(measured) for key in keys},
+        "optimiser_steps": float(sum(math.isfinite(one["grad_norm"]) for one in measured)),
     }
-    return {**means, "optimiser_steps": float(len(measured))}
+
+
+def _backward(
+    policy: Policy,
+    batches: Sequence[MicroBatch],
+    settings: UpdateSettings,
+    parallel: Alone,
+    temperature: float,
+) -> dict[str, float]:
+    """Leave the gradient of the minibatch's loss in the parameters; what was measured."""
+    sums = UpdateSums()
+    for batch in parallel.deal(batches):
+        work = partial(micro_batch_loss, policy.model, batch, settings, temperature=temperature)
+        with policy.precision():
+            loss, logprob_K, entropy_K = parallel.run(work)
+        (loss * parallel.loss_factor).backward()
+        if batch.counts:
+            sums.add(batch, loss.detach(), logprob_K, entropy_K, settings)
+    return UpdateSums(parallel.add_up(sums.values)).means()
 
 
 def _micro_batches(
-    rows: Sequence[TrainRow], settings: UpdateSettings, world: int, device: Any
+    rows: Sequence[TrainRow], scales: Sequence[float], budget: int, world: int, device: Any
 ) -> list[MicroBatch]:
-    if not any(row.has_signal for row in rows):
-        return []
-    scales = token_scales(
-        [len(row.response) for row in rows],
-        settings.aggregation,  # type: ignore[arg-type]
-    )
-    kept = _kept(rows, settings)
-    sizes = [len(rows[place].prompt) + len(rows[place].response) for place in kept]
-    # With room for its share and one sequence each, first-fit fills no more bins than there are
-    # processes: none is idle while another has two.
-    share = -(-sum(sizes) // world) + max(sizes)
-    return pack(
-        [rows[place] for place in kept],
-        [scales[place] for place in kept],
-        budget=settings.token_budget if world == 1 else min(settings.token_budget, share),
-        device=device,
-    )
+    """Pack the rows for `world` processes."""
+    if world > 1:
+        # With room for its share and one sequence each, first-fit fills no more bins than there
+        # are processes: none is idle while another has two.
+        sizes = [len(row.prompt) + len(row.response) for row in rows]
+        budget = min(budget, -(-sum(sizes) // world) + max(sizes))
+    return pack(rows, scales, budget=budget, device=device)
 
 
-def _kept(rows: Sequence[TrainRow], settings: UpdateSettings) -> list[int]:
-    needs_all = settings.entropy_bonus != 0
-    return [place for place, row in enumerate(rows) if needs_all or row.has_signal]
-
-
-def _sizes(
-    rows: Sequence[TrainRow], batches: Sequence[MicroBatch], settings: UpdateSettings
-) -> dict[str, float]:
-    """Rows computed and left out; tokens of the sequences a forwarded token, packed and padded."""
-    kept = [rows[place] for place in _kept(rows, settings)]
-    tokens = sum(len(row.prompt) + len(row.response) for row in kept)
+def _fractions(rows: Sequence[TrainRow], batches: Sequence[MicroBatch]) -> dict[str, float]:
+    """Tokens of the sequences a forwarded token: packed, and in one padded batch."""
+    tokens = sum(len(row.prompt) + len(row.response) for row in rows)
     return {
-        "rows_trained": float(len(kept)),
-        "rows_left_out": float(len(rows) - len(kept)),
         "packed_fraction": tokens / sum(batch.tokens for batch in batches),
-        "padded_fraction": tokens / padded_tokens(kept),
+        "padded_fraction": tokens / padded_tokens(rows),
     }

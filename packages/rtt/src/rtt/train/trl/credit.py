@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from rtt.train.advantage import Credit
-from rtt.train.metrics import relevant_tokens
+from rtt.train.clipping import relevant_tokens
 from rtt.train.scoring import ScoreTensors, score_tensors
 from rtt.train.trl.reward import ScoredRow
 from rtt.types import ScoredGroup
@@ -79,7 +79,9 @@ def give_credit(
     return RowCredit(
         advantage_BT=advantage_BT[local, :width],
         response_B=credit.response(scores, group_size)[local],
-        relevant_BT=relevant_tokens(scores)[local, :width].float(),
+        relevant_BT=relevant_tokens(
+            scores.relevance_BRT, scores.criterion_mask_BR, scores.mask_BT
+        )[local, :width].float(),
         metrics=merge_metrics(gather([(len(mine), metrics, verdicts)])),
     )
 

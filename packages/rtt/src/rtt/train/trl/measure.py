@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rtt.loss import log_ratio
-from rtt.train.metrics import clip_fractions
+from rtt.train.clipping import CLIP_CLASSES, clip_counts
 from rtt.train.trl.reward import ScoredRow
 
 __all__ = ["batch_totals", "policy_metrics"]
@@ -45,17 +45,14 @@ def policy_metrics(
     mask_BT = inputs["completion_mask"] * inputs.get("tool_mask", 1)
     old_BT = inputs.get("old_per_token_logps", logprob_BT)
     change_BT = log_ratio(logprob_BT, old_BT, mask_BT.bool(), importance=importance)
-    shares = {}
-    if loss_type in _CLIPPED:
-        shares = clip_fractions(
-            change_BT.exp(), inputs["advantages"], mask_BT, inputs["rtt_relevant"],
-            clip_low=clip_low, clip_high=clip_high,
-        )  # fmt: skip
-    # Shares of this process's tokens become counts, are added up, and become shares again.
-    count = mask_BT.sum()
-    moved = (torch.expm1(change_BT) - change_BT).sum()
-    local = torch.stack([count, moved, *(count * share for share in shares.values())])
-    total, *sums = accelerator.reduce(local, "sum").tolist()
-    if not total:
+    moved = torch.stack([(torch.expm1(change_BT) - change_BT).sum(), mask_BT.sum().float()])
+    counts = clip_counts(
+        change_BT, inputs["advantages"], inputs["rtt_relevant"], mask_BT,
+        clip_low=clip_low, clip_high=clip_high,
+    )  # fmt: skip
+    sums = accelerator.reduce(torch.cat([moved.unsqueeze(0), counts]), "sum")
+    if not sums[0, 1]:
         return {}
-    return dict(zip(("approx_kl", *shares), (one / total for one in sums), strict=True))
+    drift, *shares = (sums[:, 0] / sums[:, 1].clamp(min=1)).tolist()
+    clipped = {f"clipped_{name}": share for name, share in zip(CLIP_CLASSES, shares, strict=True)}
+    return {"approx_kl": drift, **(clipped if loss_type in _CLIPPED else {})}
