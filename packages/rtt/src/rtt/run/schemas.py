@@ -1,14 +1,17 @@
-"""The option groups that the verbs of rtt share: `task`, `policy`, `credit`, `engine`."""
+"""The option groups that the verbs of rtt share."""
 
 from __future__ import annotations
 
 from typing import get_args
 
+from lmcommon.llm.config import LLM_SCHEMAS
 from rtt.policy.tiny import TinyPolicy
+from rtt.relevance.config import RELEVANCE_SCHEMAS
 from rtt.tasks.words import WordsTask
 from rtt.train.advantage import Credit
 from rtt.train.local.engine import LocalEngine
 from rtt.train.schemes import Scheme
+from rtt.verdicts.config import VERDICT_SCHEMAS
 
 __all__ = ["GROUPS"]
 
@@ -16,5 +19,8 @@ GROUPS: dict[str, dict[str, type]] = {
     "task": {"words": WordsTask},
     "policy": {"tiny": TinyPolicy},
     "credit": dict.fromkeys(get_args(Scheme), Credit),
+    "relevance": dict(RELEVANCE_SCHEMAS),
+    "verdicts": dict(VERDICT_SCHEMAS),
+    "llm": dict(LLM_SCHEMAS),
     "engine": {"local": LocalEngine},
 }
