@@ -8,16 +8,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol
 
 from lmcommon.errors import UserError
 from rtt.relevance.contrast import PolicyContrast, PolicyScorer
 from rtt.relevance.discriminator import DiscriminatorRelevance
-from rtt.relevance.sources import RandomRelevance, SpanRelevance, UniformRelevance
+from rtt.relevance.sources import (
+    RandomRelevance,
+    RelevanceSource,
+    SpanRelevance,
+    UniformRelevance,
+)
 
 __all__ = [
-    "RELEVANCE_SCHEMAS", "ContrastSource", "DiscriminatorSource", "RandomSource", "SpanSource",
-    "UniformSource",
+    "RELEVANCE_SCHEMAS", "ContrastSource", "DiscriminatorSource", "RandomSource",
+    "RelevanceSettings", "SpanSource", "UniformSource",
 ]  # fmt: skip
+
+
+class RelevanceSettings(Protocol):
+    """What every option of the group can do."""
+
+    def build(self, scorer: PolicyScorer | None = None) -> RelevanceSource:
+        """The source; `scorer` is the policy of the run, where there is one."""
+        ...
 
 
 @dataclass(kw_only=True)

@@ -17,6 +17,8 @@ from rtt.types import Rollout
 
 __all__ = ["PolicyScores"]
 
+Rows = list[tuple[float, ...]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyScores:
@@ -29,20 +31,28 @@ class PolicyScores:
     policy: Policy
     batch_tokens: int = 16_384
     """Most tokens in a batch, padding included."""
-    encode: Callable[[str], Sequence[int]] | None = None
-    """From prompt text to ids, as the sampler does it; None: the tokenizer alone."""
+    within: Callable[[Callable[[], Rows]], Rows] | None = None
+    """What runs the forward passes, where weights are spread over processes: calls its argument
+    with the model ready. None: nothing to prepare."""
+
+    def score(self, pairs: Sequence[tuple[str, Rollout]]) -> Rows:
+        """Natural log-probability of each token of each rollout after that prompt, [T]."""
+
+        def work() -> Rows:
+            return self._score(pairs)
+
+        return work() if self.within is None else self.within(work)
 
     @torch.no_grad()
-    def score(self, pairs: Sequence[tuple[str, Rollout]]) -> list[tuple[float, ...]]:
-        """Natural log-probability of each token of each rollout after that prompt, [T]."""
+    def _score(self, pairs: Sequence[tuple[str, Rollout]]) -> Rows:
         model = self.policy.model
         was_training = model.training
         model.eval()
-        prompts = [list(self._ids(prompt)) for prompt, _ in pairs]
+        prompts = [self.policy.ask(prompt) for prompt, _ in pairs]
         lengths = [
             len(ids) + len(rollout.tokens) for ids, (_, rollout) in zip(prompts, pairs, strict=True)
         ]
-        told: list[tuple[float, ...]] = [()] * len(pairs)
+        told: Rows = [()] * len(pairs)
         for bucket in length_buckets(lengths, self.batch_tokens):
             responses = [pairs[place][1].tokens for place in bucket]
             rows = self._batch([prompts[place] for place in bucket], responses)
@@ -51,16 +61,10 @@ class PolicyScores:
         model.train(was_training)
         return told
 
-    def _ids(self, prompt: str) -> Sequence[int]:
-        if self.encode is not None:
-            return self.encode(prompt)
-        ids: list[int] = self.policy.tokenizer(prompt)["input_ids"]
-        return ids
-
     def _batch(
         self, prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]]
     ) -> list[list[float]]:
-        device, pad = self.policy.model.device, self.policy.tokenizer.pad_token_id or 0
+        device, pad = self.policy.model.device, self.policy.pad_id
         before, after = max(map(len, prompts)), max(map(len, responses))
 
         def tensor(rows: list[list[int]]) -> torch.Tensor:

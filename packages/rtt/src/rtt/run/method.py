@@ -18,6 +18,8 @@ import torch
 
 from lmcommon.runlog import Run, write_atomic
 from rtt.policy.tiny import Policy, PolicySource
+from rtt.relevance.config import RelevanceSettings
+from rtt.relevance.policy_scores import PolicyScores
 from rtt.tasks.base import SketchingTask, Task
 from rtt.train.advantage import Credit
 from rtt.train.local.checkpoint import find_checkpoint
@@ -54,6 +56,8 @@ class Job:
     folder: Path
     scorer: Scorer = field(default_factory=Scorer)
     """Verdicts and relevances; program checks and their deciding spans by default."""
+    relevance: RelevanceSettings | None = None
+    """In place of the scorer's own relevances: built once there is a policy to score with."""
     base: Path | None = None
     """Weights of a shared warm start; None: make it."""
     threads: int = 1
@@ -185,6 +189,7 @@ def _trainer(job: Job, checkpoint: Path, parallel: Alone) -> LocalTrainer:
         credit=job.credit,
         settings=job.train,
         seed=job.seed,
+        scorer=_scorer(job, policy, parallel),
         parallel=parallel,
     )
     if is_begun:
@@ -192,6 +197,13 @@ def _trainer(job: Job, checkpoint: Path, parallel: Alone) -> LocalTrainer:
     else:
         trainer.save(checkpoint)
     return trainer
+
+
+def _scorer(job: Job, policy: Policy, parallel: Alone) -> Scorer:
+    if job.relevance is None:
+        return job.scorer
+    scores = PolicyScores(policy=policy, within=parallel.generate)
+    return replace(job.scorer, relevance=job.relevance.build(scores))
 
 
 def _forget(_: Mapping[str, Any]) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from lmcommon.app import Run, entrypoint
+from lmcommon.llm.base import ChatModel
 from rtt.run.method import Job, Result, curve, run_job, steps_to
 from rtt.run.schemas import GROUPS
 from rtt.run.trl_engine import TrlEngine
 from rtt.train.bootstrap import mean_interval
 from rtt.train.local.settings import TrainSettings
+from rtt.train.scoring import Scorer
 from rtt.train.warm import WarmStart
 
 __all__ = ["TrainConfig", "main", "train"]
@@ -24,6 +28,10 @@ class TrainConfig:
     task: Any = None
     policy: Any = None
     credit: Any = None
+    relevance: Any = None
+    verdicts: Any = None
+    judge_llm: Any = None
+    """What judges where verdicts=hybrid finds no program: llm@judge_llm=openai and its keys."""
     engine: Any = None
     warm_start: WarmStart = field(default_factory=WarmStart)
     train: TrainSettings = field(default_factory=TrainSettings)
@@ -35,22 +43,26 @@ class TrainConfig:
 
 def train(config: TrainConfig, run: Run) -> dict[str, Any]:
     """Train a policy with token-level rubric credit and evaluate it on held-out prompts."""
-    if isinstance(config.engine, TrlEngine):
-        from rtt.run.train_trl import train_with_trl
+    with _opened(config.judge_llm) as model:
+        scorer = Scorer(verdicts=config.verdicts.build(model))
+        if isinstance(config.engine, TrlEngine):
+            from rtt.run.train_trl import train_with_trl
 
-        return train_with_trl(config, run)
-    job = Job(
-        seed=config.seed,
-        task=config.task,
-        policy=config.policy,
-        warm_start=config.warm_start,
-        credit=config.credit,
-        train=config.train,
-        engine=config.engine,
-        folder=run.folder,
-        threads=config.threads,
-    )
-    result = run_job(job, progress=run.progress, run=run)
+            return train_with_trl(config, run, scorer=scorer)
+        job = Job(
+            seed=config.seed,
+            task=config.task,
+            policy=config.policy,
+            warm_start=config.warm_start,
+            credit=config.credit,
+            scorer=scorer,
+            relevance=config.relevance,
+            train=config.train,
+            engine=config.engine,
+            folder=run.folder,
+            threads=config.threads,
+        )
+        result = run_job(job, progress=run.progress, run=run)
     if not run.is_kept:  # one of several processes, and not the one that writes
         return {}
     low, high = mean_interval(result.per_prompt)
@@ -70,6 +82,19 @@ def train(config: TrainConfig, run: Run) -> dict[str, Any]:
     }
     run.report(_report(result, low, high))
     return figures
+
+
+@contextmanager
+def _opened(settings: Any) -> Iterator[ChatModel | None]:
+    """The judge's model, if there is one, closed at the end."""
+    if settings is None:
+        yield None
+        return
+    model = settings.build()
+    try:
+        yield model
+    finally:
+        model.close()
 
 
 def _report(result: Result, low: float, high: float) -> str:

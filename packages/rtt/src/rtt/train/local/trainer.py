@@ -36,7 +36,7 @@ from rtt.train.local.packing import train_rows
 from rtt.train.local.parallel import Alone
 from rtt.train.local.settings import TrainSettings
 from rtt.train.local.update import update
-from rtt.train.metrics import satisfied_by_kind
+from rtt.train.metrics import satisfied_by_kind, verdict_metrics
 from rtt.train.scoring import Scorer, score_tensors
 from rtt.types import ScoredGroup
 
@@ -122,8 +122,14 @@ class LocalTrainer:
         self.step += 1
         self.latest = scored, advantage_BT
         tokens = float(scores.mask_BT.sum())
-        return {"step": self.step, **metrics, "by_kind": satisfied_by_kind(scored), **clock.seconds,
-                "tokens_per_s": tokens / clock.total_s}  # fmt: skip
+        return {
+            "step": self.step,
+            **metrics,
+            **verdict_metrics(scored),
+            "by_kind": satisfied_by_kind(scored),
+            **clock.seconds,
+            "tokens_per_s": tokens / clock.total_s,
+        }
 
     def evaluate(self, *, samples: int | None = None) -> Evaluation:
         """Evaluate on the held-out prompts; draws are fixed by seed and step."""

@@ -1,7 +1,6 @@
-"""Verdicts of responses: every criterion of their rubrics, by program or by a judge.
+"""Where verdicts come from: the protocol, and any `lmcommon.judge.Judge` behind it.
 
-In: responses with the prompts they answer. Out: one `Verdict` a criterion, in rubric order. A
-criterion that nothing can decide is *unscored*, with the reason: it is masked, never counted as
+A criterion that nothing can decide is *unscored*, with the reason: it is masked, never counted as
 violated.
 """
 
@@ -42,11 +41,20 @@ class JudgedVerdicts:
     judge: Judge = field(default_factory=ProgramJudge)
 
     def verdicts(self, items: Sequence[tuple[RubricPrompt, str]]) -> list[tuple[Verdict, ...]]:
-        """One tuple of verdicts an item; all criteria of all items are one batch of the judge."""
+        """One tuple of verdicts an item; all criteria of all items are one batch of the judge.
+
+        A response that occurs twice for one prompt is judged once.
+        """
+        places = [(id(prompt), response) for prompt, response in items]
+        different = dict(zip(places, items, strict=True))
         asked = [
             JudgeItem(prompt=prompt.prompt, response=response, criterion=criterion)
-            for prompt, response in items
+            for prompt, response in different.values()
             for criterion in prompt.rubric.criteria
         ]
         told = iter(self.judge.judge(asked))
-        return [tuple(next(told) for _ in prompt.rubric.criteria) for prompt, _ in items]
+        verdicts = {
+            place: tuple(next(told) for _ in prompt.rubric.criteria)
+            for place, (prompt, _) in different.items()
+        }
+        return [verdicts[place] for place in places]

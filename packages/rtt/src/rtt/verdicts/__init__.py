@@ -1,0 +1,30 @@
+"""Verdicts: every criterion of a response decided by program, by sandboxed code, or by a judge.
+
+In: responses with the prompts they answer. Out: one `Verdict` a criterion, in rubric order.
+"""
+
+from typing import TYPE_CHECKING
+
+from lmcommon.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from rtt.verdicts.config import VERDICT_SCHEMAS, HybridVerdicts, ProgramVerdicts
+    from rtt.verdicts.sources import JudgedVerdicts, VerdictSource
+    from rtt.verdicts.watch import WatchedVerdicts
+
+__all__ = [
+    "VERDICT_SCHEMAS", "HybridVerdicts", "JudgedVerdicts", "ProgramVerdicts", "VerdictSource",
+    "WatchedVerdicts",
+]  # fmt: skip
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "VERDICT_SCHEMAS": "rtt.verdicts.config",
+        "HybridVerdicts": "rtt.verdicts.config",
+        "ProgramVerdicts": "rtt.verdicts.config",
+        "JudgedVerdicts": "rtt.verdicts.sources",
+        "VerdictSource": "rtt.verdicts.sources",
+        "WatchedVerdicts": "rtt.verdicts.watch",
+    },
+)
