@@ -88,7 +88,7 @@ def test_the_weights_of_a_training_run_can_be_sampled(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     wrong = run("rollout", *SMALL, "policy.hidden=64", "checkpoint=t", cwd=tmp_path)
     assert wrong.returncode == 2
-    assert "checkpoint: expected weights of this policy" in wrong.stderr
+    assert "expected a checkpoint of this policy" in wrong.stderr
     assert len(wrong.stderr.splitlines()) == 1, wrong.stderr
 
 
@@ -106,6 +106,12 @@ def test_given_responses_are_scored(tmp_path: Path) -> None:
     assert "whitespace words (no tokenizer was given)" in done.stdout
     second = list(read_rollouts(tmp_path / "r" / "rollouts.jsonl"))[1]
     assert second.scored.relevance == ((1.0, 0.0),), "the comma belongs to the first word"
+
+
+def test_a_tiny_policy_cannot_answer_a_data_set(tmp_path: Path) -> None:
+    done = run("rollout", "data=ifeval", f"data.path={write_prompts(tmp_path)}", cwd=tmp_path)
+    assert done.returncode == 2, done.stdout
+    assert "policy: expected a pretrained one" in done.stderr
 
 
 @pytest.mark.slow
@@ -145,7 +151,9 @@ def test_killed_and_resumed_is_as_if_it_had_not_been(tmp_path: Path) -> None:
         (["tokenizer=x"], "tokenizer: expected responses=FILE with it"),
         (["data=ifeval"], "data.path: expected where ifeval is"),
         (["responses=nothing.jsonl"], "nothing.jsonl"),
-        (["checkpoint=nowhere"], "checkpoint: expected weights"),
+        (["checkpoint=nowhere"], "checkpoint: expected a run folder"),
+        (["sampling.top_p=0"], "sampling.top_p: expected a number above 0"),
+        (["relevance=discriminator"], "relevance.folder: expected the folder"),
     ],
 )
 def test_a_mistake_is_told_in_one_line(

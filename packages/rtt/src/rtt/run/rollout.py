@@ -23,12 +23,17 @@ from lmcommon.judge.program import ProgramJudge
 from lmcommon.rng import seed_for
 from lmcommon.runlog import write_atomic
 from lmcommon.verify.checking import Mode
+from rtt.engine.drawing import Sampling
 from rtt.engine.given import Given, cut_words, load_tokenizer, read_given, tokens_by
 from rtt.engine.sampler import Sampler
-from rtt.policy.tiny import Policy
+from rtt.policy.tiny import Policy, TinyPolicy
 from rtt.records import read_rollouts, records_of, write_rollouts
+from rtt.relevance.config import RELEVANCE_SCHEMAS
+from rtt.relevance.policy_scores import PolicyScores
 from rtt.run.schemas import GROUPS
-from rtt.show.tally import Tally, tally
+from rtt.show.tally import Tally, tally, tally_lines
+from rtt.tasks.base import SketchingTask
+from rtt.train.local.checkpoint import find_checkpoint, load_checkpoint
 from rtt.train.scoring import Scorer
 from rtt.train.warm import WarmStart
 from rtt.types import Group
@@ -37,6 +42,7 @@ from rtt.verdicts import JudgedVerdicts
 __all__ = ["RolloutConfig", "main", "rollout"]
 
 FILE = "rollouts.jsonl"
+_TOKENS = 256
 
 
 @dataclass(kw_only=True)
@@ -48,6 +54,8 @@ class RolloutConfig:
     data: Any = None
     """A set of prompts instead of the task: data=ifeval data.path=FILE."""
     policy: Any = None
+    relevance: Any = None
+    """What says how much each token decides a criterion."""
     responses: str | None = None
     """A file of given responses instead of a policy: rows with response, and prompt or id."""
     tokenizer: str | None = None
@@ -60,10 +68,12 @@ class RolloutConfig:
     """Prompts of the task."""
     samples: int = 4
     """Sampled responses a prompt."""
+    sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int = 0
-    """Of a sampled response; 0: the task's own, or 256."""
+    """Of a sampled response; 0: the task's own, or 256 for a data set."""
     checkpoint: str | None = None
-    """A folder or file of rtt-train with the policy's weights; null: a warm start."""
+    """A run folder of rtt-train, for its last weights; null: those the policy comes with, or a
+    warm start."""
     warm_start: WarmStart = field(default_factory=WarmStart)
     batch: int = 16
     """Prompts at once: what a kill loses at most."""
@@ -90,11 +100,12 @@ def rollout(config: RolloutConfig, run: Run) -> dict[str, Any]:
     given = None if config.responses is None else _given(config, prompts)
     sizes, batches = _batches(config, prompts, given)
     done = _keep_whole(run, sizes)
-    scorer = Scorer(verdicts=JudgedVerdicts(ProgramJudge(mode=config.mode)))  # type: ignore[arg-type]
-    sampler = None if given is not None or done == len(batches) else _sampler(config)
-    places = run.progress(range(done, len(batches)), "responses", total=len(batches) - done)
-    for place in places:
-        _take(run, place, batches[place], config, scorer, sampler)
+    if done < len(batches):
+        sampler = None if given is not None else _sampler(config)
+        scorer = _scorer(config, sampler)
+        places = run.progress(range(done, len(batches)), "responses", total=len(batches) - done)
+        for place in places:
+            _take(run, place, batches[place], config, scorer, sampler)
     return _conclude(config, run, given)
 
 
@@ -128,42 +139,54 @@ def _batches(
 
 
 def _sampler(config: RolloutConfig) -> Sampler:
-    words = getattr(config.task, "tokens", ()) if config.data is None else ()
-    policy: Policy = config.policy.build(words, seed=config.seed)
+    task = config.task if config.data is None else None
+    if task is None and isinstance(config.policy, TinyPolicy):
+        raise UserError(
+            "policy: expected a pretrained one for the prompts of a data set (policy=pretrained), "
+            "or responses=FILE; got the tiny one, which knows none of their words"
+        )
+    policy: Policy = config.policy.build(getattr(task, "tokens", ()), seed=config.seed)
     if config.checkpoint is not None:
         _load(policy, Path(config.checkpoint))
-    elif config.data is None and hasattr(config.task, "sketch"):
-        config.warm_start.run(policy, config.task, seed=config.seed)
-    own = getattr(config.task, "length", 256) if config.data is None else 256
-    return Sampler(policy, config.max_tokens or own)
+    elif isinstance(task, SketchingTask):
+        config.warm_start.run(policy, task, seed=config.seed)
+    own = _TOKENS if task is None else task.max_tokens
+    return Sampler(policy, config.max_tokens or own, config.sampling)
 
 
-def _load(policy: Policy, path: Path) -> None:
-    """Weights of a trained policy."""
-    file = path / "checkpoint.pt" if path.is_dir() else path
-    try:
-        policy.model.load_state_dict(torch.load(file, weights_only=True)["policy"])
-    except (OSError, RuntimeError, KeyError, EOFError, ValueError) as error:
+def _scorer(config: RolloutConfig, sampler: Sampler | None) -> Scorer:
+    judge = ProgramJudge(mode=config.mode)  # type: ignore[arg-type]
+    scores = None
+    if sampler is not None:
+        scores = PolicyScores(policy=sampler.policy, encode=sampler.policy.ask)
+    return Scorer(verdicts=JudgedVerdicts(judge), relevance=config.relevance.build(scores))
+
+
+def _load(policy: Policy, folder: Path) -> None:
+    """The last weights of a training run."""
+    found = find_checkpoint(folder / "checkpoint.pt")
+    if found is None:
         raise UserError(
-            f"checkpoint: expected weights of this policy in {file}; "
-            f"{str(error).splitlines()[0]}; give the run folder and the policy of rtt-train"
-        ) from error
+            f"checkpoint: expected a run folder of rtt-train with a checkpoint; got {str(folder)!r}"
+        )
+    load_checkpoint(found, policy, torch.optim.AdamW(policy.model.parameters()))
 
 
 def _take(
     run: Run, place: int, batch: Batch, config: RolloutConfig, scorer: Scorer,
     sampler: Sampler | None,
 ) -> None:  # fmt: skip
-    """Sample and score one batch; its draws depend on the seed and its place alone."""
-    begun = time.perf_counter()
+    """Sample and score one batch; a prompt's draws depend on the seed and its place alone."""
+    begun, first = time.perf_counter(), place * config.batch
     groups = [one for one in batch if isinstance(one, Group)]
     if sampler is not None:
         asked = [one for one in batch if isinstance(one, RubricPrompt)]
-        seed = seed_for(config.seed, "rollout", place)
-        groups = sampler.sample(asked, samples=config.samples, seed=seed)
+        groups = sampler.sample(
+            asked, samples=config.samples, seed=seed_for(config.seed, "rollout"),
+            places=range(first, first + len(asked)),
+        )  # fmt: skip
     sampled = time.perf_counter()
     scored = scorer.score(groups)
-    first = place * config.batch
     records = [replace(one, group=first + one.group) for one in records_of(scored)]
     tokens = sum(len(one.scored.rollout.tokens) for one in records)
     times = {"sample_s": sampled - begun, "score_s": time.perf_counter() - sampled}
@@ -216,44 +239,26 @@ def _lines(
 ) -> Iterator[str]:
     yield f"# {counted.responses} responses to {len(counted.complete)} prompts"
     yield ""
-    rates = (("all criteria met", counted.satisfied_all), ("criteria met", counted.satisfied))
-    for name, rate in rates:
-        if rate is not None:
-            yield f"{name}: {_told(rate.share, rate.interval)}, {config.mode} checks"
-    yield (
-        f"unscored: {counted.unscored} responses, {counted.unscored_criteria.total()} verdicts; "
-        f"cut off: {counted.cut_off}; tokens: mean {figures['length_mean']:.0f}, "
-        f"median {figures['length_median']:g}, most {figures['length_max']}"
-        + (f"; {figures['tokens_per_s']} tokens/s" if figures["tokens_per_s"] else "")
-    )
-    if given is not None:
-        unit = config.tokenizer or "whitespace words (no tokenizer was given)"
-        yield f"tokens: {unit}; sampling was not measured"
+    yield f"{config.mode} checks"
+    if given is None:
+        speed = figures["tokens_per_s"]
+        yield f"sampled: {speed} tokens/s" if speed else "sampled: nothing new"
+    else:
+        yield f"tokens: {config.tokenizer or 'whitespace words (no tokenizer was given)'}"
         yield (
             f"prompts without a response: {given.unanswered}; "
             f"rows of no prompt: {len(given.unmatched)}"
         )
         yield from (f"  {one}" for one in given.unmatched[:5])
-    for reason, count in counted.unscored_criteria.most_common(5):
-        yield f"  unscored {count}: {reason}"
-    yield ""
-    yield "| kind | met | 95 % over prompts | verdicts | prompts |"
-    yield "|---|---|---|---|---|"
-    for kind, rate in counted.by_kind.items():
-        low, high = rate.interval
-        yield (
-            f"| {kind} | {rate.share:.1%} | {low:.1%} to {high:.1%} | {rate.verdicts} "
-            f"| {rate.prompts} |"
-        )
-
-
-def _told(share: float, interval: tuple[float, float]) -> str:
-    return f"{share:.1%} (95 % over prompts {interval[0]:.1%} to {interval[1]:.1%})"
+    yield from tally_lines(counted)
 
 
 main = entrypoint(
     "rtt/rollout", RolloutConfig, rollout,
-    groups={**{key: GROUPS[key] for key in ("task", "policy")}, "data": PROMPT_SCHEMAS},
+    groups={
+        **{key: GROUPS[key] for key in ("task", "policy")}, "data": PROMPT_SCHEMAS,
+        "relevance": RELEVANCE_SCHEMAS,
+    },
 )  # fmt: skip
 
 if __name__ == "__main__":

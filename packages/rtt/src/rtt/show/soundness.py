@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rtt.records import RolloutRecord, read_record
-from rtt.show.tally import Tally
+from rtt.show.tally import Tally, tally_lines
 
 __all__ = ["RolloutReport", "check_rollouts"]
 
@@ -74,16 +74,7 @@ class RolloutReport:
         names = ", ".join(f"{name or 'none'}: {count}" for name, count in self.labels.items())
         yield f"credit: {names}; without advantages: {self.without_advantages}"
         yield f"without log-probabilities: {self.without_logprobs}"
-        if self.counted.lengths:
-            yield (
-                f"tokens: mean {told['length_mean']:.0f}, most {told['length_max']}; "
-                f"cut off: {self.counted.cut_off}"
-            )
-        yield f"unscored: {self.counted.unscored} responses, {told['unscored_criteria']} verdicts"
-        for reason, count in self.counted.unscored_criteria.most_common(5):
-            yield f"  {count}: {reason}"
-        for kind, rate in self.counted.by_kind.items():
-            yield f"  {kind}: {rate.share:.1%} of {rate.verdicts} met"
+        yield from tally_lines(self.counted)
         if self.is_torn:
             yield "the last line was cut short by a kill; readers leave it out"
         shown = self.faults if most is None else self.faults[:most]

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lmcommon.stats import Interval, bootstrap_interval, mean_interval, wilson_interval
 from rtt.records import RolloutRecord
 
-__all__ = ["Rate", "Tally", "tally"]
+__all__ = ["Rate", "Tally", "tally", "tally_lines"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +126,35 @@ def tally(records: Iterable[RolloutRecord]) -> Tally:
     for record in records:
         counted.add(record)
     return counted
+
+
+def tally_lines(counted: Tally) -> Iterator[str]:
+    """A tally as lines for a terminal and for a report in Markdown."""
+    rates = (("all criteria met", counted.satisfied_all), ("criteria met", counted.satisfied))
+    for name, rate in rates:
+        if rate is not None:
+            low, high = rate.interval
+            yield f"{name}: {rate.share:.1%} (95 % over prompts {low:.1%} to {high:.1%})"
+    yield (
+        f"unscored: {counted.unscored} responses, {counted.unscored_criteria.total()} verdicts; "
+        f"cut off: {counted.cut_off}"
+    )
+    for reason, count in counted.unscored_criteria.most_common(5):
+        yield f"  unscored {count}: {reason}"
+    if counted.lengths:
+        yield (
+            f"tokens: mean {statistics.fmean(counted.lengths):.0f}, "
+            f"median {statistics.median(counted.lengths):g}, most {max(counted.lengths)}"
+        )
+    yield ""
+    yield "| kind | met | 95 % over prompts | verdicts | prompts |"
+    yield "|---|---|---|---|---|"
+    for kind, rate in counted.by_kind.items():
+        low, high = rate.interval
+        yield (
+            f"| {kind} | {rate.share:.1%} | {low:.1%} to {high:.1%} | {rate.verdicts} "
+            f"| {rate.prompts} |"
+        )
 
 
 def _rate(prompts: Mapping[str, Sequence[bool]]) -> Rate:
