@@ -82,6 +82,7 @@ class TrlEngine:
             "temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k,
             "token_kernel": self.token_kernel, "response_advantage": self.response_advantage,
             "save_strategy": "steps", "save_steps": self.checkpoint_every, "save_total_limit": 2,
-            "logging_steps": 1, "shuffle_dataset": False, "report_to": [], "disable_tqdm": True,
+            "logging_steps": 1, "shuffle_dataset": False, "ddp_find_unused_parameters": False,
+            "report_to": [], "disable_tqdm": True,
             **self.options,
         }  # fmt: skip
