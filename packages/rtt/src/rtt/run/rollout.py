@@ -158,7 +158,7 @@ def _scorer(config: RolloutConfig, sampler: Sampler | None) -> Scorer:
     judge = ProgramJudge(mode=config.mode)  # type: ignore[arg-type]
     scores = None
     if sampler is not None:
-        scores = PolicyScores(policy=sampler.policy, encode=sampler.policy.ask)
+        scores = PolicyScores(policy=sampler.policy)
     return Scorer(verdicts=JudgedVerdicts(judge), relevance=config.relevance.build(scores))
 
 

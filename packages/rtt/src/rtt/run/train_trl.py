@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,6 +24,8 @@ from lmcommon.runlog import Run
 from rtt.engine.sampler import Sampler
 from rtt.policy.pretrained import PretrainedPolicy
 from rtt.policy.tiny import Policy, PolicySource
+from rtt.relevance.config import RelevanceSettings
+from rtt.relevance.policy_scores import PolicyScores
 from rtt.run.method import keep_rows
 from rtt.run.trl_engine import TrlEngine
 from rtt.tasks.base import Task
@@ -44,6 +47,8 @@ class TrlRun(Protocol):
     policy: PolicySource
     credit: Credit
     engine: TrlEngine
+    relevance: RelevanceSettings | None
+    """None: the relevance of the scorer that is given."""
     threads: int
 
 
@@ -73,6 +78,9 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
     is_cpu = not torch.cuda.is_available()
     folder: Path = same_everywhere(run.folder if run.is_kept else None, use_cpu=is_cpu)
     policy = _policy(config)
+    if config.relevance is not None:
+        # The policy scores itself before TRL shards it; policy contrast needs whole weights.
+        scorer = replace(scorer, relevance=config.relevance.build(PolicyScores(policy=policy)))
     train = config.task.prompts("train", seed_for(config.seed, "prompts"))
     heldout = _Heldout(config, policy, scorer)
     adapters = config.policy.adapters() if isinstance(config.policy, PretrainedPolicy) else None

@@ -79,9 +79,9 @@ def give_credit(
     return RowCredit(
         advantage_BT=advantage_BT[local, :width],
         response_B=credit.response(scores, group_size)[local],
-        relevant_BT=relevant_tokens(
-            scores.relevance_BRT, scores.criterion_mask_BR, scores.mask_BT
-        )[local, :width].float(),
+        relevant_BT=relevant_tokens(scores.relevance_BRT, scores.criterion_mask_BR, scores.mask_BT)[
+            local, :width
+        ].float(),
         metrics=merge_metrics(gather([(len(mine), metrics, verdicts)])),
     )
 
