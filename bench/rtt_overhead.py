@@ -1,235 +1,345 @@
-"""What token credit costs: a step of TRL's GRPOTrainer beside one of RTTTrainer, in one run.
+"""What token credit adds to a GRPO step: plain `trl.GRPOTrainer` beside `RTTTrainer`.
 
-    python bench/rtt_overhead.py [--policy bundled:smollm2] [--prompts 2] [--samples 4]
-        [--tokens 24] [--rounds 4] [--variants grpo spans kernel discriminator]
+    python bench/rtt_overhead.py [--steps 20] [--samples 8] [--tokens 128] [--json FILE]
 
-The variants take turns, one step each a round, in another order every round. The learning rate is
-0 and every step begins with the same seed in all variants, so they sample the same responses: what
-differs is what is done with them. `grpo` checks its rewards as a user of plain TRL would, without
-offsets or relevances. `spans` has token credit from deciding spans through TRL's own kernel, so it
-differs in the credit alone; `kernel` is the same through our kernel; `discriminator` asks a network
-with a tenth of the policy's parameters that are no embeddings. CPU seconds of one thread count;
-wall seconds are printed beside. The ratio is the mean over rounds with its 95 % interval.
+Four trainers live in one process and take turns step by step (forwards, then backwards), so that
+what disturbs the machine disturbs all. Model, prompts and seeds are the same, the learning rate is
+0, and so are the responses: the run stops if they are not. Each is checked against four criteria.
+Times are CPU seconds of one thread; a ratio is that of two arms at the same step; intervals are
+bootstrap ones of the median. The policy and the discriminator have random weights: time does not
+depend on them.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
+import statistics
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = "1"
 
+import tokenizers
 import torch
-from transformers import PrinterCallback, TrainerCallback, set_seed
-from transformers import logging as transformers_logging
+import transformers
 
+import lmcommon
 from lmcommon.data.types import RubricPrompt
 from lmcommon.judge.types import Criterion, Rubric
-from lmcommon.rng import random_for
-from lmcommon.stats import mean_interval
-from rtt.credit import aggregate
-from rtt.discriminator.model import TokenDiscriminator
-from rtt.policy import Policy, PretrainedPolicy
-from rtt.relevance import DiscriminatorRelevance
+from lmcommon.stats import bootstrap_interval
+from rtt.discriminator import TokenDiscriminator
+from rtt.relevance import DiscriminatorRelevance, SpanRelevance
 from rtt.train.scoring import Scorer
-from rtt.train.trl import RTTConfig, RTTTrainer, rubric_dataset
-from rtt.train.trl.dataset import RUBRIC_COLUMN, read_rubric_prompt
+from rtt.train.trl import RTTConfig, RTTTrainer
+from rtt.train.trl.dataset import RUBRIC_COLUMN, read_rubric_prompt, rubric_dataset
 from rtt.train.trl.installed import GRPOTrainer
 from rtt.verdicts import JudgedVerdicts
 
-VARIANTS = ("grpo", "spans", "kernel", "discriminator")
-_TOPICS = ("the sea", "a small town", "bread", "an old clock", "rain", "two friends", "a garden")
+ARMS = {
+    "plain": "a  GRPOTrainer, the same checks as reward",
+    "spans": "b  RTTTrainer, spans, TRL's log-probabilities",
+    "kernel": "c  RTTTrainer, spans, our log-probabilities",
+    "discriminator": "d  RTTTrainer, discriminator, TRL's log-probabilities",
+}
+PHASES = ("rollout", "checks", "credit", "update")
+"""checks: verdicts, and relevances where there are any; credit: the rest of preparing a batch
+(TRL's advantages and padding included); update: all else."""
+REACH = {"spans": 1.03, "discriminator": 1.10}
+WARM = 2
+
+CHECKS: tuple[tuple[str, dict[str, Any], str], ...] = (
+    ("punctuation:no_comma", {}, "Do not use any commas in your response."),
+    ("keywords:existence", {"keywords": ["river", "stone"]}, "Include the words river and stone."),
+    ("length_constraints:number_words", {"relation": "at least", "num_words": 60},
+     "Answer with at least 60 words."),
+    ("change_case:capital_word_frequency", {"capital_relation": "less than",
+     "capital_frequency": 5}, "Words in all capital letters should appear less than 5 times."),
+    ("keywords:forbidden_words", {"forbidden_words": ["very", "thing"]},
+     "Do not use the words very and thing."),
+    ("detectable_format:number_bullet_lists", {"num_bullets": 3},
+     "Your answer must contain exactly 3 bullet points, in the markdown form * this is a point."),
+    ("keywords:letter_frequency", {"letter": "q", "let_frequency": 3, "let_relation": "at least"},
+     "The letter q should appear at least 3 times."),
+    ("startend:quotation", {}, "Wrap your entire response with double quotation marks."),
+)  # fmt: skip
+TASKS = ("Describe a walk", "Explain how bread is made", "Write a letter to a neighbour")
 
 
-def prompts(count: int) -> list[RubricPrompt]:
-    """Short tasks with three program-checked criteria that a response can meet by luck."""
-    made = []
-    for number in range(count):
-        topic = _TOPICS[number % len(_TOPICS)]
-        word = random_for(0, "word", number).choice(("and", "is", "with", "of"))
-        made.append(RubricPrompt(
-            id=f"p{number}",
-            prompt=f"Write two sentences about {topic}. Use no comma, use the word '{word}', and "
-                   "do not use the word 'the'.",
-            rubric=Rubric((
-                Criterion(id="a", text="No comma is used.", constraint_id="punctuation:no_comma"),
-                Criterion(id="b", text=f"The word '{word}' occurs.",
-                          constraint_id="keywords:existence", kwargs={"keywords": [word]}),
-                Criterion(id="c", text="The word 'the' does not occur.",
-                          constraint_id="keywords:forbidden_words",
-                          kwargs={"forbidden_words": ["the"]}),
-            )),
-        ))  # fmt: skip
-    return made
-
-
-class PlainReward:
-    """What a user of plain TRL would write: check the text, return the satisfied rate."""
-
-    def __init__(self) -> None:
-        self.__name__ = "rubric"
-
-    def __call__(self, *, completions: Sequence[Any], **columns: Any) -> list[float]:
-        rows = [
-            (read_rubric_prompt(text), completion[0]["content"])
-            for text, completion in zip(columns[RUBRIC_COLUMN], completions, strict=True)
-        ]
-        told = JudgedVerdicts().verdicts(rows)
-        verdict_BR = [[float(bool(one.satisfied)) for one in verdicts] for verdicts in told]
-        return [float(value) for value in aggregate(verdict_BR, "csr")]
-
-
-class Seeded(TrainerCallback):  # type: ignore[misc]
-    """The same draws in every variant; CPU and wall seconds of the step."""
-
-    def __init__(self) -> None:
-        self.seed, self.cpu_s, self.wall_s = 0, 0.0, 0.0
-
-    def on_step_begin(self, *_: Any, **__: Any) -> None:
-        set_seed(self.seed)
-        self.cpu_s, self.wall_s = -time.process_time(), -time.perf_counter()
-
-    def on_step_end(self, *_: Any, **__: Any) -> None:
-        self.cpu_s += time.process_time()
-        self.wall_s += time.perf_counter()
-
-
-def discriminator(policy: Policy) -> TokenDiscriminator:
-    """A Llama over the policy's tokenizer with a tenth of its non-embedding parameters."""
-    from transformers import LlamaConfig, LlamaForTokenClassification
-
-    body = policy.parameters - policy.model.get_input_embeddings().weight.numel()
-    hidden = max(64, round((body / 10 / 120) ** (1 / 3) / 64) * 64 or 64)
-    layer = 4 * hidden**2 + 3 * hidden * 3 * hidden
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = LlamaForTokenClassification(LlamaConfig(
-            vocab_size=len(policy.tokenizer), hidden_size=hidden, intermediate_size=3 * hidden,
-            num_hidden_layers=max(1, round(body / 10 / layer)), num_attention_heads=hidden // 64,
-            num_key_value_heads=hidden // 64, max_position_embeddings=2048, num_labels=1,
-            pad_token_id=policy.tokenizer.pad_token_id,
-        ))  # fmt: skip
-    return TokenDiscriminator(model.eval(), policy.tokenizer)
-
-
-def trainer(variant: str, given: argparse.Namespace, folder: Path) -> tuple[Any, Seeded, float]:
-    """A trainer with its own policy, its clock, and how much smaller its discriminator is."""
-    policy, clock, share = PretrainedPolicy(path=given.policy, chat=True).load(), Seeded(), 0.0
-    rows = given.prompts * given.samples
-    args = RTTConfig(
-        output_dir=str(folder / variant), use_cpu=True, bf16=False, gradient_checkpointing=False,
-        report_to=[], disable_tqdm=True, logging_steps=1, save_strategy="no", learning_rate=0.0,
-        max_steps=1, per_device_train_batch_size=rows, num_generations=given.samples,
-        max_completion_length=given.tokens, shuffle_dataset=False, lr_scheduler_type="constant",
-        credit={"reward": "csr"}, token_kernel="chunked" if variant == "kernel" else "trl",
-    )  # fmt: skip
-    common: dict[str, Any] = {
-        "args": args, "processing_class": policy.tokenizer, "callbacks": [clock]
-    }  # fmt: skip
-    asked = prompts(given.prompts)
-    if variant == "grpo":
-        made = GRPOTrainer(
-            policy.model, [PlainReward()], train_dataset=rubric_dataset(asked), **common
+def prompts() -> list[RubricPrompt]:
+    told = []
+    for number in range(24):
+        chosen = [CHECKS[(number + k * (1 + number % 3)) % len(CHECKS)] for k in range(4)]
+        criteria = tuple(
+            Criterion(id=f"c{k}", text=text, constraint_id=name, kwargs=kwargs)
+            for k, (name, kwargs, text) in enumerate(chosen)
         )
+        text = " ".join([f"{TASKS[number % len(TASKS)]}.", *(one.text for one in criteria)])
+        told.append(RubricPrompt(id=f"p{number}", prompt=text, rubric=Rubric(criteria)))
+    return told
+
+
+def byte_pair_tokenizer(size: int) -> Any:
+    """Trained on the sources of a package that is at hand: English and code."""
+    core = tokenizers.Tokenizer(tokenizers.models.BPE())
+    core.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = tokenizers.decoders.ByteLevel()
+    files = sorted(Path(lmcommon.__file__).parent.rglob("*.py"))
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=size, special_tokens=["<pad>", "<end>"], show_progress=False,
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+    )  # fmt: skip
+    core.train_from_iterator((one.read_text(encoding="utf-8") for one in files), trainer)
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=core, pad_token="<pad>", eos_token="<end>",
+        clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+
+
+def llama(kind: str, tokenizer: Any, *, hidden: int, inner: int, layers: int, **more: Any) -> Any:
+    torch.manual_seed(0)
+    return getattr(transformers, f"LlamaFor{kind}")(transformers.LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=inner,
+        num_hidden_layers=layers, num_attention_heads=4, max_position_embeddings=1024,
+        tie_word_embeddings=True, pad_token_id=0, eos_token_id=1, bos_token_id=None, **more,
+    ))  # fmt: skip
+
+
+def parameters(model: Any) -> int:
+    return sum(one.numel() for one in model.parameters())
+
+
+class Turns:
+    """Lets one thread at a time take one step, in a fixed order."""
+
+    def __init__(self, names: Sequence[str], rounds: int) -> None:
+        rows = [list(names) if number % 2 == 0 else list(names)[::-1] for number in range(rounds)]
+        self._order = [name for row in rows for name in row]
+        self._place, self._failed = 0, False
+        self._change = threading.Condition()
+
+    def wait(self, name: str) -> None:
+        with self._change:
+            self._change.wait_for(lambda: self._failed or self._order[self._place] == name)
+            if self._failed:
+                raise SystemExit("another arm failed")
+
+    def done(self, *, failed: bool = False) -> None:
+        with self._change:
+            self._place, self._failed = self._place + 1, self._failed or failed
+            self._change.notify_all()
+
+
+@dataclass
+class Step:
+    """What one arm spent on one step, in CPU seconds, and on which responses."""
+
+    seconds: float = 0.0
+    phases: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    responses: str = ""
+    tokens: int = 0
+
+
+class Stepping(transformers.TrainerCallback):  # type: ignore[misc]
+    """A turn lasts from the beginning of a step to that of the next: logging counts too."""
+
+    def __init__(self, name: str, turns: Turns) -> None:
+        self.name, self.turns = name, turns
+        self.steps: list[Step] = []
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._close()
+        self.turns.wait(self.name)
+        torch.manual_seed(state.global_step)
+        self.steps.append(Step())
+        self.began = time.process_time()
+
+    def on_train_end(self, *_: Any, **__: Any) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self.steps:
+            self.steps[-1].seconds = time.process_time() - self.began
+            self.turns.done()
+
+
+class Timed:
+    """Splits a step of any trainer by phase."""
+
+    stepping: Stepping
+    _inner = 0.0
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        outside, self._inner = self._inner, 0.0
+        began = time.process_time()
+        try:
+            yield
+        finally:
+            spent = time.process_time() - began
+            self.stepping.steps[-1].phases[name] += spent - self._inner
+            self._inner = outside + spent
+
+    def _generate(self, *args: Any, **kwargs: Any) -> Any:
+        with self._phase("rollout"):
+            return super()._generate(*args, **kwargs)  # type: ignore[misc]
+
+    def _calculate_rewards(
+        self, inputs: Any, prompts: Any, completions: Any, ids: list[list[int]]
+    ) -> Any:
+        step = self.stepping.steps[-1]
+        step.responses = hashlib.sha256(json.dumps(ids).encode()).hexdigest()
+        step.tokens = sum(map(len, ids))
+        with self._phase("checks"):
+            return super()._calculate_rewards(  # type: ignore[misc]
+                inputs, prompts, completions, ids
+            )
+
+    def _generate_and_score_completions(self, *args: Any, **kwargs: Any) -> Any:
+        with self._phase("credit"):
+            return super()._generate_and_score_completions(  # type: ignore[misc]
+                *args, **kwargs
+            )
+
+
+class PlainTrainer(Timed, GRPOTrainer):  # type: ignore[misc]
+    pass
+
+
+class TokenTrainer(Timed, RTTTrainer):
+    pass
+
+
+def satisfied_rate(*, completions: Sequence[str], **columns: Any) -> list[float]:
+    """The reward of plain GRPO: what anyone would write with the same checks."""
+    rubrics = [read_rubric_prompt(text) for text in columns[RUBRIC_COLUMN]]
+    told = JudgedVerdicts().verdicts(list(zip(rubrics, completions, strict=True)))
+    return [statistics.mean(bool(one.satisfied) for one in verdicts) for verdicts in told]
+
+
+def build(
+    name: str, arguments: argparse.Namespace, turns: Turns, discriminator: Any, tokenizer: Any
+) -> Any:
+    args = RTTConfig(
+        output_dir=str(Path(arguments.folder, name)), max_steps=arguments.steps + WARM,
+        per_device_train_batch_size=arguments.samples, num_generations=arguments.samples,
+        max_completion_length=arguments.tokens, learning_rate=0.0, use_cpu=True, bf16=False,
+        gradient_checkpointing=False, report_to=[], disable_tqdm=True, save_strategy="no",
+        logging_strategy="no", shuffle_dataset=False, credit={"scheme": "intra", "reward": "csr"},
+        token_kernel="chunked" if name == "kernel" else "trl",
+    )  # fmt: skip
+    policy = llama("CausalLM", tokenizer, hidden=320, inner=896, layers=8)
+    stepping = Stepping(name, turns)
+    told = {"args": args, "processing_class": tokenizer, "callbacks": [stepping]}
+    if name == "plain":
+        dataset = rubric_dataset(prompts(), chat=False)
+        trainer: Any = PlainTrainer(policy, [satisfied_rate], train_dataset=dataset, **told)
     else:
-        scorer = Scorer()
-        if variant == "discriminator":
-            judge = discriminator(policy)
-            whole = sum(one.numel() for one in judge.model.parameters())
-            share = whole - judge.model.get_input_embeddings().weight.numel()
-            share /= policy.parameters - policy.model.get_input_embeddings().weight.numel()
-            relevance = DiscriminatorRelevance(discriminator=judge, remember=0)
-            scorer = Scorer(relevance=relevance)
-        made = RTTTrainer(policy.model, asked, scorer=scorer, **common)
-    made.remove_callback(PrinterCallback)
-    return made, clock, share
+        is_read = name == "discriminator"
+        relevance = DiscriminatorRelevance(discriminator=discriminator)
+        scorer = Scorer(relevance=relevance if is_read else SpanRelevance())
+        trainer = TokenTrainer(policy, prompts(), scorer=scorer, chat=False, **told)
+    trainer.remove_callback(transformers.PrinterCallback)
+    trainer.stepping = stepping
+    return trainer
 
 
-def measure(given: argparse.Namespace) -> dict[str, Any]:
-    """CPU and wall seconds of each variant's steps, one entry a round."""
-    cpu: dict[str, list[float]] = {name: [] for name in given.variants}
-    wall: dict[str, list[float]] = {name: [] for name in given.variants}
-    timed: dict[str, list[float]] = {name: [] for name in given.variants}
-    shares, tokens = {}, set()
-    with tempfile.TemporaryDirectory(prefix="rtt-overhead-") as scratch:
-        made = {}
-        for name in given.variants:
-            made[name], clock, shares[name] = trainer(name, given, Path(scratch))
-            made[name] = (made[name], clock)
-        for number in range(given.rounds + 1):  # the first round warms up
-            order = list(given.variants)
-            random_for(0, "order", number).shuffle(order)
-            counts = set()
-            for name in order:
-                one, clock = made[name]
-                clock.seed = 1000 + number
-                one.train()
-                row = one.state.log_history[0]
-                counts.add(row["completions/mean_length"])
-                if not number:
-                    continue
-                cpu[name].append(clock.cpu_s)
-                wall[name].append(clock.wall_s)
-                if "rtt/credit_s" in row:
-                    extra = row["rtt/credit_s"] + row["rtt/relevance_s"]
-                    timed[name].append(extra / clock.wall_s)
-            assert len(counts) == 1, f"the variants sampled different responses: {counts}"
-            tokens |= counts
-    return {
-        "cpu": cpu,
-        "wall": wall,
-        "timed": timed,
-        "shares": shares,
-        "length": sum(tokens) / len(tokens),
-    }
+def take_turns(trainers: dict[str, Any], turns: Turns) -> None:
+    failures: list[BaseException] = []
+
+    def work(train: Callable[[], Any]) -> None:
+        try:
+            train()
+        except BaseException as failure:
+            failures.append(failure)
+            turns.done(failed=True)
+
+    threads = [threading.Thread(target=work, args=(one.train,)) for one in trainers.values()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def table(steps: dict[str, list[Step]]) -> tuple[list[str], dict[str, Any]]:
+    lines = [
+        f"| arm | s a step | to a, by step [95 %] | reach | {' | '.join(PHASES)} |",
+        f"|---|---|---|---|{'---|' * len(PHASES)}",
+    ]
+    figures: dict[str, Any] = {}
+    for name, rows in steps.items():
+        ratios = [a.seconds / b.seconds for a, b in zip(rows, steps["plain"], strict=True)]
+        low, high = bootstrap_interval(ratios, statistics.median, seed=0)
+        for row in rows:
+            row.phases["update"] = row.seconds - sum(row.phases[one] for one in PHASES[:-1])
+        phases = {one: statistics.median(row.phases[one] for row in rows) for one in PHASES}
+        figures[name] = {
+            "seconds": statistics.median(row.seconds for row in rows),
+            "ratio": statistics.median(ratios), "interval": [low, high], "phases": phases,
+            "by_step": [row.seconds for row in rows],
+        }  # fmt: skip
+        lines.append(
+            f"| {ARMS[name]} | {figures[name]['seconds']:.3f} | {statistics.median(ratios):.3f} "
+            f"[{low:.3f}, {high:.3f}] | {f'<= {REACH[name]:.2f}' if name in REACH else ''} | "
+            f"{' | '.join(f'{phases[one]:.3f}' for one in PHASES)} |"
+        )
+    return lines, figures
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--policy", default="bundled:smollm2")
-    parser.add_argument("--prompts", type=int, default=2)
-    parser.add_argument("--samples", type=int, default=4)
-    parser.add_argument("--tokens", type=int, default=24)
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
-    parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    told = measure(given)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--samples", type=int, default=8)
+    parser.add_argument("--tokens", type=int, default=128)
+    parser.add_argument("--json", type=Path, help="where to write the figures; else printed")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    tokenizer = byte_pair_tokenizer(4096)
+    reader = llama("TokenClassification", tokenizer, hidden=104, inner=312, layers=6, num_labels=1)
+    turns = Turns(list(ARMS), arguments.steps + WARM)
+    with tempfile.TemporaryDirectory() as folder:
+        arguments.folder = folder
+        trainers = {
+            name: build(name, arguments, turns, TokenDiscriminator(reader, tokenizer), tokenizer)
+            for name in ARMS
+        }
+        take_turns(trainers, turns)
+    steps = {name: one.stepping.steps[WARM:] for name, one in trainers.items()}
+    seen = [{row.responses for row in rows} for rows in zip(*steps.values(), strict=True)]
+    assert all(len(one) == 1 for one in seen), "the arms sampled different responses"
+    assert all(one != two for one, two in pairwise(seen)), "a step repeated the last one's"
+    policy, asked = parameters(trainers["plain"].model), trainers["discriminator"]._reward.scorer
+    facts = {
+        "policy_parameters": policy, "discriminator_parameters": parameters(reader),
+        "tokens_a_step": statistics.mean(row.tokens for row in steps["plain"]),
+        "pairs_asked": asked.relevance.asked, "items_skipped": asked.relevance.skipped,
+        "torch": torch.__version__, "device": "CPU, one thread", "steps": arguments.steps,
+    }  # fmt: skip
+    lines, figures = table(steps)
     print(
-        f"{given.policy}, {given.prompts} prompts x {given.samples} samples x up to "
-        f"{given.tokens} tokens (mean {told['length']:.0f}), {given.threads} thread, "
-        f"{given.rounds} rounds\n"
-    )
-    print("| step of | CPU s | wall s | CPU time beside plain GRPO (95 %) | credit + relevance |")
-    print("|---|---|---|---|---|")
-    figures = {}
-    for name in given.variants:
-        ratios = [a / b for a, b in zip(told["cpu"][name], told["cpu"]["grpo"], strict=True)]
-        low, high = mean_interval(ratios, seed=0)
-        mean = sum(ratios) / len(ratios)
-        share = told["timed"][name]
-        shown = f"{sum(share) / len(share):.2%} of the step" if share else "-"
-        size = f" ({told['shares'][name]:.3f} of the policy)" if told["shares"][name] else ""
-        print(
-            f"| {name}{size} | {_mean(told['cpu'][name]):.2f} | {_mean(told['wall'][name]):.2f} "
-            f"| {mean:.3f} [{low:.3f}, {high:.3f}] | {shown} |"
-        )
-        figures[name] = {"ratio": mean, "low": low, "high": high,
-                         "timed_share": _mean(share) if share else None}  # fmt: skip
-    print(json.dumps(figures))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+        f"Policy {policy / 1e6:.1f} M parameters, discriminator {parameters(reader) / 1e6:.2f} M "
+        f"({parameters(reader) / policy:.1%}); {arguments.samples} samples of {arguments.tokens} "
+        f"tokens a step, 4 criteria; {arguments.steps} steps after {WARM} to warm up; CPU "
+        f"seconds; responses equal in all arms.\n",
+        *lines, sep="\n",
+    )  # fmt: skip
+    told = json.dumps({**facts, "arms": figures})
+    if arguments.json:
+        arguments.json.write_text(told, encoding="utf-8")
+    else:
+        print(f"\n{told}")
 
 
 if __name__ == "__main__":
