@@ -73,7 +73,7 @@ def test_a_run_logs_what_the_docs_promise(tmp_path: Path) -> None:
     names = {
         "reward", "all_satisfied", "satisfied_rate", "unscored", "length", "token_over_response",
         "groups_without_signal", "token_row_sum_max", "eos_advantage", "approx_kl", "tokens_per_s",
-        "clip_fraction_high_relevant", "clip_fraction_low_other", "rollout_s", "verdict_s",
+        "clipped_positive_relevant", "clipped_negative_irrelevant", "rollout_s", "verdict_s",
         "relevance_s", "credit_s", "update_s", "by_kind/words:include",
     }  # fmt: skip
     assert {f"rtt/{name}" for name in names} <= seen[0].keys(), sorted(seen[0])

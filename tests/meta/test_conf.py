@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -31,12 +32,24 @@ def options() -> list[str]:
     )
 
 
+def words(verb: Verb) -> list[str]:
+    """Something for each positional word; a choice must be one of its options."""
+    known = {"name": "ifeval"}
+    return [f"{word}={known.get(word, 'some.file')}" for word in verb.positional]
+
+
+def place(group: str, verb: Verb) -> str:
+    """The group as the verb's defaults name it: plain, or at a key of its own (llm@judge_llm)."""
+    text = (CONF / f"{verb.name}.yaml").read_text(encoding="utf-8")
+    found = re.findall(rf"^  - /({group}@?\w*):", text, flags=re.MULTILINE)
+    return str(found[0]) if found else group
+
+
 @pytest.mark.parametrize("option", options())
 def test_option_composes(option: str) -> None:
     group, _, name = option.partition("/")
     if option in verbs():
-        words = verbs()[option].positional
-        tried = [(option, [f"{word}=some.file" for word in words])]
+        tried = [(option, words(verbs()[option]))]
     elif group == "experiment":
         package = name.split("/")[0]
         tried = [
@@ -47,7 +60,7 @@ def test_option_composes(option: str) -> None:
         ]
     else:
         tried = [
-            (verb.name, [f"{group}={name}", *(f"{word}=some.file" for word in verb.positional)])
+            (verb.name, [f"{place(group, verb)}={name}", *words(verb)])
             for verb in verbs().values()
             if name in verb.groups.get(group, {})
         ]
