@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,17 +94,13 @@ def test_code_of_the_data_runs_only_where_the_sandbox_is_on() -> None:
     ((judged,),) = HybridVerdicts(unknown="judge").build(model).verdicts(items)
     assert (judged.satisfied, judged.source) == (False, "judge")
     sandbox = SandboxConfig(enabled=True, workers=1, require_filter=False, time_s=10.0)
-    with closing(HybridVerdicts(sandbox=sandbox).build(model)) as source:
-        ((run,),) = source.verdicts(items)
+    ((run,),) = HybridVerdicts(sandbox=sandbox).build(model).verdicts(items)
     assert (run.satisfied, run.source) == (True, "program")
 
 
 def test_a_rubric_can_be_judged_in_one_call() -> None:
-    replies = [
-        {"number": 1, "reason": "a", "satisfied": True},
-        {"number": 2, "reason": "b", "satisfied": False},
-    ]
-    reply = json.dumps({"verdicts": replies})
+    reply = json.dumps({"verdicts": [{"reason": "a", "satisfied": True},
+                                     {"reason": "b", "satisfied": False}]})  # fmt: skip
     model = ScriptedModel({"": reply})
     soft = (SOFT, Criterion(id="t", text="It rhymes."))
     (told,) = HybridVerdicts(judge="rubric").build(model).verdicts([(prompt(*soft), "calm")])
@@ -178,7 +173,7 @@ def test_one_allows_everything() -> None:
 
 
 def test_a_hybrid_without_a_model_says_what_to_give() -> None:
-    with pytest.raises(UserError, match="llm=openai"):
+    with pytest.raises(UserError, match="llm@judge_llm=openai"):
         HybridVerdicts().build()
 
 

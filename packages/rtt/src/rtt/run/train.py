@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,8 +30,8 @@ class TrainConfig:
     credit: Any = None
     relevance: Any = None
     verdicts: Any = None
-    llm: Any = None
-    """What judges where verdicts=hybrid finds no program: llm=openai and its keys."""
+    judge_llm: Any = None
+    """What judges where verdicts=hybrid finds no program: llm@judge_llm=openai and its keys."""
     engine: Any = None
     warm_start: WarmStart = field(default_factory=WarmStart)
     train: TrainSettings = field(default_factory=TrainSettings)
@@ -43,8 +43,8 @@ class TrainConfig:
 
 def train(config: TrainConfig, run: Run) -> dict[str, Any]:
     """Train a policy with token-level rubric credit and evaluate it on held-out prompts."""
-    with _opened(config.llm) as model, closing(config.verdicts.build(model)) as verdicts:
-        scorer = Scorer(verdicts=verdicts)
+    with _opened(config.judge_llm) as model:
+        scorer = Scorer(verdicts=config.verdicts.build(model))
         if isinstance(config.engine, TrlEngine):
             from rtt.run.train_trl import train_with_trl
 

@@ -7,7 +7,7 @@ is on, else a language model. `Verdict.source` says who decided.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -38,11 +38,10 @@ class _Watched:
         _choose("mode", self.mode, ("strict", "loose"))
         self._watch(ProgramJudge())
 
-    def _watch(self, judge: Judge, on_close: Callable[[], None] | None = None) -> WatchedVerdicts:
+    def _watch(self, judge: Judge) -> WatchedVerdicts:
         return WatchedVerdicts(
-            source=JudgedVerdicts(judge), max_unscored=self.max_unscored, patience=self.patience,
-            on_close=on_close,
-        )  # fmt: skip
+            source=JudgedVerdicts(judge), max_unscored=self.max_unscored, patience=self.patience
+        )
 
     def _program(self) -> ProgramJudge:
         return ProgramJudge(mode=self.mode)  # type: ignore[arg-type]
@@ -83,7 +82,7 @@ class HybridVerdicts(_Watched):
             raise UserError(f"verdicts.max_tokens: expected 1 or more; got {self.max_tokens!r}")
 
     def build(self, model: ChatModel | None = None) -> WatchedVerdicts:
-        """The source; close it at the end.
+        """The source.
 
         Args:
             model: What judges; its own settings hold the cache and the number of calls at once.
@@ -94,7 +93,7 @@ class HybridVerdicts(_Watched):
         if model is None:
             raise UserError(
                 "verdicts=hybrid: expected a model that judges, got none; give "
-                "llm=openai llm.base_url=..., or take verdicts=program"
+                "llm@judge_llm=openai judge_llm.base_url=..., or take verdicts=program"
             )
         rules = self.sandbox.build()
         code: Judge | None = None
@@ -108,8 +107,7 @@ class HybridVerdicts(_Watched):
                 program=self._program(),
                 unknown=self.unknown,  # type: ignore[arg-type]
                 code=code,
-            ),
-            None if rules is None else rules.close,
+            )
         )
 
     def _judge(self, model: ChatModel) -> Judge:

@@ -7,7 +7,7 @@ In: any source of verdicts. Out: the same verdicts. A batch without any verdict 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lmcommon.data.types import RubricPrompt
@@ -34,8 +34,6 @@ class WatchedVerdicts:
     """Share of a batch's criteria that may be unscored, in [0, 1]; 1 never stops."""
     patience: int = 3
     """Batches in a row above that share after which it stops."""
-    on_close: Callable[[], None] | None = None
-    """Ends what the source keeps running, such as a sandbox."""
     bad_batches: int = 0
     """Batches in a row so far."""
 
@@ -46,11 +44,6 @@ class WatchedVerdicts:
             )
         if self.patience < 1:
             raise UserError(f"verdicts.patience: expected 1 or more; got {self.patience!r}")
-
-    def close(self) -> None:
-        """End what the source keeps running; it can decide nothing afterwards."""
-        if self.on_close is not None:
-            self.on_close()
 
     def verdicts(self, items: Sequence[tuple[RubricPrompt, str]]) -> list[tuple[Verdict, ...]]:
         """One tuple of verdicts an item, from the source.
