@@ -13,7 +13,8 @@ from lmcommon.runlog import Run
 from lmcommon.testing.tiny_lm import make_tiny_lm
 from rtt.policy import LoraSettings, PretrainedPolicy, TinyPolicy
 from rtt.records import read_rollouts
-from rtt.run.train import TrainConfig, train
+from rtt.run.train import TrainConfig
+from rtt.run.train_trl import train_with_trl
 from rtt.run.trl_engine import TrlEngine
 from rtt.tasks import WordsTask
 from rtt.train import Credit
@@ -39,7 +40,7 @@ def timeless(row: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_run_writes_metrics_rollouts_and_figures(tmp_path: Path) -> None:
     run = Run(tmp_path, seed=1)
-    figures = train(config(), run)
+    figures = train_with_trl(config(), run)
     rows = run.read("metrics")
     assert [row["step"] for row in rows] == [0, 1, 2, 3, 4]
     assert [("heldout_all_satisfied" in row) for row in rows] == [True, False, True, False, True]
@@ -55,9 +56,9 @@ def test_a_run_writes_metrics_rollouts_and_figures(tmp_path: Path) -> None:
 
 def test_a_run_that_goes_on_has_the_same_metrics(tmp_path: Path) -> None:
     whole, cut = Run(tmp_path / "whole"), Run(tmp_path / "cut")
-    train(config(), whole)
-    train(config(engine=TrlEngine(**{**SMALL, "steps": 3})), cut)
-    train(config(), cut)
+    train_with_trl(config(), whole)
+    train_with_trl(config(engine=TrlEngine(**{**SMALL, "steps": 3})), cut)
+    train_with_trl(config(), cut)
     expected, rows = ([timeless(row) for row in run.read("metrics")] for run in (whole, cut))
     # The short run evaluated at its own end.
     assert [{k: v for k, v in row.items() if row["step"] != 3 or "heldout" not in k}
@@ -67,7 +68,7 @@ def test_a_run_that_goes_on_has_the_same_metrics(tmp_path: Path) -> None:
 def test_adapters_are_put_on_by_trl(tmp_path: Path) -> None:
     folder = make_tiny_lm(tmp_path / "lm")
     policy = PretrainedPolicy(path=str(folder), lora=LoraSettings(rank=2, modules=["q_proj"]))
-    figures = train(
+    figures = train_with_trl(
         config(policy=policy, engine=TrlEngine(**{**SMALL, "steps": 1, "minibatches": 1})),
         Run(tmp_path / "run"),
     )
@@ -85,7 +86,7 @@ def test_settings_that_do_not_fit_are_refused(
     tmp_path: Path, changed: dict[str, Any], expected: str
 ) -> None:
     with pytest.raises(UserError, match=expected):
-        train(config(engine=TrlEngine(**{**SMALL, **changed})), Run(tmp_path))
+        train_with_trl(config(engine=TrlEngine(**{**SMALL, **changed})), Run(tmp_path))
 
 
 def test_sizes_are_checked_where_they_are_set() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -132,6 +134,15 @@ def test_verdicts_are_counted_by_who_decided() -> None:
     assert told == {
         "verdicts_program": 2, "verdicts_judge": 4, "verdicts_fallback": 2, "verdicts_unscored": 2,
     }  # fmt: skip
+
+
+def test_a_shorter_rubric_has_no_unscored_criteria() -> None:
+    ragged = replace(
+        scores([[[0.0]] * 3] * 2, active=[[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]),
+        criteria_B=torch.tensor([3.0, 1.0]),
+    )
+    told = reward_metrics(torch.tensor([1.0, 1.0]), ragged)
+    assert told["unscored_criteria"] == 1.0  # the third of the first row
 
 
 def test_an_empty_batch_is_measured_without_nan() -> None:

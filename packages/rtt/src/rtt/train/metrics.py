@@ -61,12 +61,14 @@ def reward_metrics(reward_B: Tensor, scores: ScoreTensors) -> dict[str, float]:
     aon_B = aggregate(verdict, "aon", criterion_mask_BR=active)[scored_B]
     csr_B = aggregate(verdict, "csr", criterion_mask_BR=active)[scored_B]
     length_B = scores.mask_BT.sum(dim=1)
+    # A shorter rubric has fewer criteria than there are columns: those were never to be scored.
+    criteria = active.numel() if scores.criteria_B is None else float(scores.criteria_B.sum())
     told = {
         "reward": _mean(reward_B[scored_B]),
         "all_satisfied": _mean(aon_B),
         "satisfied_rate": _mean(csr_B),
         "unscored": float((~scored_B).sum()),
-        "unscored_criteria": float((active == 0).sum()),
+        "unscored_criteria": criteria - float(active.sum()),
         "length": _mean(length_B),
         "length_p95": length_B.quantile(0.95).item() if len(length_B) else 0.0,
     }

@@ -38,6 +38,8 @@ class ScoreTensors:
     """1 where a program decided, 0 where a judge did; None: not known."""
     eos_BT: Tensor | None = None  # noqa: N815
     """1 on the token that ended the response; None: not known."""
+    criteria_B: Tensor | None = None  # noqa: N815
+    """How many criteria the rubric has, scored or not; None: as many as there are columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def score_tensors(groups: Sequence[ScoredGroup]) -> ScoreTensors:
         relevance_BRT=torch.tensor(relevance).reshape(*shape, width),
         mask_BT=torch.tensor(mask).reshape(len(rows), width),
         eos_BT=torch.tensor(eos).reshape(len(rows), width),
+        criteria_B=torch.tensor([float(len(sample.verdicts)) for _, sample in rows]),
     )
 
 

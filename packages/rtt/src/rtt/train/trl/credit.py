@@ -18,10 +18,11 @@ from torch import Tensor
 from rtt.train.advantage import Credit
 from rtt.train.clipping import relevant_tokens
 from rtt.train.scoring import ScoreTensors, score_tensors
+from rtt.train.trl.merging import Measured, measured, merge_metrics
 from rtt.train.trl.reward import ScoredRow
 from rtt.types import ScoredGroup
 
-__all__ = ["RowCredit", "give_credit", "merge_metrics", "score_tensors_of", "whole_groups"]
+__all__ = ["RowCredit", "give_credit", "score_tensors_of", "whole_groups"]
 
 Gather = Callable[[list[Any]], list[Any]]
 """The items of all processes, in the order of their ranks."""
@@ -60,20 +61,23 @@ def give_credit(
         gather: Collects from all processes; is called equally often on each.
         step: Optimiser steps taken so far.
     """
-    known, begin = whole_groups(
-        rows, group_size, first=first, gather=gather, everything=_pools_the_batch(credit)
-    )
+    pooled = _pools_the_batch(credit)
+    known, begin = whole_groups(rows, group_size, first=first, gather=gather, everything=pooled)
     scores = score_tensors_of(known, group_size)
     advantage_BT, metrics = credit.advantages(scores, group_size, step=step)
-    # A group is measured by the process that has its first row, so that each counts once.
+    # A group is measured by the process that has its first row, so that each counts once; a batch
+    # that is pooled as a whole, by the first process.
     mine = [row for place, row in enumerate(known)
             if first <= begin + place // group_size * group_size < first + len(rows)]  # fmt: skip
-    if len(mine) < len(known):
-        metrics = {}
-        if mine:
-            part = score_tensors_of(mine, group_size)
-            metrics = credit.advantages(part, group_size, step=step)[1]
-    verdicts = _counted(mine)
+    if pooled:
+        mine = known if first == 0 else []
+    told: list[Measured] = []
+    if len(mine) == len(known):
+        told.append(measured(mine, scores, credit, metrics))
+    elif mine:
+        part = score_tensors_of(mine, group_size)
+        metrics = credit.advantages(part, group_size, step=step)[1]
+        told.append(measured(mine, part, credit, metrics))
     local = slice(first - begin, first - begin + len(rows))
     width = max((len(row.scored.rollout.tokens) for row in rows), default=0)
     return RowCredit(
@@ -82,7 +86,7 @@ def give_credit(
         relevant_BT=relevant_tokens(scores.relevance_BRT, scores.criterion_mask_BR, scores.mask_BT)[
             local, :width
         ].float(),
-        metrics=merge_metrics(gather([(len(mine), metrics, verdicts)])),
+        metrics=merge_metrics(gather(told)),
     )
 
 
@@ -122,31 +126,6 @@ def whole_groups(
     return [known[number] for number in range(begin, end)], begin
 
 
-def merge_metrics(
-    parts: Sequence[tuple[int, Mapping[str, float], Mapping[str, tuple[int, int]]]],
-) -> dict[str, float]:
-    """Metrics of all processes as one: counts added, maxima kept, the rest averaged by rows.
-
-    Args:
-        parts: Of each process: how many rows it measured, their metrics, and by kind of criterion
-            how many verdicts were satisfied, of how many.
-    """
-    merged = {}
-    for name in {name: None for _, metrics, _ in parts for name in metrics}:
-        told = [(weight, metrics[name]) for weight, metrics, _ in parts if name in metrics]
-        if name.startswith("unscored"):
-            merged[name] = sum(value for _, value in told)
-        elif name.endswith("_max"):
-            merged[name] = max(value for _, value in told)
-        else:
-            total = sum(weight for weight, _ in told)
-            merged[name] = sum(weight * value for weight, value in told) / max(total, 1)
-    for kind in sorted({kind for _, _, kinds in parts for kind in kinds}):
-        counts = [kinds[kind] for _, _, kinds in parts if kind in kinds]
-        merged[f"by_kind/{kind}"] = sum(hits for hits, _ in counts) / sum(of for _, of in counts)
-    return merged
-
-
 def score_tensors_of(rows: Sequence[ScoredRow], group_size: int) -> ScoreTensors:
     """Tensors of whole groups; tokens that the policy did not write are masked."""
     scores = score_tensors(_grouped(rows, group_size))
@@ -166,20 +145,6 @@ def _grouped(rows: Sequence[ScoredRow], group_size: int) -> list[ScoredGroup]:
         assert len({row.prompt.id for row in same}) == 1, [row.prompt.id for row in same]
         groups.append(ScoredGroup(prompt=same[0].prompt, samples=tuple(row.scored for row in same)))
     return groups
-
-
-def _counted(rows: Sequence[ScoredRow]) -> dict[str, tuple[int, int]]:
-    """By kind of criterion: satisfied verdicts, and all."""
-    counts: dict[str, tuple[int, int]] = {}
-    for row in rows:
-        for criterion, satisfied in zip(
-            row.prompt.rubric.criteria, row.scored.satisfied, strict=True
-        ):
-            if satisfied is not None:
-                kind = criterion.constraint_id or "judged"
-                hits, of = counts.get(kind, (0, 0))
-                counts[kind] = hits + satisfied, of + 1
-    return counts
 
 
 def _pools_the_batch(credit: Credit) -> bool:
