@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,6 @@ from lmcommon.app import Run, entrypoint
 from lmcommon.data.config import PROMPT_SCHEMAS
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
-from lmcommon.llm.base import ChatModel
 from lmcommon.rng import seed_for
 from rtt.engine.drawing import Sampling
 from rtt.engine.given import Given, cut_words, load_tokenizer, read_given, tokens_by
@@ -100,9 +99,7 @@ def rollout(config: RolloutConfig, run: Run) -> dict[str, Any]:
     if done < len(batches):
         sampler = None if given is not None else _sampler(config)
         left = range(done, len(batches))
-        judge = config.judge_llm
-        with nullcontext() if judge is None else closing(judge.build()) as model:
-            scorer = _scorer(config, sampler, model)
+        with _scorer(config, sampler) as scorer:
             for place in run.progress(left, "responses", total=len(left)):
                 _take(run, place, batches[place], config, scorer, sampler)
     return _conclude(config, run, given)
@@ -154,9 +151,14 @@ def _sampler(config: RolloutConfig) -> Sampler:
     return Sampler(policy, config.max_tokens or own, config.sampling)
 
 
-def _scorer(config: RolloutConfig, sampler: Sampler | None, model: ChatModel | None) -> Scorer:
+@contextmanager
+def _scorer(config: RolloutConfig, sampler: Sampler | None) -> Iterator[Scorer]:
+    """Verdicts and relevances as configured; a judge's model is closed at the end."""
     scores = None if sampler is None else PolicyScores(policy=sampler.policy)
-    return Scorer(verdicts=config.verdicts.build(model), relevance=config.relevance.build(scores))
+    relevance = config.relevance.build(scores)
+    judge = config.judge_llm
+    with nullcontext() if judge is None else closing(judge.build()) as model:
+        yield Scorer(verdicts=config.verdicts.build(model), relevance=relevance)
 
 
 def _load(policy: Policy, folder: Path) -> None:
