@@ -32,24 +32,19 @@ def options() -> list[str]:
     )
 
 
-def words(verb: Verb) -> list[str]:
-    """Something for each positional word; a choice must be one of its options."""
-    known = {"name": "ifeval"}
-    return [f"{word}={known.get(word, 'some.file')}" for word in verb.positional]
-
-
-def place(group: str, verb: Verb) -> str:
-    """The group as the verb's defaults name it: plain, or at a key of its own (llm@judge_llm)."""
+def slot(verb: Verb, group: str) -> str:
+    """What a group is chosen by: its name, or its role where it has only one (llm@judge_llm)."""
     text = (CONF / f"{verb.name}.yaml").read_text(encoding="utf-8")
-    found = re.findall(rf"^  - /({group}@?\w*):", text, flags=re.MULTILINE)
-    return str(found[0]) if found else group
+    found = re.findall(rf"^  - /({group}(?:@\w+)?):", text, flags=re.MULTILINE)
+    return group if group in found or not found else found[0]
 
 
 @pytest.mark.parametrize("option", options())
 def test_option_composes(option: str) -> None:
     group, _, name = option.partition("/")
     if option in verbs():
-        tried = [(option, words(verbs()[option]))]
+        words = verbs()[option].positional
+        tried = [(option, [f"{word}=some.file" for word in words])]
     elif group == "experiment":
         package = name.split("/")[0]
         tried = [
@@ -60,7 +55,10 @@ def test_option_composes(option: str) -> None:
         ]
     else:
         tried = [
-            (verb.name, [f"{place(group, verb)}={name}", *words(verb)])
+            (
+                verb.name,
+                [f"{slot(verb, group)}={name}", *(f"{word}=some.file" for word in verb.positional)],
+            )
             for verb in verbs().values()
             if name in verb.groups.get(group, {})
         ]
