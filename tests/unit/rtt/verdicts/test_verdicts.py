@@ -103,8 +103,14 @@ def test_code_of_the_data_runs_only_where_the_sandbox_is_on() -> None:
 
 
 def test_a_rubric_can_be_judged_in_one_call() -> None:
-    reply = json.dumps({"verdicts": [{"number": 1, "reason": "a", "satisfied": True},
-                                     {"number": 2, "reason": "b", "satisfied": False}]})  # fmt: skip
+    reply = json.dumps(
+        {
+            "verdicts": [
+                {"number": 1, "reason": "a", "satisfied": True},
+                {"number": 2, "reason": "b", "satisfied": False},
+            ]
+        }
+    )
     model = ScriptedModel({"": reply})
     soft = (SOFT, Criterion(id="t", text="It rhymes."))
     (told,) = HybridVerdicts(judge="rubric").build(model).verdicts([(prompt(*soft), "calm")])
