@@ -88,8 +88,8 @@ def _join_bytes(
 ) -> tuple[str, tuple[Span, ...]] | None:
     """Bytes of all tokens in a row, decoded as they come.
 
-    None where the last bytes are no character even in part (a lone surrogate): each is then shown
-    by itself, which only the general path can tell.
+    None where bytes that were waited for are no character even in part (a lone surrogate): each is
+    then shown by itself, which only the general path can tell.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     added = tokenizer.added_tokens_decoder
@@ -102,6 +102,8 @@ def _join_bytes(
             continue
         was_open = bool(decoder.getstate()[0])
         piece = decoder.decode(token.encode() if index in added else _bytes_of(token))
+        if was_open and piece.startswith(2 * _REPLACED):
+            return None
         is_open = bool(decoder.getstate()[0])
         # What an open character turned into when its rest never came was covered before.
         start = length + (was_open and piece.startswith(_REPLACED))
