@@ -2,9 +2,9 @@
 
     python bench/rtt_ifeval_study.py IFEVAL_FILE OUT_FOLDER [--seeds 3001 3002] [--processes 2]
 
-Trains SmolLM2-135M-Instruct (out of the package index) with plain GRPO and with token credit; prints
-the table in Markdown and writes the reward curve. Finished runs in OUT_FOLDER are read, not run
-again.
+Trains SmolLM2-135M-Instruct (out of the package index) with plain GRPO and with token credit;
+prints the table in Markdown and writes the reward curve. Finished runs in OUT_FOLDER are read, not
+run again.
 """
 
 from __future__ import annotations
@@ -81,8 +81,10 @@ def main() -> None:
     task = next(iter(jobs.values())).task
     assert isinstance(task, RubricsTask)
     print(f"{len(task.rows('train'))} training and {len(task.rows('heldout'))} held-out prompts\n")
-    print(f"| variant | seed | all satisfied, mean of each {WINDOW} steps | criteria satisfied, the "
-          "same | held-out all satisfied: before, after | entropy: first, last | CPU s |")  # fmt: skip
+    print(
+        f"| variant | seed | all satisfied, mean of each {WINDOW} steps | criteria satisfied, the "
+        "same | held-out all satisfied: before, after | entropy: first, last | CPU s |"
+    )
     print("|---|---|---|---|---|---|---|")
     for (seed, label), result in results.items():
         own = rows[seed, label]

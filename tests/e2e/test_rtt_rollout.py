@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 
 from lmcommon.data.ifeval import read_verdicts
 from lmcommon.extras import is_available
+from lmcommon.testing.stub_server import StubServer
+from lmcommon.testing.tiny_lm import make_tiny_lm
 from rtt.records import read_rollouts
 from rtt.run.rollout import main as rollout_main
 from rtt.run.validate import main as validate_main
@@ -114,6 +117,48 @@ def test_a_tiny_policy_cannot_answer_a_data_set(tmp_path: Path) -> None:
     assert "policy: expected a pretrained one" in done.stderr
 
 
+def test_a_pretrained_policy_answers_the_prompts_of_a_data_set(tmp_path: Path) -> None:
+    make_tiny_lm(tmp_path / "lm")
+    done = run(
+        "rollout", "policy=pretrained", f"policy.path={tmp_path}/lm", "data=ifeval",
+        f"data.path={write_prompts(tmp_path)}", "samples=2", "max_tokens=12",
+        "sampling.temperature=0.7", "hydra.run.dir=r", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert figures(done)["responses"] == 4
+    assert figures(done)["length_max"] <= 12
+    assert run("validate", "r", cwd=tmp_path).returncode == 0
+
+
+def test_a_judge_decides_what_no_program_can_and_one_that_fails_leaves_it_unscored(
+    tmp_path: Path,
+) -> None:
+    prompts = tmp_path / "judged.jsonl"
+    asked = {"instruction": "Greet.", "input": "", "decomposed_questions": ["Is it kind?"]}
+    lines = "".join(json.dumps({"id": str(n), **asked}) + "\n" for n in range(3))
+    prompts.write_text(lines, encoding="utf-8")
+    answers = write_answers(tmp_path, "Hello, dear!", "What?", "Hm.")
+
+    def reply(body: Mapping[str, Any]) -> str:
+        text = json.dumps(body["messages"])
+        if "Hm." in text:
+            return "no verdict at all"
+        return json.dumps({"reason": "read it", "satisfied": "dear" in text})
+
+    with StubServer(reply) as server:
+        done = run(
+            "rollout", "data=infobench", f"data.path={prompts}", f"responses={answers}",
+            "verdicts=hybrid", "llm@judge_llm=openai", f"judge_llm.base_url={server.base_url}",
+            "judge_llm.model=stub", "judge_llm.api_key_env=null", "hydra.run.dir=r", cwd=tmp_path,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = figures(done)
+    assert (told["all_satisfied"], told["unscored"]) == (0.5, 1), told
+    verdicts = [one.scored.verdicts[0] for one in read_rollouts(tmp_path / "r" / "rollouts.jsonl")]
+    assert [one.satisfied for one in verdicts] == [True, False, None]
+    assert verdicts[0].source == "judge"
+
+
 @pytest.mark.slow
 def test_killed_and_resumed_is_as_if_it_had_not_been(tmp_path: Path) -> None:
     arguments = [*SMALL, "prompts=400", "batch=4"]
@@ -145,8 +190,8 @@ def test_killed_and_resumed_is_as_if_it_had_not_been(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["mode=lose"], "mode: expected one of strict, loose"),
-        (["split=test"], "split: expected one of train, heldout"),
+        (["verdicts.mode=lose"], "verdicts.mode: expected one of strict, loose"),
+        (["split=test"], "split: expected train or heldout"),
         (["samples=0"], "samples: expected at least 1"),
         (["tokenizer=x"], "tokenizer: expected responses=FILE with it"),
         (["data=ifeval"], "data.path: expected where ifeval is"),
@@ -226,7 +271,7 @@ def test_published_answers_get_the_published_rates(
     reference = folder / f"reference_verdicts_{mode}.dev.jsonl.gz"
     code = rollout_main.run(
         [f"data={name}", f"data.path={folder}/{prompts}.dev.jsonl", f"responses={reference}",
-         f"mode={mode}", f"hydra.run.dir={tmp_path}/r"]
+         f"verdicts.mode={mode}", f"hydra.run.dir={tmp_path}/r"]
     )  # fmt: skip
     told = capsys.readouterr()
     assert code == 0, told.err

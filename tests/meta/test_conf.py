@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -31,6 +32,13 @@ def options() -> list[str]:
     )
 
 
+def slot(verb: Verb, group: str) -> str:
+    """What a group is chosen by: its name, or its role where it has only one (llm@judge_llm)."""
+    text = (CONF / f"{verb.name}.yaml").read_text(encoding="utf-8")
+    found = re.findall(rf"^  - /({group}(?:@\w+)?):", text, flags=re.MULTILINE)
+    return group if group in found or not found else found[0]
+
+
 @pytest.mark.parametrize("option", options())
 def test_option_composes(option: str) -> None:
     group, _, name = option.partition("/")
@@ -47,7 +55,10 @@ def test_option_composes(option: str) -> None:
         ]
     else:
         tried = [
-            (verb.name, [f"{group}={name}", *(f"{word}=some.file" for word in verb.positional)])
+            (
+                verb.name,
+                [f"{slot(verb, group)}={name}", *(f"{word}=some.file" for word in verb.positional)],
+            )
             for verb in verbs().values()
             if name in verb.groups.get(group, {})
         ]

@@ -133,7 +133,8 @@ def test_what_an_outage_leaves_unscored_is_asked_again(tmp_path: Path) -> None:
     with StubServer(latency_s=0.02) as server:
         outage = threading.Thread(target=take_down, args=(server, 3, 0.0))
         outage.start()
-        first = go(tmp_path, setup_for(server, attempts=1))
+        # One worker: another might only start when the endpoint is down already, and refuse.
+        first = go(tmp_path, setup_for(server, attempts=1), workers=1)
         outage.join()
         lost = [episode for episode in first.episodes if episode.is_unscored]
         assert {episode.failure_kind for episode in lost} == {"connection"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lmcommon.testing.tiny_lm import tiny_tokenizer
@@ -16,6 +16,8 @@ WORDS = st.text(st.sampled_from("ab, é—🌊"), min_size=1, max_size=12)
 
 
 @given(st.lists(st.integers(0, 262), max_size=24))
+@example([169, 94])  # the first two bytes of a surrogate
+@example([169, 94, 0])
 def test_one_pass_gives_what_decoding_every_prefix_gives(ids: list[int]) -> None:
     text, offsets = text_with_offsets(TOKENIZER, ids)
     slow_text, slow_offsets = _grow(TOKENIZER, ids, SPECIAL)

@@ -26,6 +26,7 @@ def test_a_folder_gives_a_chat_policy(folder: Path) -> None:
 
 
 def test_adapters_alone_are_trained_and_begin_at_zero(folder: Path) -> None:
+    pytest.importorskip("peft")
     whole = PretrainedPolicy(path=str(folder)).build()
     small = PretrainedPolicy(path=str(folder), lora=LoraSettings(rank=4)).build(seed=1)
     trained = [name for name, one in small.model.named_parameters() if one.requires_grad]
@@ -39,6 +40,8 @@ def test_adapters_alone_are_trained_and_begin_at_zero(folder: Path) -> None:
 
 
 def test_the_seed_decides_the_adapters(folder: Path) -> None:
+    pytest.importorskip("peft")
+
     def first(seed: int) -> torch.Tensor:
         policy = PretrainedPolicy(path=str(folder), lora=LoraSettings(rank=4)).build(seed=seed)
         return next(one for name, one in policy.model.named_parameters() if "lora_A" in name)

@@ -19,6 +19,8 @@ from rtt.run.trl_engine import TrlEngine
 from rtt.tasks import WordsTask
 from rtt.train import Credit
 
+pytest.importorskip("trl")  # the extra rtt-llm[trl]
+
 SMALL: dict[str, Any] = {
     "steps": 4, "prompts": 2, "samples": 4, "minibatches": 2, "learning_rate": 1e-3,
     "eval_every": 2, "heldout": 3, "checkpoint_every": 2,

@@ -76,6 +76,18 @@ def test_runs_that_differ_otherwise_are_told_apart(tmp_path: Path) -> None:
     assert set(series["reward"]) == {"RTT-CSR (train.rate=0.1)", "RTT-CSR (train.rate=0.2)"}
 
 
+def test_runs_that_differ_in_one_of_many_settings_are_never_averaged(tmp_path: Path) -> None:
+    for number in range(8):
+        bits = {f"k{place}": number >> place & 1 for place in range(3)} | {"a": number % 2, "b": 5}
+        write_run(
+            tmp_path / str(number), [{"step": 1, "reward": 1.0}],
+            f"seed: 0\ntrain: {json.dumps(bits)}\ncredit: {{scheme: intra, reward: csr}}\n",
+        )  # fmt: skip
+    labels = set(series_of(read_runs([str(tmp_path)]))["reward"])
+    assert len(labels) == 8, labels
+    assert "RTT-CSR (train.a=0, train.k1=0, train.k2=0)" in labels, "and no more than needed"
+
+
 def test_methods_of_a_demo_are_named_by_their_results(tmp_path: Path) -> None:
     write_run(tmp_path / "demo" / "aon", [{"step": 0, "reward": 0.0}], label="AON")
     write_run(tmp_path / "demo" / "csr", [{"step": 0, "reward": 0.0}], label="CSR")

@@ -22,6 +22,8 @@ from rtt.train.trl import rubric_dataset
 from rtt.train.trl.dataset import RUBRIC_COLUMN, read_rubric_prompt
 from rtt.train.trl.reward import RubricReward
 
+pytest.importorskip("trl")  # the extra rtt-llm[trl]
+
 PROMPT = RubricPrompt(
     id="p1", prompt="Say it.", source="test",
     rubric=Rubric((

@@ -94,13 +94,23 @@ def test_code_of_the_data_runs_only_where_the_sandbox_is_on() -> None:
     ((judged,),) = HybridVerdicts(unknown="judge").build(model).verdicts(items)
     assert (judged.satisfied, judged.source) == (False, "judge")
     sandbox = SandboxConfig(enabled=True, workers=1, require_filter=False, time_s=10.0)
-    ((run,),) = HybridVerdicts(sandbox=sandbox).build(model).verdicts(items)
+    source = HybridVerdicts(sandbox=sandbox).build(model)
+    try:
+        ((run,),) = source.verdicts(items)
+    finally:
+        source.close()
     assert (run.satisfied, run.source) == (True, "program")
 
 
 def test_a_rubric_can_be_judged_in_one_call() -> None:
-    reply = json.dumps({"verdicts": [{"reason": "a", "satisfied": True},
-                                     {"reason": "b", "satisfied": False}]})  # fmt: skip
+    reply = json.dumps(
+        {
+            "verdicts": [
+                {"number": 1, "reason": "a", "satisfied": True},
+                {"number": 2, "reason": "b", "satisfied": False},
+            ]
+        }
+    )
     model = ScriptedModel({"": reply})
     soft = (SOFT, Criterion(id="t", text="It rhymes."))
     (told,) = HybridVerdicts(judge="rubric").build(model).verdicts([(prompt(*soft), "calm")])

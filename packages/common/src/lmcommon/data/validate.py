@@ -16,7 +16,7 @@ from lmcommon.data.lengths import Tokenizer, count_tokens
 from lmcommon.data.registry import PROMPTS
 from lmcommon.data.report import BadRow, ValidationReport
 from lmcommon.data.types import RubricPrompt
-from lmcommon.data.wording import constraint_text
+from lmcommon.data.wording import bare_text
 from lmcommon.errors import DataError, UserError
 from lmcommon.judge.types import Criterion
 from lmcommon.verify.registry import find_checker, is_known
@@ -92,9 +92,7 @@ def _lacks_wording(one: Criterion) -> bool:
         return True
     if one.constraint_id is None:
         return False
-    return one.text.startswith("The response satisfies ") and one.text == constraint_text(
-        one.constraint_id, one.kwargs
-    )
+    return one.text == bare_text(one.constraint_id, one.kwargs)
 
 
 def _fault_of_code(one: Criterion) -> str | None:

@@ -16,7 +16,7 @@ from lmcommon.errors import UserError
 from lmcommon.verify.checking import describe
 from lmcommon.verify.registry import is_known
 
-__all__ = ["constraint_text", "has_wording"]
+__all__ = ["bare_text", "constraint_text", "has_wording"]
 
 _LANGUAGES = {
     "ar": "Arabic", "bg": "Bulgarian", "bn": "Bengali", "de": "German", "en": "English",
@@ -87,9 +87,14 @@ def constraint_text(constraint_id: str, kwargs: Mapping[str, Any]) -> str:
         with suppress(UserError):
             text = describe(constraint_id, kwargs)
     if text is None:
-        arguments = ", ".join(f"{key}={value!r}" for key, value in kwargs.items())
-        return f"The response satisfies {constraint_id}({arguments})."
+        return bare_text(constraint_id, kwargs)
     return text[0].upper() + text[1:]
+
+
+def bare_text(constraint_id: str, kwargs: Mapping[str, Any]) -> str:
+    """Id and arguments: what stands for a wording where there is none."""
+    arguments = ", ".join(f"{key}={value!r}" for key, value in kwargs.items())
+    return f"The response satisfies {constraint_id}({arguments})."
 
 
 def _ifeval_text(constraint_id: str, kwargs: Mapping[str, Any]) -> str | None:

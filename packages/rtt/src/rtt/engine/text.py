@@ -35,9 +35,9 @@ def text_with_offsets(tokenizer: Any, ids: Sequence[int]) -> tuple[str, tuple[Sp
     if _part(tokenizer, "model") == "WordLevel":
         return _join_words(tokenizer, ids, special)
     if _part(tokenizer, "decoder") == "ByteLevel":
-        text, offsets = _join_bytes(tokenizer, ids, special)
-        if text == tokenizer.decode(list(ids), skip_special_tokens=True):
-            return text, offsets
+        joined = _join_bytes(tokenizer, ids, special)
+        if joined and joined[0] == tokenizer.decode(list(ids), skip_special_tokens=True):
+            return joined
     return _grow(tokenizer, ids, special)
 
 
@@ -85,8 +85,12 @@ def _join_words(
 
 def _join_bytes(
     tokenizer: Any, ids: Sequence[int], special: set[int]
-) -> tuple[str, tuple[Span, ...]]:
-    """Bytes of all tokens in a row, decoded as they come."""
+) -> tuple[str, tuple[Span, ...]] | None:
+    """Bytes of all tokens in a row, decoded as they come.
+
+    None where bytes that were waited for are no character even in part (a lone surrogate): each is
+    then shown by itself, which only the general path can tell.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     added = tokenizer.added_tokens_decoder
     parts: list[str] = []
@@ -98,13 +102,18 @@ def _join_bytes(
             continue
         was_open = bool(decoder.getstate()[0])
         piece = decoder.decode(token.encode() if index in added else _bytes_of(token))
+        if was_open and piece.startswith(2 * _REPLACED):
+            return None
         is_open = bool(decoder.getstate()[0])
         # What an open character turned into when its rest never came was covered before.
         start = length + (was_open and piece.startswith(_REPLACED))
         length += len(piece)
         parts.append(piece)
         offsets.append((start, max(start, length + is_open)))
-    parts.append(decoder.decode(b"", final=True))
+    tail = decoder.decode(b"", final=True)
+    if len(tail) > 1:
+        return None
+    parts.append(tail)
     text = "".join(parts)
     return text, tuple((start, min(end, len(text))) for start, end in offsets)
 

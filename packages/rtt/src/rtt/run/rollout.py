@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 
@@ -19,17 +20,14 @@ from lmcommon.app import Run, entrypoint
 from lmcommon.data.config import PROMPT_SCHEMAS
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
-from lmcommon.judge.program import ProgramJudge
 from lmcommon.rng import seed_for
-from lmcommon.runlog import write_atomic
-from lmcommon.verify.checking import Mode
 from rtt.engine.drawing import Sampling
 from rtt.engine.given import Given, cut_words, load_tokenizer, read_given, tokens_by
 from rtt.engine.sampler import Sampler
 from rtt.policy.tiny import Policy, TinyPolicy
 from rtt.records import read_rollouts, records_of, write_rollouts
-from rtt.relevance.config import RELEVANCE_SCHEMAS
 from rtt.relevance.policy_scores import PolicyScores
+from rtt.run.resuming import keep_whole
 from rtt.run.schemas import GROUPS
 from rtt.show.tally import Tally, tally, tally_lines
 from rtt.tasks.base import SketchingTask
@@ -37,7 +35,6 @@ from rtt.train.local.checkpoint import find_checkpoint, load_checkpoint
 from rtt.train.scoring import Scorer
 from rtt.train.warm import WarmStart
 from rtt.types import Group
-from rtt.verdicts import JudgedVerdicts
 
 __all__ = ["RolloutConfig", "main", "rollout"]
 
@@ -54,14 +51,15 @@ class RolloutConfig:
     data: Any = None
     """A set of prompts instead of the task: data=ifeval data.path=FILE."""
     policy: Any = None
+    verdicts: Any = None
+    judge_llm: Any = None
+    """What judges where verdicts=hybrid finds no program: llm@judge_llm=openai and its keys."""
     relevance: Any = None
     """What says how much each token decides a criterion."""
     responses: str | None = None
     """A file of given responses instead of a policy: rows with response, and prompt or id."""
     tokenizer: str | None = None
     """Of given responses: a folder, a hub id or bundled:smollm2; null: whitespace words."""
-    mode: str = "strict"
-    """Of the program checks: strict or loose."""
     split: str = "heldout"
     """Of the task: train or heldout."""
     prompts: int = 64
@@ -80,10 +78,8 @@ class RolloutConfig:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        for key, known in (("mode", get_args(Mode)), ("split", ("train", "heldout"))):
-            if getattr(self, key) not in known:
-                got = getattr(self, key)
-                raise UserError(f"{key}: expected one of {', '.join(known)}; got {got!r}")
+        if self.split not in ("train", "heldout"):
+            raise UserError(f"split: expected train or heldout; got {self.split!r}")
         for key in ("prompts", "samples", "batch", "threads"):
             if getattr(self, key) < 1:
                 raise UserError(f"{key}: expected at least 1; got {getattr(self, key)!r}")
@@ -99,13 +95,13 @@ def rollout(config: RolloutConfig, run: Run) -> dict[str, Any]:
     prompts = _prompts(config)
     given = None if config.responses is None else _given(config, prompts)
     sizes, batches = _batches(config, prompts, given)
-    done = _keep_whole(run, sizes)
+    done = keep_whole(run, sizes)
     if done < len(batches):
         sampler = None if given is not None else _sampler(config)
-        scorer = _scorer(config, sampler)
-        places = run.progress(range(done, len(batches)), "responses", total=len(batches) - done)
-        for place in places:
-            _take(run, place, batches[place], config, scorer, sampler)
+        left = range(done, len(batches))
+        with _scorer(config, sampler) as scorer:
+            for place in run.progress(left, "responses", total=len(left)):
+                _take(run, place, batches[place], config, scorer, sampler)
     return _conclude(config, run, given)
 
 
@@ -140,12 +136,13 @@ def _batches(
 
 def _sampler(config: RolloutConfig) -> Sampler:
     task = config.task if config.data is None else None
-    if task is None and isinstance(config.policy, TinyPolicy):
+    words = getattr(task, "tokens", ())
+    if isinstance(config.policy, TinyPolicy) and not words:
         raise UserError(
             "policy: expected a pretrained one for the prompts of a data set (policy=pretrained), "
             "or responses=FILE; got the tiny one, which knows none of their words"
         )
-    policy: Policy = config.policy.build(getattr(task, "tokens", ()), seed=config.seed)
+    policy: Policy = config.policy.build(words, seed=config.seed)
     if config.checkpoint is not None:
         _load(policy, Path(config.checkpoint))
     elif isinstance(task, SketchingTask):
@@ -154,12 +151,14 @@ def _sampler(config: RolloutConfig) -> Sampler:
     return Sampler(policy, config.max_tokens or own, config.sampling)
 
 
-def _scorer(config: RolloutConfig, sampler: Sampler | None) -> Scorer:
-    judge = ProgramJudge(mode=config.mode)  # type: ignore[arg-type]
-    scores = None
-    if sampler is not None:
-        scores = PolicyScores(policy=sampler.policy)
-    return Scorer(verdicts=JudgedVerdicts(judge), relevance=config.relevance.build(scores))
+@contextmanager
+def _scorer(config: RolloutConfig, sampler: Sampler | None) -> Iterator[Scorer]:
+    """Verdicts and relevances as configured; a judge's model is closed at the end."""
+    scores = None if sampler is None else PolicyScores(policy=sampler.policy)
+    relevance = config.relevance.build(scores)
+    judge = config.judge_llm
+    with nullcontext() if judge is None else closing(judge.build()) as model:
+        yield Scorer(verdicts=config.verdicts.build(model), relevance=relevance)
 
 
 def _load(policy: Policy, folder: Path) -> None:
@@ -194,23 +193,6 @@ def _take(
     write_rollouts(run.folder / FILE, records)
 
 
-def _keep_whole(run: Run, sizes: Sequence[int]) -> int:
-    """Number of batches that are there already; what a kill left of the next one is dropped."""
-    file = run.folder / FILE
-    if not file.exists():
-        return 0
-    lines = file.read_bytes().split(b"\n")[:-1]  # the last is empty, or torn
-    done, kept = 0, 0
-    while done < len(sizes) and kept + sizes[done] <= len(lines):
-        kept, done = kept + sizes[done], done + 1
-    write_atomic(file, b"".join(line + b"\n" for line in lines[:kept]).decode("utf-8"))
-    rows = [row for row in run.read("metrics") if row["batch"] < done]
-    (run.folder / "metrics.jsonl").unlink(missing_ok=True)
-    for row in rows:
-        run.metrics(row)
-    return done
-
-
 def _conclude(config: RolloutConfig, run: Run, given: Given | None) -> dict[str, Any]:
     file = run.folder / FILE
     counted = tally(read_rollouts(file))
@@ -219,7 +201,7 @@ def _conclude(config: RolloutConfig, run: Run, given: Given | None) -> dict[str,
     tokens = sum(row["tokens"] for row in rows)
     figures = {
         **counted.figures(),
-        "mode": config.mode,
+        "mode": config.verdicts.mode,
         "tokens_per_s": round(tokens / seconds) if given is None and seconds else None,
         "score_s": round(sum(row["score_s"] for row in rows), 2),
         "rollouts": str(file),
@@ -239,7 +221,7 @@ def _lines(
 ) -> Iterator[str]:
     yield f"# {counted.responses} responses to {len(counted.complete)} prompts"
     yield ""
-    yield f"{config.mode} checks"
+    yield f"{config.verdicts.mode} checks"
     if given is None:
         speed = figures["tokens_per_s"]
         yield f"sampled: {speed} tokens/s" if speed else "sampled: nothing new"
@@ -256,8 +238,8 @@ def _lines(
 main = entrypoint(
     "rtt/rollout", RolloutConfig, rollout,
     groups={
-        **{key: GROUPS[key] for key in ("task", "policy")}, "data": PROMPT_SCHEMAS,
-        "relevance": RELEVANCE_SCHEMAS,
+        **{key: GROUPS[key] for key in ("task", "policy", "relevance", "verdicts", "llm")},
+        "data": PROMPT_SCHEMAS,
     },
 )  # fmt: skip
 

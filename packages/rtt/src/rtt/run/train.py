@@ -43,8 +43,7 @@ class TrainConfig:
 
 def train(config: TrainConfig, run: Run) -> dict[str, Any]:
     """Train a policy with token-level rubric credit and evaluate it on held-out prompts."""
-    with _opened(config.judge_llm) as model:
-        scorer = Scorer(verdicts=config.verdicts.build(model))
+    with _opened(config.judge_llm) as model, _scorer(config.verdicts, model) as scorer:
         if isinstance(config.engine, TrlEngine):
             from rtt.run.train_trl import train_with_trl
 
@@ -82,6 +81,19 @@ def train(config: TrainConfig, run: Run) -> dict[str, Any]:
     }
     run.report(_report(result, low, high))
     return figures
+
+
+@contextmanager
+def _scorer(verdicts: Any, model: ChatModel | None) -> Iterator[Scorer]:
+    """The scorer with the configured verdicts (None: program checks), closed at the end."""
+    if verdicts is None:
+        yield Scorer()
+        return
+    source = verdicts.build(model)
+    try:
+        yield Scorer(verdicts=source)
+    finally:
+        source.close()
 
 
 @contextmanager

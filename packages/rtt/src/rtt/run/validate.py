@@ -45,9 +45,6 @@ class ValidateConfig:
     """Write the whole report, with every detail, into this JSON file."""
 
     def __post_init__(self) -> None:
-        known = (*PROMPTS, ROLLOUTS)
-        if self.name is not None and self.name not in known:
-            raise UserError(f"name: expected one of {', '.join(known)}; got {self.name!r}")
         if not 0 <= self.min_tokens < self.max_tokens:
             raise UserError(
                 f"expected 0 <= min_tokens < max_tokens; got {self.min_tokens}, {self.max_tokens}"
@@ -58,6 +55,9 @@ class ValidateConfig:
 
 def validate(config: ValidateConfig, run: Run) -> dict[str, Any]:
     """Say what a file of prompts or rollouts holds and what is wrong with it."""
+    if config.name not in (None, ROLLOUTS, *PROMPTS):
+        known = ", ".join((*PROMPTS, ROLLOUTS))
+        raise UserError(f"name: expected one of {known}; got {config.name!r}")
     most = config.most or None
     if _is_rollouts(config):
         report = check_rollouts(rollouts_in(config.path))

@@ -25,7 +25,8 @@ Series = Mapping[str, Sequence[Points]]
 METRICS = (
     "reward", "all_satisfied", "satisfied_rate", "heldout_all_satisfied", "heldout_satisfied_rate",
     "by_kind/*", "heldout_by_kind/*", "entropy", "length", "token_over_response", "unscored",
-    "unscored_criteria", "heldout_unscored", "clip_fraction", "kl", "grad_norm", "loss",
+    "unscored_criteria", "heldout_unscored", "groups_without_signal", "truncated",
+    "clip_fraction*", "kl", "grad_norm", "loss",
     "tokens_per_s",
 )  # fmt: skip
 """What is drawn by default, in this order, as far as a run has it."""
@@ -33,6 +34,7 @@ METRICS = (
 _PREFIXES = ("train/", "rtt/")
 _ALIASES = {
     "completions/mean_length": "length",
+    "completions/clipped_ratio": "truncated",
     "clip_ratio/region_mean": "clip_fraction",
     "gradient_norm": "grad_norm",
 }
@@ -193,12 +195,21 @@ def _name(folder: Path, settings: Mapping[str, str]) -> str:
 
 
 def _labels(runs: Sequence[TrainedRun]) -> list[str]:
-    """The name of each run, with the settings that tell it from others of that name."""
+    """The name of each run, with settings that tell it from every other run of that name."""
     labels = []
     for run in runs:
         rivals = [other.settings for other in runs if other.name == run.name]
-        keys = sorted({key for settings in rivals for key in settings})
-        telling = [key for key in keys if len({one.get(key) for one in rivals}) > 1]
-        said = ", ".join(f"{key}={run.settings.get(key, '(none)')}" for key in telling[:4])
+        said = ", ".join(f"{key}={run.settings.get(key, '(none)')}" for key in _telling(rivals))
         labels.append(f"{run.name} ({said})" if said else run.name)
     return labels
+
+
+def _telling(rivals: Sequence[Mapping[str, str]]) -> list[str]:
+    """A few keys that tell apart whatever differs: a key is taken if it splits what was one."""
+    chosen: list[str] = []
+    parts = 1
+    for key in sorted({key for settings in rivals for key in settings}):
+        split = len({tuple(one.get(other) for other in (*chosen, key)) for one in rivals})
+        if split > parts:
+            chosen, parts = [*chosen, key], split
+    return chosen

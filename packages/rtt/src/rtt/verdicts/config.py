@@ -17,6 +17,7 @@ from lmcommon.judge.program import HybridJudge, ProgramJudge
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import Sampling
 from lmcommon.verify.sandbox.config import SandboxConfig
+from lmcommon.verify.sandbox.rules import SandboxedRules
 from rtt.verdicts.sources import JudgedVerdicts
 from rtt.verdicts.watch import WatchedVerdicts
 
@@ -38,10 +39,11 @@ class _Watched:
         _choose("mode", self.mode, ("strict", "loose"))
         self._watch(ProgramJudge())
 
-    def _watch(self, judge: Judge) -> WatchedVerdicts:
+    def _watch(self, judge: Judge, rules: SandboxedRules | None = None) -> WatchedVerdicts:
         return WatchedVerdicts(
-            source=JudgedVerdicts(judge), max_unscored=self.max_unscored, patience=self.patience
-        )
+            source=JudgedVerdicts(judge), max_unscored=self.max_unscored, patience=self.patience,
+            rules=rules,
+        )  # fmt: skip
 
     def _program(self) -> ProgramJudge:
         return ProgramJudge(mode=self.mode)  # type: ignore[arg-type]
@@ -107,7 +109,8 @@ class HybridVerdicts(_Watched):
                 program=self._program(),
                 unknown=self.unknown,  # type: ignore[arg-type]
                 code=code,
-            )
+            ),
+            rules,
         )
 
     def _judge(self, model: ChatModel) -> Judge:

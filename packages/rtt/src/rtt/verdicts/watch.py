@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.judge.types import Verdict
+from lmcommon.verify.sandbox.rules import SandboxedRules
 from rtt.verdicts.sources import VerdictSource
 
 __all__ = ["WatchedVerdicts"]
@@ -34,6 +35,8 @@ class WatchedVerdicts:
     """Share of a batch's criteria that may be unscored, in [0, 1]; 1 never stops."""
     patience: int = 3
     """Batches in a row above that share after which it stops."""
+    rules: SandboxedRules | None = None
+    """Closed with the source."""
     bad_batches: int = 0
     """Batches in a row so far."""
 
@@ -44,6 +47,11 @@ class WatchedVerdicts:
             )
         if self.patience < 1:
             raise UserError(f"verdicts.patience: expected 1 or more; got {self.patience!r}")
+
+    def close(self) -> None:
+        """Stop the processes of the sandbox, if there are any."""
+        if self.rules is not None:
+            self.rules.close()
 
     def verdicts(self, items: Sequence[tuple[RubricPrompt, str]]) -> list[tuple[Verdict, ...]]:
         """One tuple of verdicts an item, from the source.
