@@ -1,13 +1,17 @@
-"""What token credit adds to a GRPO step: plain `trl.GRPOTrainer` beside `RTTTrainer`.
+"""What token credit adds to a GRPO step with responses of some length: a small policy, many steps.
 
-    python bench/rtt_overhead.py [--steps 20] [--samples 8] [--tokens 128] [--json FILE]
+    python bench/rtt_overhead_small.py [--steps 18] [--samples 8] [--tokens 128] [--json FILE]
 
-Four trainers live in one process and take turns step by step (forwards, then backwards), so that
-what disturbs the machine disturbs all. Model, prompts and seeds are the same, the learning rate is
-0, and so are the responses: the run stops if they are not. Each is checked against four criteria.
-Times are CPU seconds of one thread; a ratio is that of two arms at the same step; intervals are
-bootstrap ones of the median. The policy and the discriminator have random weights: time does not
-depend on them.
+`rtt_overhead.py` measures a real model on short responses; here 18 steps of 8 x 128 tokens give
+narrower intervals, and each step is split by phase. Four trainers live in one process and take
+turns step by step (forwards, then backwards), so that what disturbs the machine disturbs all.
+Model, prompts and seeds are the same, the learning rate is 0, and so are the responses: the run
+stops if they are not. Each is checked against four criteria, none of them global, so that the
+discriminator reads every one. Times are CPU seconds of one thread; a ratio is that of two arms at
+the same step, its interval a bootstrap one of the median. "added" is what was timed directly: the
+median of checks and credit beyond those of plain GRPO, as a share of its step; the machine's noise
+in rollout and update has no part in it. Policy and discriminator have random weights: time does
+not depend on them.
 """
 
 from __future__ import annotations
@@ -61,18 +65,18 @@ WARM = 2
 CHECKS: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("punctuation:no_comma", {}, "Do not use any commas in your response."),
     ("keywords:existence", {"keywords": ["river", "stone"]}, "Include the words river and stone."),
-    ("length_constraints:number_words", {"relation": "at least", "num_words": 60},
-     "Answer with at least 60 words."),
-    ("change_case:capital_word_frequency", {"capital_relation": "less than",
-     "capital_frequency": 5}, "Words in all capital letters should appear less than 5 times."),
+    ("detectable_content:number_placeholders", {"num_placeholders": 2},
+     "The response must contain at least 2 placeholders in square brackets, such as [address]."),
     ("keywords:forbidden_words", {"forbidden_words": ["very", "thing"]},
      "Do not use the words very and thing."),
-    ("detectable_format:number_bullet_lists", {"num_bullets": 3},
-     "Your answer must contain exactly 3 bullet points, in the markdown form * this is a point."),
-    ("keywords:letter_frequency", {"letter": "q", "let_frequency": 3, "let_relation": "at least"},
-     "The letter q should appear at least 3 times."),
+    ("detectable_format:title", {}, "Give your answer a title in double angular brackets."),
+    ("startend:end_checker", {"end_phrase": "That is all."},
+     "Finish your response with the exact phrase That is all."),
+    ("detectable_content:postscript", {"postscript_marker": "P.S."},
+     "At the end of your response, please add a postscript starting with P.S."),
     ("startend:quotation", {}, "Wrap your entire response with double quotation marks."),
 )  # fmt: skip
+"""None is global: a discriminator has to read every one of them with every response."""
 TASKS = ("Describe a walk", "Explain how bread is made", "Write a letter to a neighbour")
 
 
@@ -275,8 +279,8 @@ def take_turns(trainers: dict[str, Any], turns: Turns) -> None:
 
 def table(steps: dict[str, list[Step]]) -> tuple[list[str], dict[str, Any]]:
     lines = [
-        f"| arm | s a step | to a, by step [95 %] | reach | {' | '.join(PHASES)} |",
-        f"|---|---|---|---|{'---|' * len(PHASES)}",
+        f"| arm | s a step | to a, by step [95 %] | reach | added | {' | '.join(PHASES)} |",
+        f"|---|---|---|---|---|{'---|' * len(PHASES)}",
     ]
     figures: dict[str, Any] = {}
     for name, rows in steps.items():
@@ -285,22 +289,26 @@ def table(steps: dict[str, list[Step]]) -> tuple[list[str], dict[str, Any]]:
         for row in rows:
             row.phases["update"] = row.seconds - sum(row.phases[one] for one in PHASES[:-1])
         phases = {one: statistics.median(row.phases[one] for row in rows) for one in PHASES}
+        seconds = statistics.median(row.seconds for row in rows)
         figures[name] = {
-            "seconds": statistics.median(row.seconds for row in rows),
-            "ratio": statistics.median(ratios), "interval": [low, high], "phases": phases,
-            "by_step": [row.seconds for row in rows],
+            "seconds": seconds, "ratio": statistics.median(ratios), "interval": [low, high],
+            "phases": phases, "by_step": [row.seconds for row in rows],
         }  # fmt: skip
+        plain = figures["plain"]  # the first arm
+        added = sum(phases[one] - plain["phases"][one] for one in ("checks", "credit"))
+        figures[name]["added"] = added / plain["seconds"]
         lines.append(
-            f"| {ARMS[name]} | {figures[name]['seconds']:.3f} | {statistics.median(ratios):.3f} "
-            f"[{low:.3f}, {high:.3f}] | {f'<= {REACH[name]:.2f}' if name in REACH else ''} | "
-            f"{' | '.join(f'{phases[one]:.3f}' for one in PHASES)} |"
+            f"| {ARMS[name]} | {seconds:.3f} | {statistics.median(ratios):.3f} "
+            f"[{low:.3f}, {high:.3f}] | {f'<= {REACH[name]:.2f}' if name in REACH else ''} "
+            f"| {figures[name]['added']:.2%} "
+            f"| {' | '.join(f'{phases[one]:.3f}' for one in PHASES)} |"
         )
     return lines, figures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=18)
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--json", type=Path, help="where to write the figures; else printed")
@@ -331,8 +339,9 @@ def main() -> None:
     print(
         f"Policy {policy / 1e6:.1f} M parameters, discriminator {parameters(reader) / 1e6:.2f} M "
         f"({parameters(reader) / policy:.1%}); {arguments.samples} samples of {arguments.tokens} "
-        f"tokens a step, 4 criteria; {arguments.steps} steps after {WARM} to warm up; CPU "
-        f"seconds; responses equal in all arms.\n",
+        f"tokens a step, 4 criteria, {asked.relevance.asked} pairs read in all; "
+        f"{arguments.steps} steps after {WARM} to warm up; CPU seconds; responses equal in all "
+        f"arms.\n",
         *lines, sep="\n",
     )  # fmt: skip
     told = json.dumps({**facts, "arms": figures})

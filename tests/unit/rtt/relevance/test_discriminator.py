@@ -46,7 +46,7 @@ def test_another_tokenizer_gets_its_own_tokens(source: DiscriminatorRelevance) -
 
 def test_a_global_criterion_is_not_asked_about(source: DiscriminatorRelevance) -> None:
     assert source.relevances([item(GLOBAL, ((0, 5), (5, 15)))]) == [(1.0, 1.0)]
-    assert source.asked == 0
+    assert (source.asked, source.skipped) == (0, 1)
 
 
 def test_a_judged_criterion_is_asked_about(source: DiscriminatorRelevance) -> None:

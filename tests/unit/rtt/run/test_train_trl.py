@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 from lmcommon.errors import UserError
 from lmcommon.runlog import Run
 from lmcommon.testing.tiny_lm import make_tiny_lm
+from rtt.discriminator import TinyDiscriminator
 from rtt.policy import LoraSettings, PretrainedPolicy, TinyPolicy
 from rtt.records import read_rollouts
+from rtt.relevance import ContrastSource, DiscriminatorSource
 from rtt.run.train import TrainConfig
 from rtt.run.train_trl import train_with_trl
 from rtt.run.trl_engine import TrlEngine
@@ -67,11 +70,40 @@ def test_a_run_that_goes_on_has_the_same_metrics(tmp_path: Path) -> None:
             for row in rows] == expected  # fmt: skip
 
 
+ONE: dict[str, Any] = {**SMALL, "steps": 1, "minibatches": 1}
+
+
+def test_a_saved_discriminator_weighs_the_tokens(tmp_path: Path) -> None:
+    task = WordsTask()
+    texts = [criterion.text for prompt in islice(task.prompts("train", 1), 50)
+             for criterion in prompt.rubric.criteria]  # fmt: skip
+    TinyDiscriminator(hidden=32).build([*texts, *task.words], seed=1).save(tmp_path / "model")
+    source = DiscriminatorSource(folder=str(tmp_path / "model"))
+    told = first_credit(tmp_path / "run", source)
+    assert len({value for relevance in told for value in relevance}) > 2, "spans know 0 and 1 alone"
+
+
+def test_the_policy_of_the_run_weighs_its_own_tokens(tmp_path: Path) -> None:
+    told = first_credit(tmp_path, ContrastSource(whole=True))
+    assert any(0 < value < 1 for relevance in told for value in relevance)
+
+
+def first_credit(folder: Path, relevance: Any) -> list[tuple[float, ...]]:
+    """Relevances of all criteria of the first step's responses; its figures are numbers."""
+    run = Run(folder)
+    train_with_trl(config(relevance=relevance, engine=TrlEngine(**ONE)), run)
+    row = run.read("metrics")[1]
+    assert math.isfinite(row["loss"]), row
+    assert row["unscored"] == 0, row
+    records = read_rollouts(folder / "rollouts.jsonl")
+    return [relevance for record in records for relevance in record.scored.relevance]
+
+
 def test_adapters_are_put_on_by_trl(tmp_path: Path) -> None:
     folder = make_tiny_lm(tmp_path / "lm")
     policy = PretrainedPolicy(path=str(folder), lora=LoraSettings(rank=2, modules=["q_proj"]))
     figures = train_with_trl(
-        config(policy=policy, engine=TrlEngine(**{**SMALL, "steps": 1, "minibatches": 1})),
+        config(policy=policy, engine=TrlEngine(**ONE)),
         Run(tmp_path / "run"),
     )
     saved = list((tmp_path / "run" / "trl").glob("checkpoint-*/adapter_model.safetensors"))

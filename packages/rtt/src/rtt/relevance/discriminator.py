@@ -55,7 +55,9 @@ class DiscriminatorRelevance:
             else (item.criterion.text, item.rollout.text)
             for item in items
         ]
+        asked = self.asked
         told = self._told([pair for pair in pairs if pair is not None])
+        self.skipped += len(items) - (self.asked - asked)
         return [
             (1.0,) * len(item.rollout.tokens)
             if pair is None
@@ -77,7 +79,7 @@ class DiscriminatorRelevance:
             self.discriminator.relevances(list(new), batch_tokens=self.batch_tokens),
             strict=True,
         )
-        self.asked, self.skipped = self.asked + len(new), self.skipped + len(pairs) - len(new)
+        self.asked += len(new)
         self._keep({pair: told[pair] for pair in new})
         return told
 
