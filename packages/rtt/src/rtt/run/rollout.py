@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ from rtt.engine.sampler import Sampler
 from rtt.policy.tiny import Policy, TinyPolicy
 from rtt.records import read_rollouts, records_of, write_rollouts
 from rtt.relevance.policy_scores import PolicyScores
+from rtt.run.judging import open_scorer
 from rtt.run.resuming import keep_whole
 from rtt.run.schemas import GROUPS
 from rtt.show.tally import Tally, tally, tally_lines
@@ -153,12 +154,11 @@ def _sampler(config: RolloutConfig) -> Sampler:
 
 @contextmanager
 def _scorer(config: RolloutConfig, sampler: Sampler | None) -> Iterator[Scorer]:
-    """Verdicts and relevances as configured; a judge's model is closed at the end."""
+    """Verdicts and relevances as configured; what judges is closed at the end."""
     scores = None if sampler is None else PolicyScores(policy=sampler.policy)
     relevance = config.relevance.build(scores)
-    judge = config.judge_llm
-    with nullcontext() if judge is None else closing(judge.build()) as model:
-        yield Scorer(verdicts=config.verdicts.build(model), relevance=relevance)
+    with open_scorer(config.verdicts, config.judge_llm) as scorer:
+        yield replace(scorer, relevance=relevance)
 
 
 def _load(policy: Policy, folder: Path) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from lmcommon.app import Run, entrypoint
-from lmcommon.llm.base import ChatModel
+from rtt.run.judging import open_scorer
 from rtt.run.method import Job, Result, curve, run_job, steps_to
 from rtt.run.schemas import GROUPS
 from rtt.run.trl_engine import TrlEngine
 from rtt.train.bootstrap import mean_interval
 from rtt.train.local.settings import TrainSettings
-from rtt.train.scoring import Scorer
 from rtt.train.warm import WarmStart
 
 __all__ = ["TrainConfig", "main", "train"]
@@ -43,7 +40,7 @@ class TrainConfig:
 
 def train(config: TrainConfig, run: Run) -> dict[str, Any]:
     """Train a policy with token-level rubric credit and evaluate it on held-out prompts."""
-    with _opened(config.judge_llm) as model, _scorer(config.verdicts, model) as scorer:
+    with open_scorer(config.verdicts, config.judge_llm) as scorer:
         if isinstance(config.engine, TrlEngine):
             from rtt.run.train_trl import train_with_trl
 
@@ -81,32 +78,6 @@ def train(config: TrainConfig, run: Run) -> dict[str, Any]:
     }
     run.report(_report(result, low, high))
     return figures
-
-
-@contextmanager
-def _scorer(verdicts: Any, model: ChatModel | None) -> Iterator[Scorer]:
-    """The scorer with the configured verdicts (None: program checks), closed at the end."""
-    if verdicts is None:
-        yield Scorer()
-        return
-    source = verdicts.build(model)
-    try:
-        yield Scorer(verdicts=source)
-    finally:
-        source.close()
-
-
-@contextmanager
-def _opened(settings: Any) -> Iterator[ChatModel | None]:
-    """The judge's model, if there is one, closed at the end."""
-    if settings is None:
-        yield None
-        return
-    model = settings.build()
-    try:
-        yield model
-    finally:
-        model.close()
 
 
 def _report(result: Result, low: float, high: float) -> str:
