@@ -30,10 +30,17 @@ class Closable:
 def test_model_and_source_are_closed_after_a_failure() -> None:
     closed: list[str] = []
     model, source = Closable(closed, "model"), Closable(closed, "source")
-    with pytest.raises(RuntimeError), open_scorer(source, model) as scorer:
-        assert scorer.verdicts is source
-        assert source.asked_with == [model]
-        raise RuntimeError
+    entered: list[Any] = []
+
+    def break_off() -> None:
+        with open_scorer(source, model) as scorer:
+            entered.append(scorer.verdicts)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        break_off()
+    assert entered == [source]
+    assert source.asked_with == [model]
     assert closed == ["source", "model"]
 
 
