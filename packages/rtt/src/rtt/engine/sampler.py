@@ -7,7 +7,7 @@ the global random state, nor the other prompts, nor the number of processes chan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
+from rtt.engine.base import Finished, whole_groups
 from rtt.engine.drawing import Sampling, draw, uniforms
 from rtt.engine.text import text_with_offsets
 from rtt.policy.logprobs import position_ids
@@ -39,7 +40,6 @@ class Sampler:
     sampling: Sampling = field(default_factory=Sampling)
     row_budget: int = 1024
 
-    @torch.no_grad()
     def sample(
         self,
         prompts: Sequence[RubricPrompt],
@@ -48,8 +48,26 @@ class Sampler:
         seed: int,
         version: int = 0,
         places: Sequence[int] | None = None,
+        sampling: Sampling | None = None,
     ) -> list[Group]:
-        """Draw `samples` responses to each prompt.
+        """`stream`, waited for: P groups of G rollouts, in the order of `prompts`."""
+        finished = self.stream(
+            prompts, samples=samples, seed=seed, version=version, places=places, sampling=sampling
+        )
+        return whole_groups(prompts, samples, finished)
+
+    @torch.no_grad()
+    def stream(
+        self,
+        prompts: Sequence[RubricPrompt],
+        *,
+        samples: int,
+        seed: int,
+        version: int = 0,
+        places: Sequence[int] | None = None,
+        sampling: Sampling | None = None,
+    ) -> Iterator[Finished]:
+        """Draw `samples` responses to each prompt, each yielded when it ends.
 
         Args:
             prompts: P prompts.
@@ -58,30 +76,35 @@ class Sampler:
             version: Recorded on the rollouts as `policy_version`.
             places: Where each prompt stands in the whole draw, of which this may be a part; None:
                 0, 1, 2, ...
+            sampling: In place of the sampler's own.
 
-        Returns:
-            P groups of G rollouts, in the order of `prompts`. A rollout's log-probabilities are
-            at the sampling temperature, before top-k and top-p.
+        Yields:
+            P * G responses. A rollout's log-probabilities are at the sampling temperature, before
+            top-k and top-p.
 
         Raises:
             UserError: A prompt leaves no room for a response in the policy's context.
         """
+        sampling = sampling or self.sampling
         places = range(len(prompts)) if places is None else places
         size = max(self.row_budget // samples, 1)
-        groups: list[Group] = []
         for first in range(0, len(prompts), size):
             part = prompts[first : first + size]
             draws = [
                 uniforms(seed, place, samples, self.max_tokens)
                 for place in places[first : first + size]
             ]
-            rows = iter(self._draw([self._ask(prompt) for prompt in part], torch.cat(draws)))
-            for prompt in part:
-                rollouts = tuple(
-                    self._rollout(prompt.id, *next(rows), version) for _ in range(samples)
-                )
-                groups.append(Group(prompt=prompt, rollouts=rollouts))
-        return groups
+            asked = [self._ask(prompt) for prompt in part]
+            for row, ids, logprobs in self._draw(asked, torch.cat(draws), sampling):
+                prompt, sample = divmod(row, samples)
+                rollout = self._rollout(part[prompt].id, ids, logprobs, version)
+                yield Finished(prompt=first + prompt, sample=sample, rollout=rollout)
+
+    def update(self, weights: Iterable[tuple[str, Tensor]], *, version: int) -> None:
+        """Nothing to do: the policy's own weights are read."""
+
+    def close(self) -> None:
+        """Nothing to free: the policy belongs to whoever made it."""
 
     def _ask(self, prompt: RubricPrompt) -> list[int]:
         ids = self.policy.ask(prompt.prompt)
@@ -95,9 +118,11 @@ class Sampler:
         return ids
 
     def _draw(
-        self, asked: Sequence[Sequence[int]], uniform_BT: Tensor
-    ) -> list[tuple[list[int], list[float]]]:
-        """Tokens and log-probabilities of each row; rows of one prompt are consecutive."""
+        self, asked: Sequence[Sequence[int]], uniform_BT: Tensor, sampling: Sampling
+    ) -> Iterator[tuple[int, list[int], list[float]]]:
+        """Number, tokens and log-probabilities of each row when it ends; a prompt's rows follow
+        one another.
+        """
         from transformers import DynamicCache
 
         model: Any = self.policy.model
@@ -105,33 +130,35 @@ class Sampler:
         prompt_PL, mask_PL = _left_padded(asked, self.policy.pad_id, model.device)
         copies = len(uniform_BT) // len(asked)
         cache = DynamicCache(config=model.config)
-        form = HeadForm.of(model.config, temperature=self.sampling.temperature)
-        with self.policy.precision():
+        form = HeadForm.of(model.config, temperature=sampling.temperature)
+        with self.policy.precision():  # never across a yield: it would hold for the caller too
             hidden = _forward(model, prompt_PL, mask_PL, position_ids(mask_PL), cache)
             cache.batch_repeat_interleave(copies)
             hidden_BH = hidden.repeat_interleave(copies, dim=0)
-            mask = mask_PL.repeat_interleave(copies, dim=0)
-            live = list(range(len(uniform_BT)))
-            drawn: list[tuple[list[int], list[float]]] = [([], []) for _ in live]
-            for step in range(self.max_tokens):
+        mask = mask_PL.repeat_interleave(copies, dim=0)
+        live = list(range(len(uniform_BT)))
+        drawn: list[tuple[list[int], list[float]]] = [([], []) for _ in live]
+        for step in range(self.max_tokens):
+            with self.policy.precision():
                 weight_VH, bias_V = head_weights(model.get_output_embeddings())
                 token_B, logprob_B = draw(
-                    project(hidden_BH, weight_VH, bias_V, form),
-                    uniform_BT[live, step],
-                    self.sampling,
+                    project(hidden_BH, weight_VH, bias_V, form), uniform_BT[live, step], sampling
                 )
-                going = self._note(drawn, live, token_B.tolist(), logprob_B.tolist())
-                if step + 1 == self.max_tokens or not going:
-                    break
-                if len(going) < len(live):
-                    kept = torch.tensor(going, device=model.device)
-                    cache.batch_select_indices(kept)
-                    token_B, mask = token_B[kept], mask[kept]
-                    live = [live[place] for place in going]
-                mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-                positions = mask.sum(dim=1, keepdim=True) - 1
+            going = self._note(drawn, live, token_B.tolist(), logprob_B.tolist())
+            is_last = step + 1 == self.max_tokens
+            ended = live if is_last else [live[i] for i in sorted(set(range(len(live))) - {*going})]
+            yield from ((row, *drawn[row]) for row in ended)
+            if is_last or not going:
+                return
+            if len(going) < len(live):
+                kept = torch.tensor(going, device=model.device)
+                cache.batch_select_indices(kept)
+                token_B, mask = token_B[kept], mask[kept]
+                live = [live[place] for place in going]
+            mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
+            positions = mask.sum(dim=1, keepdim=True) - 1
+            with self.policy.precision():
                 hidden_BH = _forward(model, token_B.unsqueeze(1), mask, positions, cache)
-        return drawn
 
     def _note(
         self,

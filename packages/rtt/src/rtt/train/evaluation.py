@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from lmcommon.data.types import RubricPrompt
-from rtt.engine.sampler import Sampler
+from rtt.engine.base import RolloutEngine
+from rtt.engine.drawing import Sampling
 from rtt.train.local.parallel import Alone
 from rtt.verdicts import JudgedVerdicts, VerdictSource
 
@@ -46,13 +47,13 @@ class Evaluation:
 
 
 def evaluate(
-    sampler: Sampler, prompts: Sequence[RubricPrompt], *, samples: int, seed: int,
+    sampler: RolloutEngine, prompts: Sequence[RubricPrompt], *, samples: int, seed: int,
     source: VerdictSource | None = None, parallel: Alone | None = None,
 ) -> Evaluation:  # fmt: skip
     """Sample each prompt and check every criterion. A sample without verdicts counts nowhere.
 
     Args:
-        sampler: Of the policy.
+        sampler: Of the policy; asked to sample at temperature 1, whatever else it does.
         prompts: Held-out prompts.
         samples: Of each prompt.
         seed: Decides the draws.
@@ -65,7 +66,7 @@ def evaluate(
     groups = parallel.generate(
         partial(
             sampler.sample, [prompt for _, prompt in mine],
-            samples=samples, seed=seed, places=places,
+            samples=samples, seed=seed, places=places, sampling=Sampling(),
         )
     )  # fmt: skip
     told = iter((source or JudgedVerdicts()).verdicts(

@@ -9,7 +9,7 @@ what one process would pool.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -22,6 +22,7 @@ from torch import Tensor
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.rng import seed_for
+from rtt.engine.base import RolloutEngine
 from rtt.engine.sampler import Sampler
 from rtt.policy.packed import check_packing
 from rtt.policy.tiny import Policy
@@ -38,7 +39,7 @@ from rtt.train.local.settings import TrainSettings
 from rtt.train.local.update import update
 from rtt.train.metrics import satisfied_by_kind, verdict_metrics
 from rtt.train.scoring import Scorer, score_tensors
-from rtt.types import ScoredGroup
+from rtt.types import Group, ScoredGroup
 
 __all__ = ["HELDOUT_SEED", "LocalTrainer"]
 
@@ -57,6 +58,8 @@ class LocalTrainer:
     seed: int
     scorer: Scorer = field(default_factory=Scorer)
     parallel: Alone = field(default_factory=Alone)
+    rollouts: RolloutEngine | None = None
+    """What samples; None: a `Sampler` on the policy itself."""
     step: int = 0
 
     def __post_init__(self) -> None:
@@ -75,6 +78,12 @@ class LocalTrainer:
         self.heldout: tuple[RubricPrompt, ...] = tuple(
             islice(self.task.prompts("heldout", HELDOUT_SEED), self.settings.heldout)
         )
+        self._engine: RolloutEngine = self.rollouts or Sampler(
+            self.policy,
+            self.task.max_tokens,
+            self.settings.sampling,
+            row_budget=self.settings.row_budget,
+        )
         self.latest: tuple[list[ScoredGroup], Tensor] | None = None
         """Scored groups of the last step, and what their tokens got."""
 
@@ -89,14 +98,7 @@ class LocalTrainer:
         mine = self.parallel.share(self._prompts())
         places = [place for place, _ in mine]
         groups = self.parallel.generate(
-            partial(
-                self._sampler().sample,
-                [prompt for _, prompt in mine],
-                samples=self.settings.samples,
-                seed=seed_for(self.seed, "rollout", self.step),
-                version=self.step,
-                places=places,
-            )
+            partial(self._sample, [prompt for _, prompt in mine], places)
         )
         clock.lap("rollout")
         part = self.scorer.score(groups, lap=clock.lap)
@@ -133,8 +135,9 @@ class LocalTrainer:
 
     def evaluate(self, *, samples: int | None = None) -> Evaluation:
         """Evaluate on the held-out prompts; draws are fixed by seed and step."""
+        self.parallel.generate(self._hand_over)
         return evaluate(
-            Sampler(self.policy, self.task.max_tokens, row_budget=self.settings.row_budget),
+            self._engine,
             self.heldout,
             samples=samples or self.settings.eval_samples,
             seed=seed_for(self.seed, "evaluate", self.step),
@@ -190,11 +193,20 @@ class LocalTrainer:
             )
         return prompts
 
-    def _sampler(self) -> Sampler:
-        settings = self.settings
-        return Sampler(
-            self.policy, self.task.max_tokens, settings.sampling, row_budget=settings.row_budget
+    def _sample(self, prompts: Sequence[RubricPrompt], places: Sequence[int]) -> list[Group]:
+        """The rollouts of this step's prompts; whole weights are at hand meanwhile."""
+        self._hand_over()
+        return self._engine.sample(
+            prompts,
+            samples=self.settings.samples,
+            seed=seed_for(self.seed, "rollout", self.step),
+            version=self.step,
+            places=places,
         )
+
+    def _hand_over(self) -> None:
+        """Give the engine the policy's weights as they are now."""
+        self._engine.update(self.policy.model.named_parameters(), version=self.step)
 
     def _write_rollouts(self, path: Path) -> None:
         assert self.latest is not None, "a step was taken"
