@@ -184,8 +184,8 @@ class VllmRollouts:
     ) -> Any:  # fmt: skip
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             raise UserError(
-                "rollouts: expected vllm_server with several processes of the local engine, which "
-                "share one server; got vllm, an engine in each; use rollouts=vllm_server, or "
+                "sampler: expected vllm_server with several processes of the local engine, which "
+                "share one server; got vllm, an engine in each; use sampler=vllm_server, or "
                 "engine=trl engine.rollouts=vllm"
             )
         for key, value in VLLM_ENVIRONMENT.items():
@@ -213,8 +213,8 @@ class VllmRollouts:
         except (OSError, ValueError, RuntimeError) as error:
             told = (str(error).strip() or repr(error)).splitlines()[0]
             raise UserError(
-                f"rollouts: vLLM cannot run this policy: {told}; use rollouts=transformers, or "
-                "rollouts.options for other settings of vllm.LLM"
+                f"sampler: vLLM cannot run this policy: {told}; use sampler=transformers, or "
+                "sampler.options for other settings of vllm.LLM"
             ) from error
 
     def _params(self, sampling: Sampling, seed: int) -> Any:
@@ -240,9 +240,9 @@ class VllmRollouts:
                 raise
             self._llm = None
             raise UserError(
-                f"rollouts: the vLLM engine died while it generated "
+                f"sampler: the vLLM engine died while it generated "
                 f"({type(error).__name__}: {error}); go on from the last checkpoint with resume=, "
-                "with a smaller rollouts.max_batch or rollouts.memory_share if memory ran out"
+                "with a smaller sampler.max_batch or sampler.memory_share if memory ran out"
             ) from error
 
     @contextmanager
@@ -257,7 +257,7 @@ class VllmRollouts:
 
     def _alive(self) -> Any:
         if self._llm is None:
-            raise UserError("rollouts: expected an engine that runs; this one is closed or died")
+            raise UserError("sampler: expected an engine that runs; this one is closed or died")
         return self._llm
 
     def _runner(self) -> Any:
@@ -268,8 +268,8 @@ class VllmRollouts:
         found = getattr(model, "logits_processor", None)
         if found is None:
             raise UserError(
-                f"rollouts: expected a model of vLLM with a logits processor; got "
-                f"{type(model).__name__}; use rollouts=transformers"
+                f"sampler: expected a model of vLLM with a logits processor; got "
+                f"{type(model).__name__}; use sampler=transformers"
             )
         return found
 

@@ -30,6 +30,8 @@ class TrainConfig:
     judge_llm: Any = None
     """What judges where verdicts=hybrid finds no program: llm@judge_llm=openai and its keys."""
     engine: Any = None
+    sampler: Any = None
+    """What samples for engine=local; engine=trl has engine.rollouts."""
     warm_start: WarmStart = field(default_factory=WarmStart)
     train: TrainSettings = field(default_factory=TrainSettings)
     threads: int = 1
@@ -55,6 +57,7 @@ def train(config: TrainConfig, run: Run) -> dict[str, Any]:
             relevance=config.relevance,
             train=config.train,
             engine=config.engine,
+            sampler=config.sampler,
             folder=run.folder,
             threads=config.threads,
         )
