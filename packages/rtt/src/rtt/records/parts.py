@@ -17,16 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lmcommon.errors import DataError
+from lmcommon.extras import require
 from rtt.records.lines import read_record
 from rtt.records.record import Place, RolloutRecord
 
 __all__ = [
-    "FILE", "Line", "files_in", "index_lines", "keep_places", "merge_parts", "part_file",
-    "read_parts",
+    "FILE", "FORMATS", "PARQUET", "Line", "check_format", "files_in", "index_lines", "keep_places",
+    "merge_parts", "part_file", "read_parts",
 ]  # fmt: skip
 
 FILE = "rollouts.jsonl"
 PARQUET = "rollouts.parquet"
+FORMATS = ("jsonl", "parquet")
+"""Of a finished run; an unfinished one is JSON lines, which a kill can cut at the end only."""
 
 _PLACE = re.compile(rb'\{"step": (-?\d+), "group": (-?\d+), "sample": (-?\d+),')
 
@@ -42,6 +45,16 @@ class Line:
     """Byte at which its line begins."""
     size: int
     """Bytes, with the line's end."""
+
+
+def check_format(form: str) -> None:
+    """Fail before hours of work, not after them, where a format cannot be written.
+
+    Raises:
+        MissingExtraError: parquet without pyarrow.
+    """
+    if form == "parquet":
+        require("pyarrow", extra="rtt-llm[parquet]")
 
 
 def part_file(folder: Path, rank: int) -> Path:
@@ -161,6 +174,4 @@ def _place(line: bytes, path: Path, row: int) -> Place:
         loaded = json.loads(line)
         return loaded["step"], loaded["group"], loaded["sample"]
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"expected a rollout record; {error!r}", path=str(path), row=row
-        ) from error
+        raise DataError(f"expected a rollout record; {error!r}", path=str(path), row=row) from error
