@@ -84,7 +84,7 @@ def vllm_below(args: Any, model: Any) -> Iterator[None]:
         yield
         return
     set_environment()
-    trainers = require("trl.trainer.grpo_trainer", extra=_TRL)
+    trainers: Any = require("trl.trainer.grpo_trainer", extra=_TRL)
     theirs = trainers.VLLMGeneration
     trainers.VLLMGeneration = _generation_on_cpu(theirs)
     try:
