@@ -22,17 +22,20 @@ from lmcommon.llm.weights import quiet_loading
 from lmcommon.rng import seed_for
 from lmcommon.runlog import Run
 from rtt.engine.sampler import Sampler
+from rtt.engine.versions import check_stack
 from rtt.policy.pretrained import PretrainedPolicy
 from rtt.policy.tiny import Policy, PolicySource
 from rtt.relevance.config import RelevanceSettings
 from rtt.relevance.policy_scores import PolicyScores
 from rtt.run.method import keep_rows
 from rtt.run.trl_engine import TrlEngine
+from rtt.run.trl_rollouts import chosen_rollouts
 from rtt.tasks.base import Task
 from rtt.train.advantage import Credit
 from rtt.train.evaluation import Evaluation, evaluate
 from rtt.train.scoring import Scorer
 from rtt.train.short import short_enough
+from rtt.train.trl.vllm import EngineLostError, close_rollouts, set_environment
 
 if TYPE_CHECKING:
     from rtt.train.trl.config import RTTConfig
@@ -70,6 +73,10 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
     """
     import transformers
 
+    is_vllm = chosen_rollouts(config.engine.rollouts) != "transformers"
+    if is_vllm:  # TRL imports vLLM, which reads its settings then
+        check_stack()
+        set_environment()
     from rtt.train.trl.installed import same_everywhere
     from rtt.train.trl.resume import last_checkpoint
     from rtt.train.trl.trainer import RTTTrainer
@@ -84,19 +91,24 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
         scorer = replace(scorer, relevance=config.relevance.build(PolicyScores(policy=policy)))
     stream = config.task.prompts("train", seed_for(config.seed, "prompts"))
     train = short_enough(stream, policy.ask, engine.max_prompt_tokens)
+    prompts = list(islice(train, engine.prompts * engine.generation_batches))
+    arguments = run_arguments(
+        config,
+        folder,
+        is_mixed=policy.is_mixed,
+        is_cpu=is_cpu,
+        processes=int(os.environ.get("WORLD_SIZE", 1)),
+    )
+    if is_vllm and arguments.vllm_max_model_length is None:
+        longest = max(len(policy.ask(prompt.prompt)) for prompt in prompts)
+        arguments.vllm_max_model_length = longest + config.task.max_tokens
     heldout = _Heldout(config, policy, scorer)
     adapters = config.policy.adapters() if isinstance(config.policy, PretrainedPolicy) else None
     with quiet_loading(transformers):
         trainer = RTTTrainer(
             policy.model,
-            list(islice(train, engine.prompts * engine.generation_batches)),
-            args=run_arguments(
-                config,
-                folder,
-                is_mixed=policy.is_mixed,
-                is_cpu=is_cpu,
-                processes=int(os.environ.get("WORLD_SIZE", 1)),
-            ),
+            prompts,
+            args=arguments,
             scorer=scorer,
             processing_class=policy.tokenizer,
             chat=policy.is_chat,
@@ -111,7 +123,12 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
             keep_rows(run, step)
             if not step:
                 run.metrics({"step": 0, **heldout.row(0)})
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        except EngineLostError as error:
+            raise UserError(f"{error}; go on with: rtt-train resume={folder}") from error
+        finally:
+            close_rollouts(trainer)
     if not run.is_kept:
         return {}
     final = heldout.evaluate(engine.steps, samples=4 * engine.eval_samples)
@@ -252,7 +269,7 @@ def _figures(config: TrlRun, rows: list[dict[str, Any]], final: Evaluation) -> d
     }
 
 
-_PHASES = ("rollout", "verdict", "relevance", "credit", "update")
+_PHASES = ("rollout", "sync", "verdict", "relevance", "credit", "update")
 
 
 def _median(values: list[float]) -> float | None:
