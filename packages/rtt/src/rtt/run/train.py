@@ -7,6 +7,7 @@ from typing import Any
 
 from lmcommon.app import Run, entrypoint
 from rtt.run.judging import open_scorer
+from rtt.run.launching import Launch
 from rtt.run.method import Job, Result, curve, run_job, steps_to
 from rtt.run.schemas import GROUPS
 from rtt.run.trl_engine import TrlEngine
@@ -32,6 +33,8 @@ class TrainConfig:
     engine: Any = None
     warm_start: WarmStart = field(default_factory=WarmStart)
     train: TrainSettings = field(default_factory=TrainSettings)
+    launch: Launch = field(default_factory=Launch)
+    """What the run is meant to be started on; rtt-plan reads it, a run does not."""
     threads: int = 1
     """Torch threads; more than one gains little on a model this small."""
     threshold: float = 0.2
