@@ -57,17 +57,18 @@ class BaselineConfig:
 
 def baseline(config: BaselineConfig, run: Run) -> dict[str, Any]:
     """Fine-tune a policy on recorded responses (SFT, or DPO on pairs of them) and evaluate it."""
+    settings, is_cpu = config.baseline, not torch.cuda.is_available()
+    kept = list(islice(config.task.prompts("heldout", 0), settings.heldout))
+    chosen = _choose(config, kept)  # first: it is quick, and says what is missing
+
     import transformers
 
     from rtt.train.trl.installed import same_everywhere
     from rtt.train.trl.resume import last_checkpoint
 
     torch.set_num_threads(config.threads)
-    settings, is_cpu = config.baseline, not torch.cuda.is_available()
     folder: Path = same_everywhere(run.folder if run.is_kept else None, use_cpu=is_cpu)
     policy = _policy(config)
-    kept = list(islice(config.task.prompts("heldout", 0), settings.heldout))
-    chosen = _choose(config, kept)
     with open_scorer(config.verdicts, config.judge_llm) as scorer, quiet_loading(transformers):
         heldout = Heldout(
             policy, kept, scorer.verdicts, max_tokens=config.task.max_tokens,

@@ -26,6 +26,7 @@ class MetricRows(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, run: Run, heldout: Heldout, *, every: int) -> None:
         self._run, self._heldout, self._every = run, heldout, every
+        self._tokens = 0.0
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any
@@ -34,6 +35,9 @@ class MetricRows(TrainerCallback):  # type: ignore[misc]
         if not self._run.is_kept or not logs or "loss" not in logs:
             return
         step, row = state.global_step, dict(logs)
+        if "num_tokens" in row:  # TRL's is a running total, which a resumed run starts anew
+            total = row.pop("num_tokens")
+            row["tokens"], self._tokens = total - self._tokens, total
         if step % self._every == 0 or step == state.max_steps:
             row |= self._heldout.row(step)
         self._run.metrics({"step": step, **row})
