@@ -31,13 +31,14 @@ from rtt.run.trl_engine import TrlEngine
 from rtt.tasks.base import Task
 from rtt.train.advantage import Credit
 from rtt.train.evaluation import Evaluation, evaluate
+from rtt.train.ranks import RankBook
 from rtt.train.scoring import Scorer
 from rtt.train.short import short_enough
 
 if TYPE_CHECKING:
     from rtt.train.trl.config import RTTConfig
 
-__all__ = ["TrlRun", "run_arguments", "train_with_trl"]
+__all__ = ["TrlRun", "run_arguments", "run_folder", "train_with_trl"]
 
 
 class TrlRun(Protocol):
@@ -51,6 +52,23 @@ class TrlRun(Protocol):
     relevance: RelevanceSettings | None
     """None: the relevance of the scorer that is given."""
     threads: int
+
+
+def run_folder(run: Run) -> tuple[Path, int]:
+    """The first process's folder, on all of them, and how many they are; joins them.
+
+    Args:
+        run: Of this process.
+
+    Raises:
+        MissingExtraError: Without `rtt-llm[trl]`.
+    """
+    from rtt.train.trl.installed import same_everywhere
+
+    folder: Path = same_everywhere(
+        run.folder if run.is_kept else None, use_cpu=not torch.cuda.is_available()
+    )
+    return folder, int(os.environ.get("WORLD_SIZE", 1))
 
 
 def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) -> dict[str, Any]:
@@ -70,14 +88,13 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
     """
     import transformers
 
-    from rtt.train.trl.installed import same_everywhere
     from rtt.train.trl.resume import last_checkpoint
     from rtt.train.trl.trainer import RTTTrainer
 
     torch.set_num_threads(config.threads)
     scorer, engine = scorer or Scorer(), config.engine
     is_cpu = not torch.cuda.is_available()
-    folder: Path = same_everywhere(run.folder if run.is_kept else None, use_cpu=is_cpu)
+    folder, processes = run_folder(run)
     policy = _policy(config)
     if config.relevance is not None:
         # The policy scores itself before TRL shards it; policy contrast needs whole weights.
@@ -95,7 +112,7 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
                 folder,
                 is_mixed=policy.is_mixed,
                 is_cpu=is_cpu,
-                processes=int(os.environ.get("WORLD_SIZE", 1)),
+                processes=processes,
             ),
             scorer=scorer,
             processing_class=policy.tokenizer,
@@ -104,6 +121,7 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
             **({} if adapters is None else {"peft_config": adapters}),
         )
         trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(_Share(trainer, folder))
         _refuse_sharded(trainer, heldout.prompts)
         checkpoint = last_checkpoint(folder / "trl")
         step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
@@ -226,6 +244,24 @@ class _MetricsFile(TrainerCallback):  # type: ignore[misc]
                 f"step {step}/{self._engine.steps}: reward {row['reward']:.3f}, "
                 f"all satisfied {row['all_satisfied']:.3f}"
             )
+
+
+class _Share(TrainerCallback):  # type: ignore[misc]
+    """Writes what this process measured by itself, a row a step, if there are several."""
+
+    def __init__(self, trainer: Any, folder: Path) -> None:
+        accelerator = trainer.accelerator
+        self._trainer = trainer
+        self._book = RankBook(folder, accelerator.process_index, accelerator.num_processes)
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any
+    ) -> None:
+        if not logs or "loss" not in logs:
+            return
+        seconds = {f"{name}_s": logs.get(f"rtt/{name}_s", 0.0) for name in _PHASES}
+        share, self._trainer.share = self._trainer.share, {}  # a step may go on with old rollouts
+        self._book.add({"step": state.global_step, **share, **seconds})
 
 
 def _figures(config: TrlRun, rows: list[dict[str, Any]], final: Evaluation) -> dict[str, Any]:
