@@ -18,9 +18,9 @@ from lmcommon.errors import DataError
 from lmcommon.extras import require
 from lmcommon.runlog import finite
 from rtt.records.lines import read_record, record_line
-from rtt.records.record import RolloutRecord
+from rtt.records.record import Place, RolloutRecord
 
-__all__ = ["read_parquet", "write_parquet"]
+__all__ = ["ParquetGroups", "read_parquet", "write_parquet"]
 
 _EXTRA = "rtt-llm[parquet]"
 _ROWS = 256
@@ -49,19 +49,65 @@ def read_parquet(path: Path) -> Iterator[RolloutRecord]:
         DataError: It is no Parquet file of rollouts; names file and row.
         MissingExtraError: Without pyarrow.
     """
-    arrow = require("pyarrow", extra=_EXTRA)
-    parquet = require("pyarrow.parquet", extra=_EXTRA)
-    number = 0
+    groups = ParquetGroups(path)
     try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_ROWS):
-                for row in batch.to_pylist():
-                    yield _record(row)
-                    number += 1
-    except (arrow.ArrowInvalid, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"expected a rollout record; {error!r}", path=str(path), row=number
-        ) from error
+        for number in range(groups.number):
+            yield from groups.read(number)
+    finally:
+        groups.close()
+
+
+class ParquetGroups:
+    """The row groups of a Parquet file of rollouts.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DataError: It is none; on construction, or when a row is read.
+        MissingExtraError: Without pyarrow.
+    """
+
+    def __init__(self, path: Path) -> None:
+        arrow = require("pyarrow", extra=_EXTRA)
+        parquet = require("pyarrow.parquet", extra=_EXTRA)
+        self._path = path
+        self._errors = (arrow.ArrowInvalid, ValueError, KeyError, TypeError, AttributeError)
+        try:
+            self._file = parquet.ParquetFile(path)
+        except self._errors as error:
+            raise self._not_a_record(error, 0) from error
+        self.number: int = self._file.num_row_groups
+
+    def read(self, number: int) -> list[RolloutRecord]:
+        """The records of a row group."""
+        records: list[RolloutRecord] = []
+        try:
+            for row in self._file.read_row_group(number).to_pylist():
+                records.append(_record(row))
+        except self._errors as error:
+            raise self._not_a_record(error, number * _ROWS + len(records)) from error
+        return records
+
+    def places(self) -> dict[Place, tuple[int, int]]:
+        """Where each place lies: row group, and row in it. Of equal places the first stays."""
+        found: dict[Place, tuple[int, int]] = {}
+        columns = ["step", "group", "sample"]
+        try:
+            for number in range(self.number):
+                held = self._file.read_row_group(number, columns=columns).to_pydict()
+                for row, place in enumerate(zip(*(held[name] for name in columns), strict=True)):
+                    found.setdefault(place, (number, row))
+        except self._errors as error:
+            raise self._not_a_record(error, 0) from error
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _not_a_record(self, error: Exception, row: int) -> DataError:
+        return DataError(f"expected a rollout record; {error!r}", path=str(self._path), row=row)
 
 
 def _schema(arrow: Any) -> Any:

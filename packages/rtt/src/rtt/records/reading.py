@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lmcommon.errors import UserError
 from rtt.records.lines import read_lines
-from rtt.records.parts import FILE, files_in, read_parts
+from rtt.records.parts import FILE, PARQUET, files_in, read_parts
 from rtt.records.record import RolloutRecord
 
 __all__ = ["read_rollouts", "rollouts_in"]
@@ -17,7 +17,8 @@ def rollouts_in(spec: str | Path) -> Path:
     """What holds the rollouts that a run folder or a path stands for.
 
     Returns:
-        The one file; the folder itself where several processes have left their parts in it.
+        The one file; the folder itself where processes have left parts in it, even a single one:
+        a process writes in the order of its work.
 
     Raises:
         UserError: There is none.
@@ -27,7 +28,7 @@ def rollouts_in(spec: str | Path) -> Path:
         return path
     files = files_in(path)
     if files:
-        return files[0] if len(files) == 1 else path
+        return files[0] if len(files) == 1 and files[0].name in (FILE, PARQUET) else path
     hint = ""
     if (path / "metrics.jsonl").is_file():
         hint = f"; it has metrics: curves=['{spec}'] draws them"
