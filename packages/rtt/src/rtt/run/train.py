@@ -36,6 +36,8 @@ class TrainConfig:
     judge_llm: Any = None
     """What judges where verdicts=hybrid finds no program: llm@judge_llm=openai and its keys."""
     engine: Any = None
+    sampler: Any = None
+    """What samples for engine=local; engine=trl has engine.rollouts."""
     warm_start: WarmStart = field(default_factory=WarmStart)
     train: TrainSettings = field(default_factory=TrainSettings)
     launch: Launch = field(default_factory=Launch)
@@ -87,7 +89,7 @@ def train(config: TrainConfig, run: Run) -> dict[str, Any]:
 def _train_with_trl(config: TrainConfig, run: Run) -> dict[str, Any]:
     from rtt.run.train_trl import run_folder, train_with_trl
 
-    folder, processes = run_folder(run)
+    folder, processes = run_folder(run, config.engine)
     with open_scorer(config.verdicts, config.judge_llm, folder, processes=processes) as scorer:
         figures = train_with_trl(config, run, scorer=scorer)
     return {**figures, **spent_in(folder)} if run.is_kept else {}
@@ -104,6 +106,7 @@ def _job(config: TrainConfig, folder: Path, scorer: Scorer) -> Job:
         relevance=config.relevance,
         train=config.train,
         engine=config.engine,
+        sampler=config.sampler,
         folder=folder,
         threads=config.threads,
     )
