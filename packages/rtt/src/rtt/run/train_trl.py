@@ -40,7 +40,7 @@ from rtt.train.trl.vllm import EngineLostError, close_rollouts, set_environment
 if TYPE_CHECKING:
     from rtt.train.trl.config import RTTConfig
 
-__all__ = ["TrlRun", "run_arguments", "train_with_trl"]
+__all__ = ["TrlRun", "run_arguments", "run_folder", "train_with_trl"]
 
 
 class TrlRun(Protocol):
@@ -54,6 +54,25 @@ class TrlRun(Protocol):
     relevance: RelevanceSettings | None
     """None: the relevance of the scorer that is given."""
     threads: int
+
+
+def run_folder(run: Run, engine: TrlEngine) -> tuple[Path, int]:
+    """The first process's folder, on all of them, and how many they are; joins them.
+
+    Args:
+        run: Of this process.
+        engine: What will sample, since vLLM reads its settings as TRL is imported.
+
+    Raises:
+        MissingExtraError: Without `rtt-llm[trl]`.
+    """
+    _prepare(engine)
+    from rtt.train.trl.installed import same_everywhere
+
+    folder: Path = same_everywhere(
+        run.folder if run.is_kept else None, use_cpu=not torch.cuda.is_available()
+    )
+    return folder, int(os.environ.get("WORLD_SIZE", 1))
 
 
 def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) -> dict[str, Any]:
@@ -73,18 +92,15 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
     """
     import transformers
 
-    is_vllm = chosen_rollouts(config.engine.rollouts) != "transformers"
-    if is_vllm:  # TRL imports vLLM, which reads its settings then
-        check_stack()
-        set_environment()
-    from rtt.train.trl.installed import same_everywhere
+    is_vllm = _prepare(config.engine)
     from rtt.train.trl.resume import last_checkpoint
+    from rtt.train.trl.share import ShareRows
     from rtt.train.trl.trainer import RTTTrainer
 
     torch.set_num_threads(config.threads)
     scorer, engine = scorer or Scorer(), config.engine
     is_cpu = not torch.cuda.is_available()
-    folder: Path = same_everywhere(run.folder if run.is_kept else None, use_cpu=is_cpu)
+    folder, processes = run_folder(run, engine)
     policy = _policy(config)
     if config.relevance is not None:
         # The policy scores itself before TRL shards it; policy contrast needs whole weights.
@@ -97,7 +113,7 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
         folder,
         is_mixed=policy.is_mixed,
         is_cpu=is_cpu,
-        processes=int(os.environ.get("WORLD_SIZE", 1)),
+        processes=processes,
     )
     if is_vllm and arguments.vllm_max_model_length is None:
         longest = max(len(policy.ask(prompt.prompt)) for prompt in prompts)
@@ -116,6 +132,7 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
             **({} if adapters is None else {"peft_config": adapters}),
         )
         trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(ShareRows(trainer, folder))
         _refuse_sharded(trainer, heldout.prompts)
         checkpoint = last_checkpoint(folder / "trl")
         step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
@@ -135,6 +152,15 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
     figures = _figures(config, run.read("metrics"), final)
     run.report(_report(figures))
     return figures
+
+
+def _prepare(engine: TrlEngine) -> bool:
+    """Whether vLLM samples; if so, TRL imports it, and it reads its settings then."""
+    is_vllm = chosen_rollouts(engine.rollouts) != "transformers"
+    if is_vllm:
+        check_stack()
+        set_environment()
+    return is_vllm
 
 
 def _refuse_sharded(trainer: Any, heldout: list[Any]) -> None:

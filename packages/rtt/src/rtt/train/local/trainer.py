@@ -40,6 +40,7 @@ from rtt.train.local.settings import TrainSettings
 from rtt.train.local.update import update
 from rtt.train.metrics import satisfied_by_kind, verdict_metrics
 from rtt.train.overlap import Overlap
+from rtt.train.ranks import failed_verdicts
 from rtt.train.scoring import Scorer, score_tensors
 from rtt.types import ScoredGroup
 
@@ -88,6 +89,9 @@ class LocalTrainer:
         )
         self.latest: tuple[list[ScoredGroup], Tensor] | None = None
         """Scored groups of the last step, and what their tokens got."""
+        self.share: dict[str, float] = {}
+        """Of the last step, what this process did by itself: seconds by phase, tokens, verdicts
+        that failed."""
 
     def steps(self) -> Iterable[dict[str, Any]]:
         """Train to the end of the schedule, one row of metrics a step."""
@@ -117,6 +121,11 @@ class LocalTrainer:
         clock.lap("update")
         self.step += 1
         self.latest = scored, advantage_BT
+        self.share = {
+            "tokens": sum(len(one.tokens) for group in groups for one in group.rollouts),
+            "unscored_criteria": failed_verdicts(part),
+            **clock.seconds,
+        }
         tokens = float(scores.mask_BT.sum())
         return {
             "step": self.step,
@@ -156,6 +165,7 @@ class LocalTrainer:
         record: Callable[[Mapping[str, Any]], None],
         checkpoint: Path | None = None,
         rollouts: Path | None = None,
+        share: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> Iterable[int]:
         """Train, evaluate and checkpoint on schedule; yields the step number after each step.
 
@@ -163,6 +173,7 @@ class LocalTrainer:
             record: Gets one row a step; a row of an evaluation step carries `heldout_*` keys.
             checkpoint: File to write every `checkpoint_every` steps and at the end.
             rollouts: File that scored responses are appended to, every `record_every` steps.
+            share: Gets one row a step of what this process did by itself.
         """
         if self.step == 0:
             record({"step": 0, **_evaluation_row(self.evaluate())})
@@ -170,6 +181,8 @@ class LocalTrainer:
             if self.step % self.settings.eval_every == 0 or self.step == self.settings.steps:
                 row |= _evaluation_row(self.evaluate())
             record(row)
+            if share is not None:
+                share({"step": self.step, **self.share})
             if rollouts is not None and self.settings.records(self.step):
                 self._write_rollouts(rollouts)
             every = self.settings.checkpoint_every
