@@ -28,7 +28,7 @@ def options() -> list[str]:
     return sorted(
         str(path.relative_to(CONF).with_suffix(""))
         for path in CONF.rglob("*.yaml")
-        if path.name != "base.yaml"
+        if path.name != "base.yaml" and "launch" not in path.parts  # accelerate's, not Hydra's
     )
 
 

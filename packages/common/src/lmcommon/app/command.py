@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from lmcommon.app.compose import Groups, compose, conf_dir, register, typed
 from lmcommon.app.explain import explain, schemas_by_name
+from lmcommon.app.tasks import join_tasks
 from lmcommon.app.teach import help_text
 from lmcommon.app.unkept import Unkept, json_line
 from lmcommon.app.words import quoted, usage, with_words
@@ -52,9 +53,9 @@ def entrypoint(
         is_refusal: From the figures: whether the command, though it did its work, leaves with
             `refusal_code` (a checker that found damage).
         refusal_code: The exit code then; 1 tells what was found from what could not be done (2).
-        spans_processes: Whether a launcher such as torchrun may start the verb several times: the
-            process of RANK 0 keeps the run and prints, the others call `main` with a run that has
-            no folder (`Run.is_kept` is False).
+        spans_processes: Whether a launcher (torchrun, accelerate, the tasks of a submitit job) may
+            start the verb several times: the process of RANK 0 keeps the run and prints, the others
+            call `main` with a run that has no folder (`Run.is_kept` is False).
     """
     if unknown := set(positional) - {field.name for field in fields(schema)}:  # type: ignore[arg-type]
         raise ValueError(f"expected fields of {schema.__name__} as positional; got {unknown!r}")
@@ -160,6 +161,10 @@ class Verb:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
+        if self.spans_processes and join_tasks() > 0:
+            choices = typed(config)
+            self.main(choices, Unkept(seed=int(getattr(choices, "seed", 0))))
+            return
         hydra_state = HydraConfig.get()
         is_multirun = hydra_state.mode == RunMode.MULTIRUN
         folder = Path(hydra_state.runtime.output_dir)

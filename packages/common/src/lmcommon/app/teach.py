@@ -40,7 +40,8 @@ def help_text(
     package = name.split("/", maxsplit=1)[0]
     if keeps_run:
         options["experiment"] = sorted(
-            f"{package}/{path.stem}" for path in (folder / "experiment" / package).glob("*.yaml")
+            path.relative_to(folder / "experiment").with_suffix("").as_posix()
+            for path in (folder / "experiment" / package).rglob("*.yaml")
         )
     verb = name.replace("/", "-")
     comment = [

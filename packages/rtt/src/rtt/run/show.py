@@ -14,7 +14,7 @@ from lmcommon.app import Run, entrypoint
 from lmcommon.errors import UserError
 from lmcommon.extras import require
 from lmcommon.runlog import write_atomic
-from rtt.records import RolloutRecord, read_rollouts
+from rtt.records import RolloutRecord, read_rollouts, rollouts_in
 from rtt.run.schemas import GROUPS
 from rtt.show.curves import draw_panels
 from rtt.show.html import credit_html
@@ -24,9 +24,8 @@ from rtt.show.svg import curves_html
 from rtt.show.terminal import credit_text
 from rtt.show.view import view_records
 
-__all__ = ["ShowConfig", "main", "rollouts_in", "show"]
+__all__ = ["ShowConfig", "main", "show"]
 
-FILE = "rollouts.jsonl"
 _MANY = 500
 """More responses than this take a while."""
 
@@ -36,7 +35,7 @@ class ShowConfig:
     """What to show, and how."""
 
     rollouts: str | None = None
-    """A run folder with rollouts.jsonl, or such a file."""
+    """A run folder with rollouts (merged or in parts), or a file of them (JSON lines, Parquet)."""
     step: str = "last"
     """A step, last, or all."""
     prompt: str | None = None
@@ -85,22 +84,6 @@ def show(config: ShowConfig, run: Run) -> dict[str, Any]:
     return _show_curves(config, run) if config.curves else _show_responses(config, run)
 
 
-def rollouts_in(spec: str) -> Path:
-    """The file of rollouts that a run folder or a path stands for.
-
-    Raises:
-        UserError: There is none.
-    """
-    path = Path(spec)
-    file = path / FILE if path.is_dir() else path
-    if file.is_file():
-        return file
-    hint = ""
-    if (path / "metrics.jsonl").is_file():
-        hint = f"; it has metrics: curves=['{spec}'] draws them"
-    raise UserError(f"expected a run folder with {FILE}, or such a file; got {spec!r}{hint}")
-
-
 def _show_responses(config: ShowConfig, run: Run) -> dict[str, Any]:
     file = rollouts_in(str(config.rollouts))
     records = _wanted(read_rollouts(file), config)
@@ -123,9 +106,10 @@ def _show_responses(config: ShowConfig, run: Run) -> dict[str, Any]:
         "advantages": "recorded" if chosen[0].is_recorded else "computed",
     }
     if config.html:
-        title = f"Credit by token: {file.parent.name or file.name}"
+        home = file if file.is_dir() else file.parent
+        title = f"Credit by token: {home.name or file.name}"
         html = credit_html(chosen, title=title, facts=_facts(figures, config))
-        figures["html"] = str(_write(Path(config.out or file.parent / "credit.html"), html))
+        figures["html"] = str(_write(Path(config.out or home / "credit.html"), html))
     return figures
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from lmcommon.app import Run, entrypoint
 from rtt.run.judging import open_scorer
+from rtt.run.launching import Launch
 from rtt.run.method import Job, Result, curve, run_job, steps_to
 from rtt.run.schemas import GROUPS
 from rtt.run.trl_engine import TrlEngine
@@ -30,8 +31,12 @@ class TrainConfig:
     judge_llm: Any = None
     """What judges where verdicts=hybrid finds no program: llm@judge_llm=openai and its keys."""
     engine: Any = None
+    sampler: Any = None
+    """What samples for engine=local; engine=trl has engine.rollouts."""
     warm_start: WarmStart = field(default_factory=WarmStart)
     train: TrainSettings = field(default_factory=TrainSettings)
+    launch: Launch = field(default_factory=Launch)
+    """What the run is meant to be started on; rtt-plan reads it, a run does not."""
     threads: int = 1
     """Torch threads; more than one gains little on a model this small."""
     threshold: float = 0.2
@@ -55,6 +60,7 @@ def train(config: TrainConfig, run: Run) -> dict[str, Any]:
             relevance=config.relevance,
             train=config.train,
             engine=config.engine,
+            sampler=config.sampler,
             folder=run.folder,
             threads=config.threads,
         )

@@ -34,12 +34,13 @@ from rtt.tasks.base import Task
 from rtt.train.advantage import Credit
 from rtt.train.evaluation import Evaluation, evaluate
 from rtt.train.scoring import Scorer
+from rtt.train.short import short_enough
 from rtt.train.trl.vllm import EngineLostError, close_rollouts, set_environment
 
 if TYPE_CHECKING:
     from rtt.train.trl.config import RTTConfig
 
-__all__ = ["TrlRun", "train_with_trl"]
+__all__ = ["TrlRun", "run_arguments", "train_with_trl"]
 
 
 class TrlRun(Protocol):
@@ -89,8 +90,15 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
         # The policy scores itself before TRL shards it; policy contrast needs whole weights.
         scorer = replace(scorer, relevance=config.relevance.build(PolicyScores(policy=policy)))
     stream = config.task.prompts("train", seed_for(config.seed, "prompts"))
-    prompts = list(islice(stream, engine.prompts * engine.generation_batches))
-    arguments = _arguments(config, policy, folder, is_cpu=is_cpu)
+    train = short_enough(stream, policy.ask, engine.max_prompt_tokens)
+    prompts = list(islice(train, engine.prompts * engine.generation_batches))
+    arguments = run_arguments(
+        config,
+        folder,
+        is_mixed=policy.is_mixed,
+        is_cpu=is_cpu,
+        processes=int(os.environ.get("WORLD_SIZE", 1)),
+    )
     if is_vllm and arguments.vllm_max_model_length is None:
         longest = max(len(policy.ask(prompt.prompt)) for prompt in prompts)
         arguments.vllm_max_model_length = longest + config.task.max_tokens
@@ -108,6 +116,7 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
             **({} if adapters is None else {"peft_config": adapters}),
         )
         trainer.remove_callback(PrinterCallback)
+        _refuse_sharded(trainer, heldout.prompts)
         checkpoint = last_checkpoint(folder / "trl")
         step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
         if run.is_kept:
@@ -128,22 +137,49 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
     return figures
 
 
+def _refuse_sharded(trainer: Any, heldout: list[Any]) -> None:
+    """One process cannot sample from weights that lie in pieces on many: it would wait for ever."""
+    accelerator = trainer.accelerator
+    plugin = getattr(accelerator.state, "deepspeed_plugin", None)
+    is_sharded = trainer.is_fsdp_enabled or getattr(plugin, "zero_stage", 0) == 3
+    if heldout and is_sharded and accelerator.num_processes > 1:
+        raise UserError(
+            "engine.heldout: expected 0 with FSDP or ZeRO-3, whose weights lie in pieces on all "
+            f"processes; got {len(heldout)} prompts; evaluate the checkpoints below trl/ with "
+            "rtt-rollout policy=pretrained policy.path=CHECKPOINT"
+        )
+
+
 def _policy(config: TrlRun) -> Policy:
     if isinstance(config.policy, PretrainedPolicy):
         return config.policy.load()  # TRL puts the adapters on
     return config.policy.build(getattr(config.task, "tokens", ()), seed=config.seed)
 
 
-def _arguments(config: TrlRun, policy: Policy, folder: Path, *, is_cpu: bool) -> RTTConfig:
+def run_arguments(
+    config: TrlRun, folder: Path, *, is_mixed: bool, is_cpu: bool, processes: int
+) -> RTTConfig:
+    """The settings of a run in TRL's words, checked by the installed TRL.
+
+    Args:
+        config: Of the verb.
+        folder: Of the run.
+        is_mixed: Whether float32 weights are computed with in bfloat16.
+        is_cpu: Whether there is no GPU.
+        processes: Over which the rows are dealt out.
+
+    Raises:
+        UserError: An unknown field, or rows that cannot be dealt out evenly.
+    """
     from rtt.train.trl.config import RTTConfig
 
     checkpointing = getattr(config.policy, "gradient_checkpointing", False)
     told = {
         "output_dir": str(folder / "trl"), "seed": config.seed % 2**32, "use_cpu": is_cpu,
-        "bf16": policy.is_mixed, "gradient_checkpointing": checkpointing,
+        "bf16": is_mixed, "gradient_checkpointing": checkpointing,
         "max_completion_length": config.task.max_tokens, "credit": config.credit,
         "rollout_file": str(folder / "rollouts.jsonl"),
-        **config.engine.arguments(processes=int(os.environ.get("WORLD_SIZE", 1))),
+        **config.engine.arguments(processes=processes),
     }  # fmt: skip
     if unknown := sorted(set(told) - set(RTTConfig.__dataclass_fields__)):
         raise UserError(

@@ -27,6 +27,17 @@ class TrlEngine:
     rows_at_once: int | None = None
     """Responses in one forward pass of a process; null: all of a minibatch."""
     learning_rate: float = 1e-6
+    """Constant, after the warm-up."""
+    warmup: int = 0
+    """Optimiser steps over which the learning rate rises from 0."""
+    weight_decay: float = 0.0
+    grad_clip: float = 1.0
+    """Largest norm of the gradient."""
+    clip_low: float = 0.2
+    clip_high: float = 0.27
+    """Clip of the importance ratio: 1 - clip_low to 1 + clip_high."""
+    max_prompt_tokens: int | None = None
+    """Training prompts with more tokens are left out; null: none is."""
     temperature: float = 1.0
     top_p: float = 1.0
     top_k: int = 0
@@ -40,7 +51,7 @@ class TrlEngine:
     """Group normalisation by rtt (the paper's) or trl."""
     eval_every: int = 10
     heldout: int = 32
-    """Held-out prompts at most."""
+    """Held-out prompts at most; 0: no evaluation, which is all that sharded weights can do."""
     eval_samples: int = 1
     """Samples a held-out prompt, at temperature 1; the last evaluation takes four times as many."""
     checkpoint_every: int = 10
@@ -48,16 +59,19 @@ class TrlEngine:
     """Further fields of `RTTConfig` and `trl.GRPOConfig`, such as loss_type."""
 
     def __post_init__(self) -> None:
-        for key in ("steps", "prompts", "samples", "minibatches", "eval_every", "heldout",
-                    "eval_samples", "checkpoint_every"):  # fmt: skip
-            if getattr(self, key) < 1:
+        for key in ("steps", "prompts", "samples", "minibatches", "eval_every", "eval_samples",
+                    "checkpoint_every", "max_prompt_tokens"):  # fmt: skip
+            value = getattr(self, key)
+            if value is not None and value < 1:
+                raise UserError(f"engine.{key}: expected a whole number above 0; got {value!r}")
+        for key in ("learning_rate", "grad_clip"):
+            if getattr(self, key) <= 0:
                 raise UserError(
-                    f"engine.{key}: expected a whole number above 0; got {getattr(self, key)!r}"
+                    f"engine.{key}: expected a number above 0; got {getattr(self, key)!r}"
                 )
-        if self.learning_rate <= 0:
-            raise UserError(
-                f"engine.learning_rate: expected a number above 0; got {self.learning_rate!r}"
-            )
+        for key in ("heldout", "warmup", "weight_decay", "clip_low", "clip_high"):
+            if getattr(self, key) < 0:
+                raise UserError(f"engine.{key}: expected 0 or more; got {getattr(self, key)!r}")
         chosen_rollouts(self.rollouts)
 
     @property
@@ -88,7 +102,10 @@ class TrlEngine:
             "max_steps": self.steps, "num_generations": self.samples,
             "per_device_train_batch_size": at_once, "gradient_accumulation_steps": accumulation,
             "steps_per_generation": accumulation * self.minibatches,
-            "learning_rate": self.learning_rate, "lr_scheduler_type": "constant",
+            "learning_rate": self.learning_rate, "weight_decay": self.weight_decay,
+            "lr_scheduler_type": "constant_with_warmup" if self.warmup else "constant",
+            "warmup_steps": self.warmup, "max_grad_norm": self.grad_clip,
+            "epsilon": self.clip_low, "epsilon_high": self.clip_high,
             "temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k,
             "token_kernel": self.token_kernel, "response_advantage": self.response_advantage,
             "save_strategy": "steps", "save_steps": self.checkpoint_every, "save_total_limit": 2,

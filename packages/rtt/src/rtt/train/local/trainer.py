@@ -24,6 +24,7 @@ from lmcommon.errors import UserError
 from lmcommon.rng import seed_for
 from rtt.engine.base import RolloutEngine
 from rtt.engine.sampler import Sampler
+from rtt.engine.weights import policy_weights
 from rtt.policy.packed import check_packing
 from rtt.policy.tiny import Policy
 from rtt.records import records_of, write_rollouts
@@ -183,6 +184,10 @@ class LocalTrainer:
                 self.save(checkpoint)
             yield self.step
 
+    def close(self) -> None:
+        """Free what samples."""
+        self._engine.close()
+
     def _prompts(self) -> list[RubricPrompt]:
         """The prompts of this step, over all processes."""
         stream = self.task.prompts("train", seed_for(self.seed, "prompts", self.step))
@@ -206,7 +211,7 @@ class LocalTrainer:
 
     def _hand_over(self) -> None:
         """Give the engine the policy's weights as they are now."""
-        self._engine.update(self.policy.model.named_parameters(), version=self.step)
+        self._engine.update(policy_weights(self.policy), version=self.step)
 
     def _write_rollouts(self, path: Path) -> None:
         assert self.latest is not None, "a step was taken"
