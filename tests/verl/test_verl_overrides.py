@@ -12,7 +12,8 @@ from omegaconf import OmegaConf
 
 from lmcommon.extras import is_available
 from rtt.policy.pretrained import LoraSettings, PretrainedPolicy
-from rtt.run.verl_engine import PLUGIN, VerlEngine
+from rtt.run.verl_engine import VerlEngine
+from rtt.run.verl_overrides import PLUGIN, verl_overrides
 from rtt.train.verl.recipe import RECIPE_KEY
 
 pytestmark = [
@@ -28,7 +29,7 @@ def composed(
 ) -> Any:
     import verl.trainer
 
-    overrides = engine.overrides(policy=policy, max_tokens=max_tokens, seed=7, folder=folder)
+    overrides = verl_overrides(engine, policy=policy, max_tokens=max_tokens, seed=7, folder=folder)
     config = Path(next(iter(verl.trainer.__path__))) / "config"
     with initialize_config_dir(str(config), version_base=None):
         return compose("ppo_trainer", overrides=overrides)
@@ -68,6 +69,21 @@ def test_every_key_exists_and_verl_finds_the_whole_valid(name: str, tmp_path: Pa
     assert resolved["actor_rollout_ref"]["ref"]["strategy"] == ENGINES[name].strategy
 
 
+def test_the_recipe_of_the_cluster_is_valid(tmp_path: Path) -> None:
+    from verl.utils.config import validate_config
+
+    from lmcommon.app import compose as compose_ours
+    from rtt.run.train import main
+
+    ours = compose_ours(
+        main.name, main.schema, main.groups, ["experiment=rtt/verl_cluster_qwen3_4b"]
+    )
+    config = composed(ours.engine, tmp_path, policy=ours.policy, max_tokens=ours.task.max_tokens)
+    validate_config(config, use_reference_policy=False, use_critic=False)
+    assert config.trainer.nnodes * config.trainer.n_gpus_per_node == 16
+    assert config.data.train_batch_size * config.actor_rollout_ref.rollout.n == 512
+
+
 def test_the_loss_is_the_papers(tmp_path: Path) -> None:
     from verl.utils.config import omega_conf_to_dataclass
 
@@ -77,6 +93,7 @@ def test_the_loss_is_the_papers(tmp_path: Path) -> None:
     assert actor.policy_loss.loss_mode == "vanilla"
     assert actor.clip_ratio_c > 20**2, "no cut of negative advantages"
     assert actor.entropy_coeff == 0
+    assert (actor.optim.lr, actor.optim.weight_decay, actor.optim.clip_grad) == (1e-6, 0.0, 1.0)
     assert not actor.use_kl_loss
 
 

@@ -23,6 +23,7 @@ from rtt.policy.pretrained import PretrainedPolicy
 from rtt.policy.tiny import PolicySource
 from rtt.relevance.config import RelevanceSettings
 from rtt.run.verl_engine import VerlEngine
+from rtt.run.verl_overrides import verl_overrides
 from rtt.tasks.base import Task
 from rtt.train.advantage import Credit
 from rtt.train.verl.dataset import write_prompts
@@ -68,8 +69,8 @@ def train_with_verl(config: VerlRun, run: Run) -> dict[str, Any]:
         relevance=config.relevance,
         judge_llm=config.judge_llm,
     )
-    overrides = engine.overrides(
-        policy=policy, max_tokens=config.task.max_tokens, seed=config.seed, folder=folder
+    overrides = verl_overrides(
+        engine, policy=policy, max_tokens=config.task.max_tokens, seed=config.seed, folder=folder
     )
     recipe.write(folder / "scoring.json")
     train, heldout = _prompts(config)
