@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from lmcommon.errors import UserError
 from lmcommon.llm.config import LLM_SCHEMAS
@@ -123,6 +123,13 @@ def _option(group: str, settings: Any) -> str:
 
 
 def _settings(schema: type, values: Mapping[str, Any]) -> Any:
-    from omegaconf import OmegaConf
+    """A settings class from what `asdict` and JSON made of it; inner settings are classes too."""
+    hints = get_type_hints(schema)
+    return schema(**{key: _value(hints[key], value) for key, value in values.items()})
 
-    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), dict(values)))
+
+def _value(hint: Any, value: Any) -> Any:
+    inner = next((one for one in (hint, *get_args(hint)) if is_dataclass(one)), None)
+    if isinstance(value, dict) and isinstance(inner, type):
+        return _settings(inner, value)
+    return value
