@@ -65,7 +65,7 @@ class Run:
     @property
     def has_records(self) -> bool:
         """Whether anything worth keeping was recorded."""
-        bookkeeping = {"config.yaml", "manifest.json", ".hydra"}
+        bookkeeping = {"config.yaml", "manifest.json", "inputs.json", ".hydra"}
         return any(path.name not in bookkeeping for path in self.folder.iterdir())
 
     @property

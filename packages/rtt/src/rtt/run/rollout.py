@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -22,9 +22,9 @@ from lmcommon.data.config import PROMPT_SCHEMAS
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.rng import seed_for
+from rtt.engine.base import RolloutEngine
 from rtt.engine.drawing import Sampling
 from rtt.engine.given import Given, cut_words, load_tokenizer, read_given, tokens_by
-from rtt.engine.sampler import Sampler
 from rtt.policy.tiny import Policy, TinyPolicy
 from rtt.records import read_rollouts, records_of
 from rtt.records.parts import FORMATS, check_format
@@ -55,6 +55,8 @@ class RolloutConfig:
     data: Any = None
     """A set of prompts instead of the task: data=ifeval data.path=FILE."""
     policy: Any = None
+    sampler: Any = None
+    """What samples: transformers, vllm, vllm_server or auto."""
     verdicts: Any = None
     judge_llm: Any = None
     """What judges where verdicts=hybrid finds no program: llm@judge_llm=openai and its keys."""
@@ -108,7 +110,10 @@ def rollout(config: RolloutConfig, run: Run) -> dict[str, Any]:
         mine = shared.begin(_batches(config, prompts, given))
         if mine:
             sampler = None if given is not None else _sampler(config)
-            with _scorer(config, sampler, shared) as scorer:
+            with (
+                closing(sampler) if sampler else nullcontext(),
+                _scorer(config, sampler, shared) as scorer,
+            ):
                 for batch in run.progress(mine, "responses", total=len(mine)):
                     _take(shared, batch, config, scorer, sampler)
         file = shared.end()
@@ -145,7 +150,7 @@ def _batches(
     return batches
 
 
-def _sampler(config: RolloutConfig) -> Sampler:
+def _sampler(config: RolloutConfig) -> RolloutEngine:
     task = config.task if config.data is None else None
     words = getattr(task, "tokens", ())
     if isinstance(config.policy, TinyPolicy) and not words:
@@ -159,11 +164,16 @@ def _sampler(config: RolloutConfig) -> Sampler:
     elif isinstance(task, SketchingTask):
         config.warm_start.run(policy, task, seed=config.seed)
     own = _TOKENS if task is None else task.max_tokens
-    return Sampler(policy, config.max_tokens or own, config.sampling)
+    return config.sampler.build(  # type: ignore[no-any-return]
+        policy, max_tokens=config.max_tokens or own, sampling=config.sampling,
+        row_budget=config.batch * config.samples, seed=config.seed,
+    )  # fmt: skip
 
 
 @contextmanager
-def _scorer(config: RolloutConfig, sampler: Sampler | None, shared: SharedRun) -> Iterator[Scorer]:
+def _scorer(
+    config: RolloutConfig, sampler: RolloutEngine | None, shared: SharedRun
+) -> Iterator[Scorer]:
     """Verdicts and relevances as configured; what judges is closed at the end."""
     scores = None if sampler is None else PolicyScores(policy=sampler.policy)
     relevance = config.relevance.build(scores)
@@ -185,7 +195,7 @@ def _load(policy: Policy, folder: Path) -> None:
 
 def _take(
     shared: SharedRun, batch: Batch[Any], config: RolloutConfig, scorer: Scorer,
-    sampler: Sampler | None,
+    sampler: RolloutEngine | None,
 ) -> None:  # fmt: skip
     """Sample and score one batch; a prompt's draws depend on the seed and its place alone."""
     begun, first = time.perf_counter(), batch.first
@@ -257,7 +267,8 @@ def _lines(
 main = entrypoint(
     "rtt/rollout", RolloutConfig, rollout,
     groups={
-        **{key: GROUPS[key] for key in ("task", "policy", "relevance", "verdicts", "llm")},
+        **{key: GROUPS[key] for key in
+           ("task", "policy", "sampler", "relevance", "verdicts", "llm")},
         "data": PROMPT_SCHEMAS,
     },
     spans_processes=True,

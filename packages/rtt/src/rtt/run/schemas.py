@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from lmcommon.llm.config import LLM_SCHEMAS
+from rtt.engine.settings import SAMPLER_SCHEMAS
 from rtt.policy.pretrained import PretrainedPolicy
 from rtt.policy.tiny import TinyPolicy
 from rtt.relevance.config import RELEVANCE_SCHEMAS
@@ -25,5 +26,6 @@ GROUPS: dict[str, dict[str, type]] = {
     "relevance": dict(RELEVANCE_SCHEMAS),
     "verdicts": dict(VERDICT_SCHEMAS),
     "llm": dict(LLM_SCHEMAS),
+    "sampler": dict(SAMPLER_SCHEMAS),
     "engine": {"local": LocalEngine, "trl": TrlEngine},
 }

@@ -24,6 +24,7 @@ from lmcommon.errors import UserError
 from lmcommon.rng import seed_for
 from rtt.engine.base import RolloutEngine
 from rtt.engine.sampler import Sampler
+from rtt.engine.weights import policy_weights
 from rtt.policy.packed import check_packing
 from rtt.policy.tiny import Policy
 from rtt.records import records_of, write_rollouts
@@ -38,6 +39,7 @@ from rtt.train.local.parallel import Alone
 from rtt.train.local.settings import TrainSettings
 from rtt.train.local.update import update
 from rtt.train.metrics import satisfied_by_kind, verdict_metrics
+from rtt.train.ranks import failed_verdicts
 from rtt.train.scoring import Scorer, score_tensors
 from rtt.types import Group, ScoredGroup
 
@@ -86,6 +88,9 @@ class LocalTrainer:
         )
         self.latest: tuple[list[ScoredGroup], Tensor] | None = None
         """Scored groups of the last step, and what their tokens got."""
+        self.share: dict[str, float] = {}
+        """Of the last step, what this process did by itself: seconds by phase, tokens, verdicts
+        that failed."""
 
     def steps(self) -> Iterable[dict[str, Any]]:
         """Train to the end of the schedule, one row of metrics a step."""
@@ -123,6 +128,11 @@ class LocalTrainer:
         clock.lap("update")
         self.step += 1
         self.latest = scored, advantage_BT
+        self.share = {
+            "tokens": sum(len(one.tokens) for group in groups for one in group.rollouts),
+            "unscored_criteria": failed_verdicts(part),
+            **clock.seconds,
+        }
         tokens = float(scores.mask_BT.sum())
         return {
             "step": self.step,
@@ -161,6 +171,7 @@ class LocalTrainer:
         record: Callable[[Mapping[str, Any]], None],
         checkpoint: Path | None = None,
         rollouts: Path | None = None,
+        share: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> Iterable[int]:
         """Train, evaluate and checkpoint on schedule; yields the step number after each step.
 
@@ -168,6 +179,7 @@ class LocalTrainer:
             record: Gets one row a step; a row of an evaluation step carries `heldout_*` keys.
             checkpoint: File to write every `checkpoint_every` steps and at the end.
             rollouts: File that scored responses are appended to, every `record_every` steps.
+            share: Gets one row a step of what this process did by itself.
         """
         if self.step == 0:
             record({"step": 0, **_evaluation_row(self.evaluate())})
@@ -175,6 +187,8 @@ class LocalTrainer:
             if self.step % self.settings.eval_every == 0 or self.step == self.settings.steps:
                 row |= _evaluation_row(self.evaluate())
             record(row)
+            if share is not None:
+                share({"step": self.step, **self.share})
             if rollouts is not None and self.settings.records(self.step):
                 self._write_rollouts(rollouts)
             every = self.settings.checkpoint_every
@@ -182,6 +196,10 @@ class LocalTrainer:
             if checkpoint is not None and is_due:
                 self.save(checkpoint)
             yield self.step
+
+    def close(self) -> None:
+        """Free what samples."""
+        self._engine.close()
 
     def _prompts(self) -> list[RubricPrompt]:
         """The prompts of this step, over all processes."""
@@ -206,7 +224,7 @@ class LocalTrainer:
 
     def _hand_over(self) -> None:
         """Give the engine the policy's weights as they are now."""
-        self._engine.update(self.policy.model.named_parameters(), version=self.step)
+        self._engine.update(policy_weights(self.policy), version=self.step)
 
     def _write_rollouts(self, path: Path) -> None:
         assert self.latest is not None, "a step was taken"
