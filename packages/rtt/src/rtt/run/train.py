@@ -11,6 +11,7 @@ from rtt.run.launching import Launch
 from rtt.run.method import Job, Result, curve, run_job, steps_to
 from rtt.run.schemas import GROUPS
 from rtt.run.trl_engine import TrlEngine
+from rtt.run.verl_engine import VerlEngine
 from rtt.train.bootstrap import mean_interval
 from rtt.train.local.settings import TrainSettings
 from rtt.train.warm import WarmStart
@@ -45,6 +46,10 @@ class TrainConfig:
 
 def train(config: TrainConfig, run: Run) -> dict[str, Any]:
     """Train a policy with token-level rubric credit and evaluate it on held-out prompts."""
+    if isinstance(config.engine, VerlEngine):  # it scores in workers of its own
+        from rtt.run.train_verl import train_with_verl
+
+        return train_with_verl(config, run)
     with open_scorer(config.verdicts, config.judge_llm) as scorer:
         if isinstance(config.engine, TrlEngine):
             from rtt.run.train_trl import train_with_trl
