@@ -123,7 +123,8 @@ def test_what_a_worker_cannot_compute_is_refused(changed: dict[str, Any], said: 
     [
         Recipe(credit=Credit()),
         Recipe(credit=Credit(reward="csr", clip=3.0, warmup=20),
-               verdicts=ProgramVerdicts(mode="loose"), relevance=DiscriminatorSource(folder="d", device="cuda")),
+               verdicts=ProgramVerdicts(mode="loose"),
+               relevance=DiscriminatorSource(folder="d", device="cuda")),
         Recipe(credit=Credit(scheme="none"), relevance=UniformSource(),
                verdicts=HybridVerdicts(judge="rubric", sandbox=SandboxConfig()),
                judge_llm=OpenAIConfig(model="m", cache=CacheConfig(path="c.db"), drop=["seed"])),

@@ -17,7 +17,7 @@ __all__ = ["SUPPORTED", "check_version", "verl_module"]
 SUPPORTED = ((0, 9), (0, 10))
 """From the first version, up to and without the second."""
 
-_EXTRA = "verl[verl-core]"
+_EXTRA = "rtt-llm[verl]"
 
 
 def check_version(found: str) -> None:
@@ -32,7 +32,7 @@ def check_version(found: str) -> None:
     if not is_known or not SUPPORTED[0] <= (int(parts[0]), int(parts[1])) < SUPPORTED[1]:
         raise UserError(
             f"expected verl >={first},<{last}; got verl {found}; "
-            f"pip install '{_EXTRA}>={first},<{last}' in an environment of its own"
+            f"pip install 'verl[verl-core]>={first},<{last}' in an environment of its own"
         )
 
 

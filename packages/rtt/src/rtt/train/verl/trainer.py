@@ -81,4 +81,4 @@ def _padded(nested: Tensor) -> Tensor:
 
 def _items(column: Any) -> list[Any]:
     """A column of the queue that holds no tensors, as a plain list."""
-    return [getattr(one, "data", one) for one in column.tolist()]
+    return [getattr(one, "data", one) for one in list(column)]
