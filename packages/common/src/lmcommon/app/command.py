@@ -147,7 +147,8 @@ class Verb:
 
     def _without_folder(self, arguments: list[str]) -> tuple[Any, Run]:
         choices: Any = compose(self.name, self.schema, self.groups, arguments)
-        return choices, Unkept(seed=int(getattr(choices, "seed", 0)))
+        seed = int(getattr(choices, "seed", 0))
+        return choices, Unkept(seed=seed, overrides=arguments)
 
     def _print(self, figures: Mapping[str, Any]) -> None:
         """The last line of every verb."""

@@ -7,7 +7,6 @@ per second. Several processes share the prompts; what they write is what one wou
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -35,7 +34,9 @@ from rtt.run.schemas import GROUPS
 from rtt.run.sharing import Batch, SharedRun
 from rtt.show.tally import Tally, tally, tally_lines
 from rtt.tasks.base import SketchingTask
+from rtt.train.clock import Clock
 from rtt.train.local.checkpoint import find_checkpoint, load_checkpoint
+from rtt.train.overlap import Overlap
 from rtt.train.ranks import failed_verdicts
 from rtt.train.scoring import Scorer
 from rtt.train.warm import WarmStart
@@ -198,21 +199,27 @@ def _take(
     sampler: RolloutEngine | None,
 ) -> None:  # fmt: skip
     """Sample and score one batch; a prompt's draws depend on the seed and its place alone."""
-    begun, first = time.perf_counter(), batch.first
-    groups = [one for one in batch.items if isinstance(one, Group)]
-    if sampler is not None:
+    clock, first = Clock(), batch.first
+    if sampler is None:
+        groups = [one for one in batch.items if isinstance(one, Group)]
+        clock.lap("sample")
+        scored = scorer.score(groups)
+    else:
         asked = [one for one in batch.items if isinstance(one, RubricPrompt)]
-        groups = sampler.sample(
-            asked, samples=config.samples, seed=seed_for(config.seed, "rollout"),
-            places=range(first, first + len(asked)),
-        )  # fmt: skip
-    sampled = time.perf_counter()
-    scored = scorer.score(groups)
+        with Overlap(scorer, asked, config.samples) as overlap:
+            overlap.feed(
+                sampler.stream(
+                    asked, samples=config.samples, seed=seed_for(config.seed, "rollout"),
+                    places=range(first, first + len(asked)),
+                )
+            )  # fmt: skip
+            clock.lap("sample")
+            scored = overlap.finish()
+    clock.lap("score")
     records = [replace(one, group=first + one.group) for one in records_of(scored)]
     row = {
         "tokens": sum(len(one.scored.rollout.tokens) for one in records),
-        "sample_s": sampled - begun,
-        "score_s": time.perf_counter() - sampled,
+        **clock.seconds,
         "unscored_criteria": failed_verdicts(scored),
     }
     shared.add(batch, records, row)

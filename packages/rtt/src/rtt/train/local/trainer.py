@@ -9,7 +9,7 @@ what one process would pool.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -22,7 +22,7 @@ from torch import Tensor
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.rng import seed_for
-from rtt.engine.base import RolloutEngine
+from rtt.engine.base import Finished, RolloutEngine, whole_groups
 from rtt.engine.sampler import Sampler
 from rtt.engine.weights import policy_weights
 from rtt.policy.packed import check_packing
@@ -39,9 +39,10 @@ from rtt.train.local.parallel import Alone
 from rtt.train.local.settings import TrainSettings
 from rtt.train.local.update import update
 from rtt.train.metrics import satisfied_by_kind, verdict_metrics
+from rtt.train.overlap import Overlap
 from rtt.train.ranks import failed_verdicts
 from rtt.train.scoring import Scorer, score_tensors
-from rtt.types import Group, ScoredGroup
+from rtt.types import ScoredGroup
 
 __all__ = ["HELDOUT_SEED", "LocalTrainer"]
 
@@ -100,15 +101,7 @@ class LocalTrainer:
     def take_step(self) -> dict[str, Any]:
         """One step: sample, score, give credit, update. Every draw is seeded by the step."""
         clock = Clock()
-        mine = self.parallel.share(self._prompts())
-        places = [place for place, _ in mine]
-        groups = self.parallel.generate(
-            partial(self._sample, [prompt for _, prompt in mine], places)
-        )
-        clock.lap("rollout")
-        part = self.scorer.score(groups, lap=clock.lap)
-        scored = self.parallel.collect(list(zip(places, part, strict=True)))
-        clock.lap("exchange")
+        scored, drawn = self._batch(clock)
         scores = score_tensors(scored)
         advantage_BT, metrics = self.credit.advantages(
             scores, self.settings.samples, step=self.step
@@ -137,6 +130,7 @@ class LocalTrainer:
         return {
             "step": self.step,
             **metrics,
+            **drawn,
             **verdict_metrics(scored),
             "by_kind": satisfied_by_kind(scored),
             **clock.seconds,
@@ -201,9 +195,59 @@ class LocalTrainer:
         """Free what samples."""
         self._engine.close()
 
-    def _prompts(self) -> list[RubricPrompt]:
-        """The prompts of this step, over all processes."""
-        stream = self.task.prompts("train", seed_for(self.seed, "prompts", self.step))
+    def _batch(self, clock: Clock) -> tuple[list[ScoredGroup], dict[str, float]]:
+        """The scored groups that this step trains on, and what drawing them took."""
+        settings = self.settings
+        drawn: dict[str, float] = {}
+        scored = self._round(0, clock, drawn)
+        if not settings.drop_silent:
+            return scored, drawn
+        kept, asked = self._telling(scored), len(scored)
+        rounds = 1
+        while len(kept) < settings.prompts and rounds <= settings.refill_rounds:
+            more = self._round(rounds, clock, drawn)
+            kept, asked, rounds = [*kept, *self._telling(more)], asked + len(more), rounds + 1
+        drawn |= {"groups_drawn": asked, "groups_dropped": asked - len(kept), "rounds": rounds}
+        # Without any signal there is no step, but the metrics want to be told what was there.
+        return kept[: settings.prompts] or scored, drawn
+
+    def _round(self, number: int, clock: Clock, drawn: dict[str, float]) -> list[ScoredGroup]:
+        """Sample and score one draw of prompts, each process its share."""
+        mine = self.parallel.share(self._prompts(number))
+        places = [place for place, _ in mine]
+        prompts = [prompt for _, prompt in mine]
+        stream = partial(self._stream, prompts, places, number)
+        if self.settings.overlap:
+            with Overlap(self.scorer, prompts, self.settings.samples) as overlap:
+                self.parallel.generate(lambda: overlap.feed(stream()))
+                clock.lap("rollout")
+                part = overlap.finish(lap=clock.lap)
+            for name in ("verdict_busy_s", "relevance_busy_s"):
+                drawn[name] = drawn.get(name, 0.0) + getattr(overlap, name)
+        else:
+            groups = self.parallel.generate(
+                lambda: whole_groups(prompts, self.settings.samples, stream())
+            )
+            clock.lap("rollout")
+            part = self.scorer.score(groups, lap=clock.lap)
+        scored = self.parallel.collect(list(zip(places, part, strict=True)))
+        clock.lap("exchange")
+        return scored
+
+    def _telling(self, scored: list[ScoredGroup]) -> list[ScoredGroup]:
+        """The groups in which some token has an advantage."""
+        samples = self.settings.samples
+        advantage_BT, _ = self.credit.advantages(score_tensors(scored), samples, step=self.step)
+        tells_B = (advantage_BT != 0).any(dim=1).tolist()
+        return [
+            group
+            for place, group in enumerate(scored)
+            if any(tells_B[place * samples : (place + 1) * samples])
+        ]
+
+    def _prompts(self, number: int = 0) -> list[RubricPrompt]:
+        """The prompts of a round of this step, over all processes."""
+        stream = self.task.prompts("train", self._seed("prompts", number))
         prompts = list(islice(stream, self.settings.prompts))
         if not prompts:
             raise UserError(
@@ -211,16 +255,23 @@ class LocalTrainer:
             )
         return prompts
 
-    def _sample(self, prompts: Sequence[RubricPrompt], places: Sequence[int]) -> list[Group]:
-        """The rollouts of this step's prompts; whole weights are at hand meanwhile."""
+    def _stream(
+        self, prompts: Sequence[RubricPrompt], places: Sequence[int], number: int
+    ) -> Iterator[Finished]:
+        """Responses to a round's prompts as they end; whole weights are at hand meanwhile."""
         self._hand_over()
-        return self._engine.sample(
+        return self._engine.stream(
             prompts,
             samples=self.settings.samples,
-            seed=seed_for(self.seed, "rollout", self.step),
+            seed=self._seed("rollout", number),
             version=self.step,
             places=places,
         )
+
+    def _seed(self, purpose: str, number: int) -> int:
+        """Of a round of this step; the first round's is the step's own."""
+        later = ("round", number) if number else ()
+        return seed_for(self.seed, purpose, self.step, *later)
 
     def _hand_over(self) -> None:
         """Give the engine the policy's weights as they are now."""
