@@ -18,7 +18,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,7 +29,7 @@ from lmcommon.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Run", "finite", "write_atomic"]
+__all__ = ["Run", "finite", "write_atomic", "write_lines"]
 
 _T = TypeVar("_T")
 _RECORDED_VERSIONS = (
@@ -66,7 +66,7 @@ class Run:
     @property
     def has_records(self) -> bool:
         """Whether anything worth keeping was recorded."""
-        bookkeeping = {"config.yaml", "manifest.json", ".hydra"}
+        bookkeeping = {"config.yaml", "manifest.json", "inputs.json", ".hydra"}
         return any(path.name not in bookkeeping for path in self.folder.iterdir())
 
     @property
@@ -221,6 +221,15 @@ def write_atomic(path: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as a whole file of JSON lines, as `Run.append` would one by one."""
+    lines = [json.dumps(finite(dict(row)), ensure_ascii=False, allow_nan=False) for row in rows]
+    text = "".join(line + "\n" for line in lines)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        text = "".join(json.dumps(finite(dict(row))) + "\n" for row in rows)
+    write_atomic(path, text)
 
 
 def _plain_progress(items: Iterable[_T], description: str, total: int | None) -> Iterator[_T]:

@@ -8,6 +8,8 @@ import multiprocessing
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -23,13 +25,15 @@ from lmcommon.llm import (
     ChatRequest,
     Message,
     ModelFailure,
+    OpenAIChat,
     Sampling,
     ScoreRequest,
     ScriptedModel,
     TokenLogprob,
     chat,
 )
-from lmcommon.llm.cache_store import request_key
+from lmcommon.llm.cache_store import ReplyStore, request_key
+from lmcommon.testing.stub_server import StubServer
 
 IDENTITY: Mapping[str, Any] = {"kind": "test", "model": "a"}
 TEXT = st.text(max_size=12)
@@ -242,6 +246,53 @@ def test_what_a_killed_batch_had_finished_is_kept(tmp_path: Path) -> None:
     assert all(response.ok for response in resumed.generate(requests))
     assert len(inner.requests) == 4
     resumed.close()
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_answers_of_an_endpoint_are_kept_while_the_slowest_is_waited_for(
+    tmp_path: Path, is_async: bool
+) -> None:
+    path, may_answer = tmp_path / "c.sqlite", threading.Event()
+
+    def reply(body: Mapping[str, Any]) -> str:
+        asked = body["messages"][-1]["content"]
+        if asked == "0":
+            assert may_answer.wait(timeout=60)
+        return f"to {asked}"
+
+    requests = [chat(str(number)) for number in range(6)]
+    with StubServer(reply) as server:
+        inner = OpenAIChat("stub", base_url=server.base_url, api_key_env=None)
+        model = CachedModel(inner, path)
+        told: list[list[str]] = []
+
+        def ask() -> None:
+            got = asyncio.run(model.agenerate(requests)) if is_async else model.generate(requests)
+            told.append([one.text for one in got])
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        store = ReplyStore(path, must_exist=False)
+        deadline = time.monotonic() + 60
+        while len(store) < 5 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        before = len(store)
+        may_answer.set()
+        thread.join(timeout=60)
+        after = len(store)
+        store.close()
+        model.close()
+    assert (before, after) == (5, 6)
+    assert told == [[f"to {number}" for number in range(6)]]
+
+
+def test_an_endpoint_is_asked_for_all_that_is_missing_at_once(tmp_path: Path) -> None:
+    with StubServer(lambda body: "yes", latency_s=0.2) as server:
+        inner = OpenAIChat("stub", base_url=server.base_url, api_key_env=None, concurrency=6)
+        model = CachedModel(inner, tmp_path / "c.sqlite", chunk=1)
+        assert all(one.ok for one in model.generate([chat(str(n)) for n in range(6)]))
+        assert server.max_at_once == 6
+        model.close()
 
 
 @pytest.mark.parametrize("mode", ["replay", "refuse"])

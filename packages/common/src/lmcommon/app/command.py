@@ -274,7 +274,7 @@ def _differing_keys(before: Any, now: Any, prefix: str = "") -> set[str]:
 
 
 def _has_records(folder: Path) -> bool:
-    bookkeeping = {"config.yaml", "manifest.json", ".hydra"}
+    bookkeeping = {"config.yaml", "manifest.json", "inputs.json", ".hydra"}
     return folder.is_dir() and any(path.name not in bookkeeping for path in folder.iterdir())
 
 

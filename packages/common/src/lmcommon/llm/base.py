@@ -8,12 +8,15 @@ such file, endpoint unreachable at `check`), which is what a user can fix.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from lmcommon.llm.types import ChatRequest, ChatResponse, ScoreRequest, ScoreResponse
 
-__all__ = ["ChatModel"]
+__all__ = ["ChatModel", "Tell", "TellingModel"]
+
+Tell = Callable[[int, ChatResponse], None]
+"""Told the place of a request in its batch and its answer, from whatever thread has it."""
 
 
 @runtime_checkable
@@ -55,4 +58,19 @@ class ChatModel(Protocol):
 
     def close(self) -> None:
         """Free what the model holds (weights, server process, connections). Idempotent."""
+        ...
+
+
+@runtime_checkable
+class TellingModel(Protocol):
+    """A model whose answers come one by one: whoever keeps them need not wait for the slowest."""
+
+    def generate_telling(self, requests: Sequence[ChatRequest], tell: Tell) -> list[ChatResponse]:
+        """`ChatModel.generate`, with each answer told as soon as it is there."""
+        ...
+
+    async def agenerate_telling(
+        self, requests: Sequence[ChatRequest], tell: Tell
+    ) -> list[ChatResponse]:
+        """The same, without blocking the event loop."""
         ...

@@ -9,13 +9,14 @@ share a file: the first writer of a key wins, and all readers see the same answe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from lmcommon.errors import UserError
-from lmcommon.llm.base import ChatModel
+from lmcommon.llm.base import ChatModel, TellingModel
 from lmcommon.llm.budget import Meter
 from lmcommon.llm.cache_store import ReplyStore, request_key
 from lmcommon.llm.types import (
@@ -47,6 +48,8 @@ class CachedModel:
             is a failure of kind `replay_miss`. `refuse`: never call; a miss raises `UserError`.
             `refresh`: always call, and replace what is stored.
         chunk: Misses are called, and stored, at most this many at a time: what a killed run loses.
+            A model that tells its answers one by one (`TellingModel`) is asked for all at once,
+            and each answer is stored as it comes.
 
     Raises:
         UserError: Unknown mode; nothing to replay; a file that is damaged or of another program.
@@ -91,8 +94,14 @@ class CachedModel:
     def generate(self, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
         """Answer from the store, and the rest from the model."""
         batch = _Batch(self._store, self.identity, self._mode, requests, ChatResponse)
-        for part in batch.missing(self._chunk):
-            batch.add(part, self._inner.generate([requests[index] for index in part]))
+        inner = self._inner
+        if isinstance(inner, TellingModel):
+            for part in batch.missing(len(requests)):
+                asked = [requests[index] for index in part]
+                batch.add(part, inner.generate_telling(asked, batch.keeper(part)))
+        else:
+            for part in batch.missing(self._chunk):
+                batch.add(part, inner.generate([requests[index] for index in part]))
         return batch.responses(self.name)
 
     async def agenerate(self, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
@@ -100,8 +109,14 @@ class CachedModel:
         batch = await asyncio.to_thread(
             _Batch, self._store, self.identity, self._mode, requests, ChatResponse
         )
-        for part in batch.missing(self._chunk):
-            answers = await self._inner.agenerate([requests[index] for index in part])
+        inner = self._inner
+        is_telling = isinstance(inner, TellingModel)
+        for part in batch.missing(len(requests) if is_telling else self._chunk):
+            asked = [requests[index] for index in part]
+            if isinstance(inner, TellingModel):
+                answers = await inner.agenerate_telling(asked, batch.keeper(part))
+            else:
+                answers = await inner.agenerate(asked)
             await asyncio.to_thread(batch.add, part, answers)
         return batch.responses(self.name)
 
@@ -141,6 +156,7 @@ class _Batch(Generic[Response]):
         if mode != "refresh":
             self._stored = store.get(list(set(self._keys)), kind)
         self._called: dict[int, Response] = {}
+        self._kept: dict[str, Response] = {}
         first_place = {key: index for index, key in reversed(list(enumerate(self._keys)))}
         self._absent = sorted(i for key, i in first_place.items() if key not in self._stored)
         if mode == "refuse" and self._absent:
@@ -149,17 +165,30 @@ class _Batch(Generic[Response]):
     def missing(self, size: int) -> Iterator[list[int]]:
         """Places in the batch that must be called, in parts."""
         if self._mode in ("record", "refresh"):
-            for start in range(0, len(self._absent), size):
+            for start in range(0, len(self._absent), max(size, 1)):
                 yield self._absent[start : start + size]
+
+    def keeper(self, places: Sequence[int]) -> Callable[[int, Response], None]:
+        """Stores one answer at a time, by its number among `places`."""
+
+        def keep(number: int, answer: Response) -> None:
+            if answer.ok:
+                fresh = {self._keys[places[number]]: answer}
+                # What cannot be stored now is tried again by `add`, which may raise: here the
+                # calls under way would be lost with it.
+                with suppress(UserError):
+                    self._kept |= self._store.put(fresh, overwrite=self._mode == "refresh")
+
+        return keep
 
     def add(self, places: Sequence[int], answers: Sequence[Response]) -> None:
         """Store what came; where another process was first, its answer is taken."""
         fresh = {
             self._keys[place]: answer
             for place, answer in zip(places, answers, strict=True)
-            if answer.ok
+            if answer.ok and self._keys[place] not in self._kept
         }
-        kept = self._store.put(fresh, overwrite=self._mode == "refresh")
+        kept = self._kept | self._store.put(fresh, overwrite=self._mode == "refresh")
         for place, answer in zip(places, answers, strict=True):
             winner = kept.get(self._keys[place], answer)
             self._called[place] = replace(winner, usage=answer.usage)

@@ -18,6 +18,7 @@ from typing import Any
 
 from lmcommon.errors import UserError
 from lmcommon.extras import require
+from lmcommon.llm.base import Tell
 from lmcommon.llm.budget import Meter
 from lmcommon.llm.bundled import BUNDLED_MODELS, bundled_gguf
 from lmcommon.llm.openai_compatible import OpenAIChat
@@ -102,6 +103,16 @@ class LlamaCppModel:
     async def agenerate(self, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
         """The same, without blocking the event loop (but for the start of the server)."""
         return await self._client().agenerate(requests) if requests else []
+
+    def generate_telling(self, requests: Sequence[ChatRequest], tell: Tell) -> list[ChatResponse]:
+        """`generate`, with each answer told as soon as it is there."""
+        return self._client().generate_telling(requests, tell) if requests else []
+
+    async def agenerate_telling(
+        self, requests: Sequence[ChatRequest], tell: Tell
+    ) -> list[ChatResponse]:
+        """The same without blocking the event loop."""
+        return await self._client().agenerate_telling(requests, tell) if requests else []
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[ScoreResponse]:
         """Not supported by the server: one failure a request."""

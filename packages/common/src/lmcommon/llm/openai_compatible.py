@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from lmcommon.errors import UserError
 from lmcommon.llm.async_bridge import LoopThread
 from lmcommon.llm.attempts import Attempts, Outcome
+from lmcommon.llm.base import Tell
 from lmcommon.llm.budget import Meter, Prices, estimate_chat, estimate_score
 from lmcommon.llm.openai_endpoint import Connection, Endpoint
 from lmcommon.llm.openai_scoring import echo_body, echo_tokens, vllm_body, vllm_tokens
@@ -169,6 +170,16 @@ class OpenAIChat:
         """`generate` without blocking the event loop."""
         return await self._thread.arun(self._map(self._chat, requests))
 
+    def generate_telling(self, requests: Sequence[ChatRequest], tell: Tell) -> list[ChatResponse]:
+        """`generate`, with each answer told as soon as it is there."""
+        return self._thread.run(self._map(self._chat, requests, tell))
+
+    async def agenerate_telling(
+        self, requests: Sequence[ChatRequest], tell: Tell
+    ) -> list[ChatResponse]:
+        """The same without blocking the event loop."""
+        return await self._thread.arun(self._map(self._chat, requests, tell))
+
     def score(self, requests: Sequence[ScoreRequest]) -> list[ScoreResponse]:
         """Score a batch in the way `scoring` names.
 
@@ -182,7 +193,10 @@ class OpenAIChat:
         self._thread.close()
 
     async def _map(
-        self, answer: Callable[[Item], Awaitable[Result]], items: Sequence[Item]
+        self,
+        answer: Callable[[Item], Awaitable[Result]],
+        items: Sequence[Item],
+        tell: Callable[[int, Result], None] = lambda _, __: None,
     ) -> list[Result]:
         """In order, by workers that each take the next item: no item waits for a slower chunk."""
         await self._connect()
@@ -192,6 +206,7 @@ class OpenAIChat:
         async def work() -> None:
             for index, item in queue:
                 results[index] = await answer(item)
+                tell(index, results[index])
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self._concurrency, len(items))):

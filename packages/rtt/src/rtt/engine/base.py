@@ -45,6 +45,11 @@ class RolloutEngine(Protocol):
     the call, nor on how the work is batched or spread over processes.
     """
 
+    @property
+    def policy(self) -> Policy:
+        """Whose tokenizer and chat template are used."""
+        ...
+
     def stream(
         self,
         prompts: Sequence[RubricPrompt],
@@ -104,7 +109,7 @@ class RolloutEngine(Protocol):
 
 
 class RolloutSettings(Protocol):
-    """Settings that an engine can be made from: an option of the group `rollouts`."""
+    """Settings that an engine can be made from: an option of the group `sampler`."""
 
     def build(
         self, policy: Policy, *, max_tokens: int, sampling: Sampling, row_budget: int, seed: int

@@ -15,14 +15,13 @@ import torch
 from torch import Tensor
 
 from lmcommon.data.types import RubricPrompt
-from lmcommon.errors import UserError
+from rtt.engine.asking import ask, rollout_of
 from rtt.engine.base import Finished, whole_groups
 from rtt.engine.drawing import Sampling, draw, uniforms
-from rtt.engine.text import text_with_offsets
 from rtt.policy.logprobs import position_ids
 from rtt.policy.softmax import HeadForm, head_weights, project
 from rtt.policy.tiny import Policy
-from rtt.types import Group, Rollout
+from rtt.types import Group
 
 __all__ = ["Sampler"]
 
@@ -94,10 +93,10 @@ class Sampler:
                 uniforms(seed, place, samples, self.max_tokens)
                 for place in places[first : first + size]
             ]
-            asked = [self._ask(prompt) for prompt in part]
+            asked = [ask(self.policy, prompt, self.max_tokens) for prompt in part]
             for row, ids, logprobs in self._draw(asked, torch.cat(draws), sampling):
                 prompt, sample = divmod(row, samples)
-                rollout = self._rollout(part[prompt].id, ids, logprobs, version)
+                rollout = rollout_of(self.policy, part[prompt].id, ids, logprobs, version)
                 yield Finished(prompt=first + prompt, sample=sample, rollout=rollout)
 
     def update(self, weights: Iterable[tuple[str, Tensor]], *, version: int) -> None:
@@ -105,17 +104,6 @@ class Sampler:
 
     def close(self) -> None:
         """Nothing to free: the policy belongs to whoever made it."""
-
-    def _ask(self, prompt: RubricPrompt) -> list[int]:
-        ids = self.policy.ask(prompt.prompt)
-        context = self.policy.context
-        if context is not None and len(ids) + self.max_tokens > context:
-            raise UserError(
-                f"prompt {prompt.id!r}: expected at most {context - self.max_tokens} tokens (the "
-                f"policy's context of {context} without the response's {self.max_tokens}); got "
-                f"{len(ids)}; leave it out, or ask for shorter responses"
-            )
-        return ids
 
     def _draw(
         self, asked: Sequence[Sequence[int]], uniform_BT: Tensor, sampling: Sampling
@@ -175,20 +163,6 @@ class Sampler:
             if token not in self.policy.end_ids:
                 going.append(place)
         return going
-
-    def _rollout(
-        self, prompt_id: str, ids: list[int], logprobs: list[float], version: int
-    ) -> Rollout:
-        text, offsets = text_with_offsets(self.policy.tokenizer, ids)
-        return Rollout(
-            prompt_id=prompt_id,
-            tokens=tuple(ids),
-            logprobs=tuple(logprobs),
-            text=text,
-            offsets=offsets,
-            finish_reason="stop" if ids[-1] in self.policy.end_ids else "length",
-            policy_version=version,
-        )
 
 
 def _left_padded(asked: Sequence[Sequence[int]], pad: int, device: Any) -> tuple[Tensor, Tensor]:

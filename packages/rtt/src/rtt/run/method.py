@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from typing import Any
 import torch
 
 from lmcommon.runlog import Run, write_atomic
+from rtt.engine.base import RolloutSettings
+from rtt.engine.settings import TransformersRolloutsSettings
 from rtt.policy.tiny import Policy, PolicySource
 from rtt.relevance.config import RelevanceSettings
 from rtt.relevance.policy_scores import PolicyScores
@@ -27,6 +30,7 @@ from rtt.train.local.engine import LocalEngine
 from rtt.train.local.parallel import Alone
 from rtt.train.local.settings import TrainSettings
 from rtt.train.local.trainer import LocalTrainer
+from rtt.train.ranks import RankBook, keep_rank_rows
 from rtt.train.scoring import Scorer
 from rtt.train.warm import WarmStart
 
@@ -53,6 +57,8 @@ class Job:
     credit: Credit
     train: TrainSettings
     engine: LocalEngine = field(default_factory=LocalEngine)
+    sampler: RolloutSettings = field(default_factory=TransformersRolloutsSettings)
+    """What samples."""
     folder: Path
     scorer: Scorer = field(default_factory=Scorer)
     """Verdicts and relevances; program checks and their deciding spans by default."""
@@ -115,14 +121,27 @@ def _run(
 ) -> Result | None:
     """Train and evaluate; the process that has a run writes, and tells the result."""
     checkpoint = job.folder / "checkpoint.pt"
-    trainer = _trainer(job, checkpoint, parallel)
+    with closing(_trainer(job, checkpoint, parallel)) as trainer:
+        return _trained(job, trainer, parallel, progress, run)
+
+
+def _trained(
+    job: Job,
+    trainer: LocalTrainer,
+    parallel: Alone,
+    progress: Callable[..., Iterable[int]] | None,
+    run: Run | None,
+) -> Result | None:
+    checkpoint = job.folder / "checkpoint.pt"
     if run is not None:
         keep_rows(run, trainer.step)
+    parallel.barrier()  # the first process has tidied up what the others append to
     before = time.process_time()
     steps = trainer.run(
         record=_forget if run is None else run.metrics,
         checkpoint=checkpoint,
         rollouts=job.folder / "rollouts.jsonl",
+        share=RankBook(job.folder, parallel.rank, parallel.world).add,
     )
     if progress is not None and run is not None:
         steps = progress(steps, job.credit.label, job.train.steps - trainer.step)
@@ -178,19 +197,28 @@ def keep_rows(run: Run, step: int) -> None:
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         if lines or (run.folder / f"{name}.jsonl").exists():
             write_atomic(run.folder / f"{name}.jsonl", lines)
+    keep_rank_rows(run.folder, lambda row: bool(step) and row["step"] <= step)
 
 
 def _trainer(job: Job, checkpoint: Path, parallel: Alone) -> LocalTrainer:
     is_begun = parallel.same(find_checkpoint(checkpoint) is not None)
     policy = blank_policy(job) if is_begun else make_base(job)
+    job.engine.place(policy)
     trainer = LocalTrainer(
-        policy=job.engine.place(policy),
+        policy=policy,
         task=job.task,
         credit=job.credit,
         settings=job.train,
         seed=job.seed,
         scorer=_scorer(job, policy, parallel),
         parallel=parallel,
+        rollouts=job.sampler.build(
+            policy,
+            max_tokens=job.task.max_tokens,
+            sampling=job.train.sampling,
+            row_budget=job.train.row_budget,
+            seed=job.seed,
+        ),
     )
     if is_begun:
         trainer.load(checkpoint)

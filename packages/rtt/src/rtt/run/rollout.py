@@ -1,14 +1,14 @@
 """The verb rtt-rollout: responses to prompts, scored criterion by criterion, kept as records.
 
 A policy samples them, or a file holds them (the outputs of any model). Out come `rollouts.jsonl`
-for rtt-show and a report: satisfied by kind with intervals, unscored, lengths, tokens per second.
+(or Parquet) for rtt-show and a report: satisfied by kind with intervals, unscored, lengths, tokens
+per second. Several processes share the prompts; what they write is what one would.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -21,25 +21,29 @@ from lmcommon.data.config import PROMPT_SCHEMAS
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.rng import seed_for
+from rtt.engine.base import RolloutEngine
 from rtt.engine.drawing import Sampling
 from rtt.engine.given import Given, cut_words, load_tokenizer, read_given, tokens_by
-from rtt.engine.sampler import Sampler
 from rtt.policy.tiny import Policy, TinyPolicy
-from rtt.records import read_rollouts, records_of, write_rollouts
+from rtt.records import read_rollouts, records_of
+from rtt.records.parts import FORMATS, check_format
 from rtt.relevance.policy_scores import PolicyScores
-from rtt.run.judging import open_scorer
-from rtt.run.resuming import keep_whole
+from rtt.run.joining import joined
+from rtt.run.judging import open_scorer, spent_in, verdict_line
 from rtt.run.schemas import GROUPS
+from rtt.run.sharing import Batch, SharedRun
 from rtt.show.tally import Tally, tally, tally_lines
 from rtt.tasks.base import SketchingTask
+from rtt.train.clock import Clock
 from rtt.train.local.checkpoint import find_checkpoint, load_checkpoint
+from rtt.train.overlap import Overlap
+from rtt.train.ranks import failed_verdicts
 from rtt.train.scoring import Scorer
 from rtt.train.warm import WarmStart
 from rtt.types import Group
 
 __all__ = ["RolloutConfig", "main", "rollout"]
 
-FILE = "rollouts.jsonl"
 _TOKENS = 256
 
 
@@ -52,6 +56,8 @@ class RolloutConfig:
     data: Any = None
     """A set of prompts instead of the task: data=ifeval data.path=FILE."""
     policy: Any = None
+    sampler: Any = None
+    """What samples: transformers, vllm, vllm_server or auto."""
     verdicts: Any = None
     judge_llm: Any = None
     """What judges where verdicts=hybrid finds no program: llm@judge_llm=openai and its keys."""
@@ -75,12 +81,16 @@ class RolloutConfig:
     warm start."""
     warm_start: WarmStart = field(default_factory=WarmStart)
     batch: int = 16
-    """Prompts at once: what a kill loses at most."""
+    """Prompts at once: what a kill loses at most, in each process."""
+    format: str = "jsonl"
+    """Of the file at the end: jsonl or parquet (needs rtt-llm[parquet])."""
     threads: int = 1
 
     def __post_init__(self) -> None:
         if self.split not in ("train", "heldout"):
             raise UserError(f"split: expected train or heldout; got {self.split!r}")
+        if self.format not in FORMATS:
+            raise UserError(f"format: expected one of {', '.join(FORMATS)}; got {self.format!r}")
         for key in ("prompts", "samples", "batch", "threads"):
             if getattr(self, key) < 1:
                 raise UserError(f"{key}: expected at least 1; got {getattr(self, key)!r}")
@@ -93,17 +103,22 @@ class RolloutConfig:
 def rollout(config: RolloutConfig, run: Run) -> dict[str, Any]:
     """Sample responses to prompts, or take given ones; score them and write rollouts.jsonl."""
     torch.set_num_threads(config.threads)
-    prompts = _prompts(config)
-    given = None if config.responses is None else _given(config, prompts)
-    sizes, batches = _batches(config, prompts, given)
-    done = keep_whole(run, sizes)
-    if done < len(batches):
-        sampler = None if given is not None else _sampler(config)
-        left = range(done, len(batches))
-        with _scorer(config, sampler) as scorer:
-            for place in run.progress(left, "responses", total=len(left)):
-                _take(run, place, batches[place], config, scorer, sampler)
-    return _conclude(config, run, given)
+    check_format(config.format)
+    with joined() as ranks:
+        shared = SharedRun(run, ranks, form=config.format)
+        prompts = _prompts(config)
+        given = None if config.responses is None else _given(config, prompts)
+        mine = shared.begin(_batches(config, prompts, given))
+        if mine:
+            sampler = None if given is not None else _sampler(config)
+            with (
+                closing(sampler) if sampler else nullcontext(),
+                _scorer(config, sampler, shared) as scorer,
+            ):
+                for batch in run.progress(mine, "responses", total=len(mine)):
+                    _take(shared, batch, config, scorer, sampler)
+        file = shared.end()
+        return _conclude(config, run, given, shared, file) if shared.is_main else {}
 
 
 def _prompts(config: RolloutConfig) -> list[RubricPrompt]:
@@ -119,23 +134,24 @@ def _given(config: RolloutConfig, prompts: Sequence[RubricPrompt]) -> Given:
     return read_given(str(config.responses), prompts, cut)
 
 
-Batch = Sequence[RubricPrompt] | Sequence[Group]
-
-
 def _batches(
     config: RolloutConfig, prompts: Sequence[RubricPrompt], given: Given | None
-) -> tuple[list[int], list[Batch]]:
-    """Number of responses of each batch, and the batches."""
-    whole: Batch = prompts if given is None else given.groups
-    batches = [whole[start : start + config.batch] for start in range(0, len(whole), config.batch)]
-    sizes = [
-        sum(len(one.rollouts) if isinstance(one, Group) else config.samples for one in batch)
-        for batch in batches
-    ]
-    return sizes, batches
+) -> list[Batch[Any]]:
+    whole: Sequence[RubricPrompt] | Sequence[Group] = prompts if given is None else given.groups
+    batches: list[Batch[Any]] = []
+    for first in range(0, len(whole), config.batch):
+        items = whole[first : first + config.batch]
+        sizes = [len(one.rollouts) if isinstance(one, Group) else config.samples for one in items]
+        places = tuple(
+            (0, first + number, sample)
+            for number, size in enumerate(sizes)
+            for sample in range(size)
+        )
+        batches.append(Batch(number=len(batches), first=first, items=items, places=places))
+    return batches
 
 
-def _sampler(config: RolloutConfig) -> Sampler:
+def _sampler(config: RolloutConfig) -> RolloutEngine:
     task = config.task if config.data is None else None
     words = getattr(task, "tokens", ())
     if isinstance(config.policy, TinyPolicy) and not words:
@@ -149,15 +165,22 @@ def _sampler(config: RolloutConfig) -> Sampler:
     elif isinstance(task, SketchingTask):
         config.warm_start.run(policy, task, seed=config.seed)
     own = _TOKENS if task is None else task.max_tokens
-    return Sampler(policy, config.max_tokens or own, config.sampling)
+    return config.sampler.build(  # type: ignore[no-any-return]
+        policy, max_tokens=config.max_tokens or own, sampling=config.sampling,
+        row_budget=config.batch * config.samples, seed=config.seed,
+    )  # fmt: skip
 
 
 @contextmanager
-def _scorer(config: RolloutConfig, sampler: Sampler | None) -> Iterator[Scorer]:
+def _scorer(
+    config: RolloutConfig, sampler: RolloutEngine | None, shared: SharedRun
+) -> Iterator[Scorer]:
     """Verdicts and relevances as configured; what judges is closed at the end."""
     scores = None if sampler is None else PolicyScores(policy=sampler.policy)
     relevance = config.relevance.build(scores)
-    with open_scorer(config.verdicts, config.judge_llm) as scorer:
+    with open_scorer(
+        config.verdicts, config.judge_llm, shared.folder, processes=shared.world
+    ) as scorer:
         yield replace(scorer, relevance=relevance)
 
 
@@ -172,38 +195,51 @@ def _load(policy: Policy, folder: Path) -> None:
 
 
 def _take(
-    run: Run, place: int, batch: Batch, config: RolloutConfig, scorer: Scorer,
-    sampler: Sampler | None,
+    shared: SharedRun, batch: Batch[Any], config: RolloutConfig, scorer: Scorer,
+    sampler: RolloutEngine | None,
 ) -> None:  # fmt: skip
     """Sample and score one batch; a prompt's draws depend on the seed and its place alone."""
-    begun, first = time.perf_counter(), place * config.batch
-    groups = [one for one in batch if isinstance(one, Group)]
-    if sampler is not None:
-        asked = [one for one in batch if isinstance(one, RubricPrompt)]
-        groups = sampler.sample(
-            asked, samples=config.samples, seed=seed_for(config.seed, "rollout"),
-            places=range(first, first + len(asked)),
-        )  # fmt: skip
-    sampled = time.perf_counter()
-    scored = scorer.score(groups)
+    clock, first = Clock(), batch.first
+    if sampler is None:
+        groups = [one for one in batch.items if isinstance(one, Group)]
+        clock.lap("sample")
+        scored = scorer.score(groups)
+    else:
+        asked = [one for one in batch.items if isinstance(one, RubricPrompt)]
+        with Overlap(scorer, asked, config.samples) as overlap:
+            overlap.feed(
+                sampler.stream(
+                    asked, samples=config.samples, seed=seed_for(config.seed, "rollout"),
+                    places=range(first, first + len(asked)),
+                )
+            )  # fmt: skip
+            clock.lap("sample")
+            scored = overlap.finish()
+    clock.lap("score")
     records = [replace(one, group=first + one.group) for one in records_of(scored)]
-    tokens = sum(len(one.scored.rollout.tokens) for one in records)
-    times = {"sample_s": sampled - begun, "score_s": time.perf_counter() - sampled}
-    run.metrics({"batch": place, "responses": len(records), "tokens": tokens, **times})
-    write_rollouts(run.folder / FILE, records)
+    row = {
+        "tokens": sum(len(one.scored.rollout.tokens) for one in records),
+        **clock.seconds,
+        "unscored_criteria": failed_verdicts(scored),
+    }
+    shared.add(batch, records, row)
 
 
-def _conclude(config: RolloutConfig, run: Run, given: Given | None) -> dict[str, Any]:
-    file = run.folder / FILE
+def _conclude(
+    config: RolloutConfig, run: Run, given: Given | None, shared: SharedRun, file: Path
+) -> dict[str, Any]:
     counted = tally(read_rollouts(file))
-    rows = run.read("metrics")
-    seconds = sum(row["sample_s"] for row in rows)
+    rows = shared.rows()
+    # Processes sample at the same time: the time that goes by is a share of their seconds.
+    seconds = sum(row["sample_s"] / row["processes"] for row in rows)
     tokens = sum(row["tokens"] for row in rows)
     figures = {
         **counted.figures(),
         "mode": config.verdicts.mode,
+        "processes": shared.world,
         "tokens_per_s": round(tokens / seconds) if given is None and seconds else None,
         "score_s": round(sum(row["score_s"] for row in rows), 2),
+        **spent_in(shared.folder),
         "rollouts": str(file),
     }
     if given is not None:
@@ -221,7 +257,7 @@ def _lines(
 ) -> Iterator[str]:
     yield f"# {counted.responses} responses to {len(counted.complete)} prompts"
     yield ""
-    yield f"{config.verdicts.mode} checks"
+    yield verdict_line(config.verdicts)
     if given is None:
         speed = figures["tokens_per_s"]
         yield f"sampled: {speed} tokens/s" if speed else "sampled: nothing new"
@@ -238,9 +274,11 @@ def _lines(
 main = entrypoint(
     "rtt/rollout", RolloutConfig, rollout,
     groups={
-        **{key: GROUPS[key] for key in ("task", "policy", "relevance", "verdicts", "llm")},
+        **{key: GROUPS[key] for key in
+           ("task", "policy", "sampler", "relevance", "verdicts", "llm")},
         "data": PROMPT_SCHEMAS,
     },
+    spans_processes=True,
 )  # fmt: skip
 
 if __name__ == "__main__":

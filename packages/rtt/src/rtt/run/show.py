@@ -14,19 +14,20 @@ from lmcommon.app import Run, entrypoint
 from lmcommon.errors import UserError
 from lmcommon.extras import require
 from lmcommon.runlog import write_atomic
-from rtt.records import RolloutRecord, read_rollouts
+from rtt.records import RolloutRecord, read_rollouts, rollouts_in
 from rtt.run.schemas import GROUPS
 from rtt.show.curves import draw_panels
 from rtt.show.html import credit_html
 from rtt.show.metrics import METRICS, choose, read_runs, series_of
 from rtt.show.picking import PICKS, pick
+from rtt.show.ranks import rank_figures, rank_lines, rank_totals
 from rtt.show.svg import curves_html
 from rtt.show.terminal import credit_text
 from rtt.show.view import view_records
+from rtt.train.ranks import read_ranks
 
-__all__ = ["ShowConfig", "main", "rollouts_in", "show"]
+__all__ = ["ShowConfig", "main", "show"]
 
-FILE = "rollouts.jsonl"
 _MANY = 500
 """More responses than this take a while."""
 
@@ -36,7 +37,7 @@ class ShowConfig:
     """What to show, and how."""
 
     rollouts: str | None = None
-    """A run folder with rollouts.jsonl, or such a file."""
+    """A run folder with rollouts (merged or in parts), or a file of them (JSON lines, Parquet)."""
     step: str = "last"
     """A step, last, or all."""
     prompt: str | None = None
@@ -85,22 +86,6 @@ def show(config: ShowConfig, run: Run) -> dict[str, Any]:
     return _show_curves(config, run) if config.curves else _show_responses(config, run)
 
 
-def rollouts_in(spec: str) -> Path:
-    """The file of rollouts that a run folder or a path stands for.
-
-    Raises:
-        UserError: There is none.
-    """
-    path = Path(spec)
-    file = path / FILE if path.is_dir() else path
-    if file.is_file():
-        return file
-    hint = ""
-    if (path / "metrics.jsonl").is_file():
-        hint = f"; it has metrics: curves=['{spec}'] draws them"
-    raise UserError(f"expected a run folder with {FILE}, or such a file; got {spec!r}{hint}")
-
-
 def _show_responses(config: ShowConfig, run: Run) -> dict[str, Any]:
     file = rollouts_in(str(config.rollouts))
     records = _wanted(read_rollouts(file), config)
@@ -122,11 +107,23 @@ def _show_responses(config: ShowConfig, run: Run) -> dict[str, Any]:
         "label": chosen[0].label,
         "advantages": "recorded" if chosen[0].is_recorded else "computed",
     }
+    home = file if file.is_dir() else file.parent
+    if Path(str(config.rollouts)).is_dir():
+        figures |= _show_ranks(home, run)
     if config.html:
-        title = f"Credit by token: {file.parent.name or file.name}"
+        title = f"Credit by token: {home.name or file.name}"
         html = credit_html(chosen, title=title, facts=_facts(figures, config))
-        figures["html"] = str(_write(Path(config.out or file.parent / "credit.html"), html))
+        figures["html"] = str(_write(Path(config.out or home / "credit.html"), html))
     return figures
+
+
+def _show_ranks(folder: Path, run: Run) -> dict[str, Any]:
+    """The processes of a run side by side, if there were several."""
+    totals = rank_totals(read_ranks(folder))
+    lines = rank_lines(totals)
+    if lines:
+        run.console.print(*lines, sep="\n", markup=False, highlight=False, soft_wrap=True)
+    return rank_figures(totals)
 
 
 def _wanted(records: Iterable[RolloutRecord], config: ShowConfig) -> list[RolloutRecord]:
@@ -190,6 +187,8 @@ def _show_curves(config: ShowConfig, run: Run) -> dict[str, Any]:
     if config.png:
         page.parent.mkdir(parents=True, exist_ok=True)
         figures["png"] = str(draw_panels(panels, page.with_suffix(".png")))
+    if len(runs) == 1:
+        figures |= _show_ranks(runs[0].folder, run)
     run.console.print(*(f"{key}: {figures[key]}" for key in ("html", "png") if key in figures),
                       sep="\n", soft_wrap=True, markup=False, highlight=False)  # fmt: skip
     return figures

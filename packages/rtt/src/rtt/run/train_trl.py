@@ -21,23 +21,26 @@ from lmcommon.errors import UserError
 from lmcommon.llm.weights import quiet_loading
 from lmcommon.rng import seed_for
 from lmcommon.runlog import Run
+from rtt.engine.versions import check_stack
 from rtt.policy.pretrained import PretrainedPolicy
 from rtt.policy.tiny import Policy, PolicySource
 from rtt.relevance.config import RelevanceSettings
 from rtt.relevance.policy_scores import PolicyScores
 from rtt.run.method import keep_rows
 from rtt.run.trl_engine import TrlEngine
+from rtt.run.trl_rollouts import chosen_rollouts
 from rtt.tasks.base import Task
 from rtt.train.advantage import Credit
 from rtt.train.evaluation import Evaluation
 from rtt.train.heldout import Heldout, refuse_sharded
 from rtt.train.scoring import Scorer
 from rtt.train.short import short_enough
+from rtt.train.trl.vllm import EngineLostError, close_rollouts, set_environment
 
 if TYPE_CHECKING:
     from rtt.train.trl.config import RTTConfig
 
-__all__ = ["TrlRun", "run_arguments", "train_with_trl"]
+__all__ = ["TrlRun", "run_arguments", "run_folder", "train_with_trl"]
 
 
 class TrlRun(Protocol):
@@ -51,6 +54,25 @@ class TrlRun(Protocol):
     relevance: RelevanceSettings | None
     """None: the relevance of the scorer that is given."""
     threads: int
+
+
+def run_folder(run: Run, engine: TrlEngine) -> tuple[Path, int]:
+    """The first process's folder, on all of them, and how many they are; joins them.
+
+    Args:
+        run: Of this process.
+        engine: What will sample, since vLLM reads its settings as TRL is imported.
+
+    Raises:
+        MissingExtraError: Without `rtt-llm[trl]`.
+    """
+    _prepare(engine)
+    from rtt.train.trl.installed import same_everywhere
+
+    folder: Path = same_everywhere(
+        run.folder if run.is_kept else None, use_cpu=not torch.cuda.is_available()
+    )
+    return folder, int(os.environ.get("WORLD_SIZE", 1))
 
 
 def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) -> dict[str, Any]:
@@ -70,20 +92,32 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
     """
     import transformers
 
-    from rtt.train.trl.installed import same_everywhere
+    is_vllm = _prepare(config.engine)
     from rtt.train.trl.resume import last_checkpoint
+    from rtt.train.trl.share import ShareRows
     from rtt.train.trl.trainer import RTTTrainer
 
     torch.set_num_threads(config.threads)
     scorer, engine = scorer or Scorer(), config.engine
     is_cpu = not torch.cuda.is_available()
-    folder: Path = same_everywhere(run.folder if run.is_kept else None, use_cpu=is_cpu)
+    folder, processes = run_folder(run, engine)
     policy = _policy(config)
     if config.relevance is not None:
         # The policy scores itself before TRL shards it; policy contrast needs whole weights.
         scorer = replace(scorer, relevance=config.relevance.build(PolicyScores(policy=policy)))
     stream = config.task.prompts("train", seed_for(config.seed, "prompts"))
     train = short_enough(stream, policy.ask, engine.max_prompt_tokens)
+    prompts = list(islice(train, engine.prompts * engine.generation_batches))
+    arguments = run_arguments(
+        config,
+        folder,
+        is_mixed=policy.is_mixed,
+        is_cpu=is_cpu,
+        processes=processes,
+    )
+    if is_vllm and arguments.vllm_max_model_length is None:
+        longest = max(len(policy.ask(prompt.prompt)) for prompt in prompts)
+        arguments.vllm_max_model_length = longest + config.task.max_tokens
     heldout = Heldout(
         policy, list(islice(config.task.prompts("heldout", 0), engine.heldout)), scorer.verdicts,
         max_tokens=config.task.max_tokens, samples=engine.eval_samples, seed=config.seed,
@@ -92,14 +126,8 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
     with quiet_loading(transformers):
         trainer = RTTTrainer(
             policy.model,
-            list(islice(train, engine.prompts * engine.generation_batches)),
-            args=run_arguments(
-                config,
-                folder,
-                is_mixed=policy.is_mixed,
-                is_cpu=is_cpu,
-                processes=int(os.environ.get("WORLD_SIZE", 1)),
-            ),
+            prompts,
+            args=arguments,
             scorer=scorer,
             processing_class=policy.tokenizer,
             chat=policy.is_chat,
@@ -107,6 +135,7 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
             **({} if adapters is None else {"peft_config": adapters}),
         )
         trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(ShareRows(trainer, folder))
         refuse_sharded(trainer, heldout, key="engine.heldout")
         checkpoint = last_checkpoint(folder / "trl")
         step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
@@ -114,13 +143,27 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
             keep_rows(run, step)
             if not step:
                 run.metrics({"step": 0, **heldout.row(0)})
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        except EngineLostError as error:
+            raise UserError(f"{error}; go on with: rtt-train resume={folder}") from error
+        finally:
+            close_rollouts(trainer)
     if not run.is_kept:
         return {}
     final = heldout.evaluate(engine.steps, samples=4 * engine.eval_samples)
     figures = _figures(config, run.read("metrics"), final)
     run.report(_report(figures))
     return figures
+
+
+def _prepare(engine: TrlEngine) -> bool:
+    """Whether vLLM samples; if so, TRL imports it, and it reads its settings then."""
+    is_vllm = chosen_rollouts(engine.rollouts) != "transformers"
+    if is_vllm:
+        check_stack()
+        set_environment()
+    return is_vllm
 
 
 def _policy(config: TrlRun) -> Policy:
@@ -212,7 +255,7 @@ def _figures(
     }
 
 
-_PHASES = ("rollout", "verdict", "relevance", "credit", "update")
+_PHASES = ("rollout", "sync", "verdict", "relevance", "credit", "update")
 
 
 def _median(values: list[float]) -> float | None:

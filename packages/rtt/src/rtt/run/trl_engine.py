@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lmcommon.errors import UserError
+from rtt.run.trl_rollouts import TrlVllm, chosen_rollouts
 
 __all__ = ["TrlEngine"]
 
@@ -40,6 +41,10 @@ class TrlEngine:
     temperature: float = 1.0
     top_p: float = 1.0
     top_k: int = 0
+    rollouts: str = "auto"
+    """Who samples: transformers, vllm (in this process, beside the trainer) or vllm_server; auto:
+    vllm where it and CUDA are, else transformers."""
+    vllm: TrlVllm = field(default_factory=TrlVllm)
     token_kernel: str = "chunked"
     """Log-probabilities by chunked (ours) or trl."""
     response_advantage: str = "rtt"
@@ -51,7 +56,7 @@ class TrlEngine:
     """Samples a held-out prompt, at temperature 1; the last evaluation takes four times as many."""
     checkpoint_every: int = 10
     options: dict[str, Any] = field(default_factory=dict)
-    """Further fields of `RTTConfig` and `trl.GRPOConfig`, such as use_vllm or loss_type."""
+    """Further fields of `RTTConfig` and `trl.GRPOConfig`, such as loss_type."""
 
     def __post_init__(self) -> None:
         for key in ("steps", "prompts", "samples", "minibatches", "eval_every", "eval_samples",
@@ -67,11 +72,16 @@ class TrlEngine:
         for key in ("heldout", "warmup", "weight_decay", "clip_low", "clip_high"):
             if getattr(self, key) < 0:
                 raise UserError(f"engine.{key}: expected 0 or more; got {getattr(self, key)!r}")
+        chosen_rollouts(self.rollouts)
 
     @property
     def generation_batches(self) -> int:
         """How often prompts are drawn."""
         return math.ceil(self.steps / self.minibatches)
+
+    @property
+    def _is_truncated(self) -> bool:
+        return self.top_p < 1 or self.top_k > 0 or bool(self.options.get("min_p"))
 
     def arguments(self, *, processes: int) -> dict[str, Any]:
         """The settings in TRL's words.
@@ -101,5 +111,6 @@ class TrlEngine:
             "save_strategy": "steps", "save_steps": self.checkpoint_every, "save_total_limit": 2,
             "logging_steps": 1, "shuffle_dataset": False, "ddp_find_unused_parameters": False,
             "report_to": [], "disable_tqdm": True,
+            **self.vllm.arguments(chosen_rollouts(self.rollouts), is_truncated=self._is_truncated),
             **self.options,
         }  # fmt: skip

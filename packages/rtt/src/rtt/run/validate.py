@@ -17,7 +17,8 @@ from lmcommon.data.validate import validate_file
 from lmcommon.errors import UserError
 from lmcommon.runlog import finite, write_atomic
 from rtt.engine.given import load_tokenizer
-from rtt.run.show import FILE, rollouts_in
+from rtt.records import rollouts_in
+from rtt.records.parts import FILE
 from rtt.show.soundness import check_rollouts
 
 __all__ = ["ValidateConfig", "main", "validate"]

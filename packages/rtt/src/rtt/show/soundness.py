@@ -1,8 +1,8 @@
 """Is a file of rollouts sound? Counts, what does not fit together, what was not scored.
 
-In: `rollouts.jsonl`. Out: a `RolloutReport`. It goes on after a bad line; every fault is named by
-line, from 1. An unscored verdict is no fault, it is counted; neither is a last line that a kill
-cut short.
+In: a file of rollouts, or a run folder with parts. Out: a `RolloutReport`. It goes on after a bad
+line; every fault is named by line, from 1. An unscored verdict is no fault, it is counted; neither
+is a last line that a kill cut short.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rtt.records import RolloutRecord, read_record
+from lmcommon.errors import DataError
+from rtt.records import RolloutRecord, read_record, read_rollouts
+from rtt.records.parts import files_in
 from rtt.show.tally import Tally, tally_lines
 
 __all__ = ["RolloutReport", "check_rollouts"]
@@ -85,37 +87,51 @@ class RolloutReport:
 
 
 def check_rollouts(path: Path) -> RolloutReport:
-    """Read a file of rollouts to its end, whatever is wrong in it."""
+    """Read a file of rollouts, or all parts of a run, to the end, whatever is wrong in it."""
     report = RolloutReport(path=str(path))
-    seen: dict[tuple[int, int, int], int] = {}
+    seen: dict[tuple[int, int, int], str] = {}
     groups: dict[tuple[int, int], list[str]] = {}
-    number = 0
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.endswith(b"\n"):
-                report.is_torn = True
-                break
-            try:
-                record = read_record(json.loads(line))
-                faults = list(_faults(record))
-                report.counted.add(record)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                report.faults.append(f"line {number}: expected a rollout record; {_told(error)}")
-                continue
-            place = (record.step, record.group, record.sample)
-            if place in seen:
-                faults.append(f"step, group and sample came before, in line {seen[place]}")
-            seen.setdefault(place, number)
-            asked = groups.setdefault(place[:2], [])
-            if asked and asked[0] != record.prompt.id:
-                faults.append(f"its group answers {asked[0]!r}, it answers {record.prompt.id!r}")
-            asked.append(record.prompt.id)
-            _note(report, record)
-            report.faults += [f"line {number}: {fault}" for fault in faults]
+    for where, line in _lines(path, report):
+        try:
+            record = line if isinstance(line, RolloutRecord) else read_record(json.loads(line))
+            faults = list(_faults(record))
+            report.counted.add(record)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            report.faults.append(f"{where}: expected a rollout record; {_told(error)}")
+            continue
+        place = (record.step, record.group, record.sample)
+        if place in seen:
+            faults.append(f"step, group and sample came before, in {seen[place]}")
+        seen.setdefault(place, where)
+        asked = groups.setdefault(place[:2], [])
+        if asked and asked[0] != record.prompt.id:
+            faults.append(f"its group answers {asked[0]!r}, it answers {record.prompt.id!r}")
+        asked.append(record.prompt.id)
+        _note(report, record)
+        report.faults += [f"{where}: {fault}" for fault in faults]
     report.sizes.update(map(len, groups.values()))
     if not groups and not report.faults:
         report.faults.append("expected records; the file is empty")
     return report
+
+
+def _lines(path: Path, report: RolloutReport) -> Iterator[tuple[str, bytes | RolloutRecord]]:
+    """Where a record stands, and its line; of a Parquet file, the record itself."""
+    for file in files_in(path) if path.is_dir() else [path]:
+        name = f"{file.name}, line" if path.is_dir() else "line"
+        if file.suffix == ".parquet":
+            try:
+                for number, record in enumerate(read_rollouts(file), start=1):
+                    yield f"row {number}", record
+            except DataError as error:
+                report.faults.append(str(error))
+            continue
+        with file.open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                if not line.endswith(b"\n"):
+                    report.is_torn = True
+                    break
+                yield f"{name} {number}", line
 
 
 def _note(report: RolloutReport, record: RolloutRecord) -> None:

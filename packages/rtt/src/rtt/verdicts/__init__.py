@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from rtt.verdicts.config import VERDICT_SCHEMAS, HybridVerdicts, ProgramVerdicts
-    from rtt.verdicts.sources import JudgedVerdicts, VerdictSource
-    from rtt.verdicts.watch import WatchedVerdicts
+    from rtt.verdicts.config import VERDICT_SCHEMAS, HybridVerdicts, NoVerdicts, ProgramVerdicts
+    from rtt.verdicts.sources import JudgedVerdicts, UnjudgedVerdicts, VerdictSource
+    from rtt.verdicts.watch import WatchedVerdicts, watched
 
 __all__ = [
-    "VERDICT_SCHEMAS", "HybridVerdicts", "JudgedVerdicts", "ProgramVerdicts", "VerdictSource",
-    "WatchedVerdicts",
+    "VERDICT_SCHEMAS", "HybridVerdicts", "JudgedVerdicts", "NoVerdicts", "ProgramVerdicts",
+    "UnjudgedVerdicts", "VerdictSource", "WatchedVerdicts", "watched",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -23,8 +23,11 @@ __getattr__, __dir__ = lazy_exports(
         "VERDICT_SCHEMAS": "rtt.verdicts.config",
         "HybridVerdicts": "rtt.verdicts.config",
         "ProgramVerdicts": "rtt.verdicts.config",
+        "NoVerdicts": "rtt.verdicts.config",
+        "UnjudgedVerdicts": "rtt.verdicts.sources",
         "JudgedVerdicts": "rtt.verdicts.sources",
         "VerdictSource": "rtt.verdicts.sources",
         "WatchedVerdicts": "rtt.verdicts.watch",
+        "watched": "rtt.verdicts.watch",
     },
 )

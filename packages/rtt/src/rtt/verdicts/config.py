@@ -18,10 +18,10 @@ from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import Sampling
 from lmcommon.verify.sandbox.config import SandboxConfig
 from lmcommon.verify.sandbox.rules import SandboxedRules
-from rtt.verdicts.sources import JudgedVerdicts
+from rtt.verdicts.sources import JudgedVerdicts, UnjudgedVerdicts
 from rtt.verdicts.watch import WatchedVerdicts
 
-__all__ = ["VERDICT_SCHEMAS", "HybridVerdicts", "ProgramVerdicts"]
+__all__ = ["VERDICT_SCHEMAS", "HybridVerdicts", "NoVerdicts", "ProgramVerdicts"]
 
 
 @dataclass(kw_only=True)
@@ -125,12 +125,26 @@ class HybridVerdicts(_Watched):
         )
 
 
+@dataclass(kw_only=True)
+class NoVerdicts:
+    """Nobody judges: every criterion is unscored, to be judged later by rtt-score."""
+
+    def build(self, model: ChatModel | None = None) -> UnjudgedVerdicts:
+        """The source; a model is not asked."""
+        return UnjudgedVerdicts()
+
+    @property
+    def mode(self) -> str:
+        """In place of how programs read a response."""
+        return "none"
+
+
 def _choose(key: str, value: str, options: tuple[str, ...]) -> None:
     if value not in options:
         raise UserError(f"verdicts.{key}: expected one of {', '.join(options)}; got {value!r}")
 
 
 VERDICT_SCHEMAS: Mapping[str, type] = MappingProxyType(
-    {"program": ProgramVerdicts, "hybrid": HybridVerdicts}
+    {"program": ProgramVerdicts, "hybrid": HybridVerdicts, "none": NoVerdicts}
 )
 """Options of the group `verdicts`."""

@@ -15,7 +15,10 @@ from lmcommon.judge.base import Judge, JudgeItem
 from lmcommon.judge.program import ProgramJudge
 from lmcommon.judge.types import Verdict
 
-__all__ = ["JudgedVerdicts", "VerdictSource"]
+__all__ = ["NOT_JUDGED", "JudgedVerdicts", "UnjudgedVerdicts", "VerdictSource"]
+
+NOT_JUDGED = "not judged"
+"""Why there is no verdict where nobody was asked."""
 
 
 class VerdictSource(Protocol):
@@ -58,3 +61,18 @@ class JudgedVerdicts:
             for place, (prompt, _) in different.items()
         }
         return [verdicts[place] for place in places]
+
+
+@dataclass(frozen=True, slots=True)
+class UnjudgedVerdicts:
+    """No verdicts: responses are only recorded, to be judged later."""
+
+    def verdicts(self, items: Sequence[tuple[RubricPrompt, str]]) -> list[tuple[Verdict, ...]]:
+        """One tuple of unscored verdicts an item."""
+        return [
+            tuple(Verdict.unscored(NOT_JUDGED) for _ in prompt.rubric.criteria)
+            for prompt, _ in items
+        ]
+
+    def close(self) -> None:
+        """Nothing to close."""

@@ -12,8 +12,9 @@ from transformers import TrainerCallback
 
 __all__ = ["PHASES", "PhaseClock"]
 
-PHASES = ("rollout_s", "verdict_s", "relevance_s", "credit_s")
-"""What is timed by itself; "update_s" is the rest of the step (old log-probabilities included)."""
+PHASES = ("rollout_s", "sync_s", "verdict_s", "relevance_s", "credit_s")
+"""What is timed by itself; "sync_s" are the weights' ways to vLLM, "update_s" is the rest of the
+step (old log-probabilities included)."""
 
 
 class PhaseClock(TrainerCallback):  # type: ignore[misc]
@@ -37,6 +38,16 @@ class PhaseClock(TrainerCallback):  # type: ignore[misc]
             yield
         finally:
             self._seconds[name] += time.perf_counter() - began
+
+    @contextmanager
+    def inside(self, name: str, *, of: str) -> Iterator[None]:
+        """Time a block as one phase, and not as the phase `of` that it is part of."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - began
+            self.add({name: seconds, of: -seconds})
 
     def add(self, seconds: Mapping[str, float]) -> None:
         """Add what was timed elsewhere."""

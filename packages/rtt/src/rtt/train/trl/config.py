@@ -88,6 +88,13 @@ class RTTConfig(GRPOConfig):  # type: ignore[misc]
                 f"scale_rewards: expected 'group' with response_advantage='rtt'; "
                 f"got {self.scale_rewards!r}; set response_advantage='trl' to use it"
             )
+        is_per_row = self.vllm_importance_sampling_mode.startswith("sequence")
+        is_corrected = self.use_vllm and self.vllm_importance_sampling_correction
+        if self.loss_type == "vespo" and is_corrected and is_per_row:
+            raise UserError(
+                "vllm_importance_sampling_mode: expected token_truncate or token_mask with "
+                f"loss_type='vespo'; got {self.vllm_importance_sampling_mode!r}"
+            )
         if self.remove_unused_columns:
             raise UserError(
                 "remove_unused_columns: expected False, because the rubric is a column of the "

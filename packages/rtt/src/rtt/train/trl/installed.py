@@ -10,6 +10,7 @@ from typing import Any
 
 from lmcommon.errors import UserError
 from lmcommon.extras import require
+from rtt.train.trl.vllm import quiet_about_tested_versions
 
 __all__ = [
     "SUPPORTED", "GRPOConfig", "GRPOTrainer", "check_version", "gather_objects", "same_everywhere",
@@ -53,7 +54,8 @@ def same_everywhere(value: Any, *, use_cpu: bool) -> Any:
 
 _trl = require("trl", extra=_EXTRA)
 check_version(_trl.__version__)
-GRPOConfig: Any = _trl.GRPOConfig
-"""`trl.GRPOConfig`."""
-GRPOTrainer: Any = _trl.GRPOTrainer
-"""`trl.GRPOTrainer`."""
+with quiet_about_tested_versions():  # where vLLM is installed, TRL imports it here
+    GRPOConfig: Any = _trl.GRPOConfig
+    """`trl.GRPOConfig`."""
+    GRPOTrainer: Any = _trl.GRPOTrainer
+    """`trl.GRPOTrainer`."""

@@ -33,6 +33,7 @@ from rtt.train.trl.order import EpochOrder
 from rtt.train.trl.resume import load_pending, save_pending
 from rtt.train.trl.reward import RubricReward, ScoredRow
 from rtt.train.trl.rollout_file import RolloutFile, row_records
+from rtt.train.trl.vllm import reporting_lost_engine, start_rollouts, vllm_below
 
 __all__ = ["RTTTrainer"]
 
@@ -88,15 +89,19 @@ class RTTTrainer(GRPOTrainer):  # type: ignore[misc]
         )
         self._file = RolloutFile(args.rollout_file) if args.rollout_file else None
         self._is_blind = False
-        super().__init__(
-            model=model,
-            reward_funcs=[self._reward, *reward_funcs],
-            args=args,
-            train_dataset=_dataset(prompts, chat=chat),
-            eval_dataset=None if eval_prompts is None else _dataset(eval_prompts, chat=chat),
-            processing_class=processing_class,
-            **grpo,
-        )
+        self.share: dict[str, float] = {}
+        """Of the last generation batch, what this process sampled: tokens, verdicts that failed."""
+        with vllm_below(args, model):
+            super().__init__(
+                model=model,
+                reward_funcs=[self._reward, *reward_funcs],
+                args=args,
+                train_dataset=_dataset(prompts, chat=chat),
+                eval_dataset=None if eval_prompts is None else _dataset(eval_prompts, chat=chat),
+                processing_class=processing_class,
+                **grpo,
+            )
+        start_rollouts(self, self._clock)
         self._reward.tokenizer, self._reward.ends = self._tokenizer, tuple(self.eos_token_ids)
         for callback in (self._clock, self._file):
             if callback is not None:
@@ -121,6 +126,10 @@ class RTTTrainer(GRPOTrainer):  # type: ignore[misc]
     def _generate(self, *args: Any, **kwargs: Any) -> Any:
         with self._clock.phase("rollout_s"):
             return super()._generate(*args, **kwargs)
+
+    def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+        with reporting_lost_engine(self):
+            return super()._generate_single_turn(*args, **kwargs)
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         out = super()._generate_and_score_completions(inputs)
@@ -194,6 +203,12 @@ class RTTTrainer(GRPOTrainer):  # type: ignore[misc]
         advantage_BT = self._advantages(out["advantages"], got, mask_BT)
         tokens, scored_rows = batch_totals(self.accelerator, rows, mask_BT)
         self._clock.count(tokens)
+        self.share = {
+            "tokens": sum(len(row.scored.rollout.tokens) for row in rows),
+            "unscored_criteria": sum(
+                not one.is_scored for row in rows for one in row.scored.verdicts
+            ),
+        }
         self._is_blind = is_training and not scored_rows
         for name, value in got.metrics.items():
             self._note(name, value)

@@ -1,15 +1,11 @@
-"""Scored rollouts on disk: one JSON line a response, nothing lost, written while training runs.
-
-In: scored groups with the advantages their tokens got. Out: `rollouts.jsonl`, from which
-`rtt-show` draws and every figure can be computed again.
-"""
+"""Rollout records as JSON lines: one a response, nothing lost, appended while a run goes on."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,78 +13,21 @@ from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import DataError
 from lmcommon.judge.types import Criterion, Rubric, Verdict
 from lmcommon.runlog import finite
-from rtt.types import Rollout, ScoredGroup, ScoredRollout
+from rtt.records.record import RolloutRecord
+from rtt.types import Rollout, ScoredRollout
 
-__all__ = ["RolloutRecord", "prompt_of", "read_record", "read_rollouts", "records_of",
-           "write_rollouts"]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RolloutRecord:
-    """One scored response with what its tokens got.
-
-    Example:
-        `RolloutRecord(step=3, group=0, sample=1, prompt=prompt, scored=scored,
-        advantage=(0.5, -0.1), label="RTT-AON")`
-    """
-
-    step: int
-    """Optimiser step (or 0 where nothing is trained)."""
-    group: int
-    """Which prompt of the step."""
-    sample: int
-    """Which sample of the prompt."""
-    prompt: RubricPrompt
-    scored: ScoredRollout
-    advantage: tuple[float, ...]
-    """What each token was trained with, [T]; empty where no credit was given."""
-    label: str = ""
-    """Name of the credit scheme."""
-
-
-def records_of(
-    groups: Sequence[ScoredGroup],
-    advantages: Sequence[Sequence[float]] = (),
-    *,
-    step: int = 0,
-    label: str = "",
-) -> list[RolloutRecord]:
-    """Records of all samples of `groups`, in order.
-
-    Args:
-        groups: Scored groups.
-        advantages: One row a sample, at least as long as its response; empty: no credit.
-        step: Optimiser step.
-        label: Name of the credit scheme.
-    """
-    records = []
-    rows = iter(advantages)
-    for number, group in enumerate(groups):
-        for place, scored in enumerate(group.samples):
-            row = tuple(next(rows))[: len(scored.rollout.tokens)] if advantages else ()
-            records.append(
-                RolloutRecord(
-                    step=step,
-                    group=number,
-                    sample=place,
-                    prompt=group.prompt,
-                    scored=scored,
-                    advantage=row,
-                    label=label,
-                )
-            )
-    return records
+__all__ = ["prompt_of", "read_lines", "read_record", "record_line", "write_rollouts"]
 
 
 def write_rollouts(path: Path, records: Sequence[RolloutRecord]) -> None:
     """Append records to a file, one JSON line each. A number that is none (NaN) becomes null."""
-    lines = "".join(_line(one) + "\n" for one in records)
+    lines = "".join(record_line(one) + "\n" for one in records)
     with path.open("a", encoding="utf-8") as out:
         out.write(lines)
 
 
-def read_rollouts(path: Path) -> Iterator[RolloutRecord]:
-    """Read records; a last line that a kill cut short is left out.
+def read_lines(path: Path) -> Iterator[RolloutRecord]:
+    """Read the records of one file; a last line that a kill cut short is left out.
 
     Raises:
         DataError: Another line is not a record; names file, line and field.
@@ -105,7 +44,8 @@ def read_rollouts(path: Path) -> Iterator[RolloutRecord]:
                 ) from error
 
 
-def _line(record: RolloutRecord) -> str:
+def record_line(record: RolloutRecord) -> str:
+    """A record as one line of JSON, without its end."""
     line = json.dumps(finite(asdict(record)), ensure_ascii=False, allow_nan=False)
     if any("\ud800" <= character <= "\udfff" for character in line):
         return json.dumps(finite(asdict(record)))  # half a surrogate pair cannot be UTF-8
