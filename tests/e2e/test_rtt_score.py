@@ -144,6 +144,18 @@ def test_parquet_in_parquet_out_with_the_credit_of_every_token(
     assert any(any(one.advantage) for one in scored)
 
 
+def test_rollouts_that_changed_since_are_not_scored_into_one_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given_unjudged(tmp_path, ["a", "b"])
+    assert score_main.run(["r", "hydra.run.dir=s"]) == 0
+    lines = (tmp_path / "r" / FILE).read_bytes().splitlines(keepends=True)
+    (tmp_path / "r" / FILE).write_bytes(lines[0])
+    capsys.readouterr()
+    assert score_main.run(["resume=s"]) == 2
+    assert "rollouts (rollouts.jsonl): expected what the run in" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
