@@ -122,12 +122,13 @@ def _run(
     """Train and evaluate; the process that has a run writes, and tells the result."""
     checkpoint = job.folder / "checkpoint.pt"
     with closing(_trainer(job, checkpoint, parallel)) as trainer:
-        return _taken(job, trainer, progress, run)
+        return _trained(job, trainer, parallel, progress, run)
 
 
-def _taken(
+def _trained(
     job: Job,
     trainer: LocalTrainer,
+    parallel: Alone,
     progress: Callable[..., Iterable[int]] | None,
     run: Run | None,
 ) -> Result | None:

@@ -10,6 +10,7 @@ from rtt.policy.pretrained import PretrainedPolicy
 from rtt.policy.tiny import TinyPolicy
 from rtt.relevance.config import RELEVANCE_SCHEMAS
 from rtt.run.trl_engine import TrlEngine
+from rtt.run.verl_engine import VerlEngine
 from rtt.tasks.rubrics import RubricsTask
 from rtt.tasks.words import WordsTask
 from rtt.train.advantage import Credit
@@ -27,5 +28,5 @@ GROUPS: dict[str, dict[str, type]] = {
     "verdicts": dict(VERDICT_SCHEMAS),
     "llm": dict(LLM_SCHEMAS),
     "sampler": dict(SAMPLER_SCHEMAS),
-    "engine": {"local": LocalEngine, "trl": TrlEngine},
+    "engine": {"local": LocalEngine, "trl": TrlEngine, "verl": VerlEngine},
 }

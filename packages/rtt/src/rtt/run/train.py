@@ -14,6 +14,7 @@ from rtt.run.launching import Launch
 from rtt.run.method import Job, Result, curve, run_job, steps_to
 from rtt.run.schemas import GROUPS
 from rtt.run.trl_engine import TrlEngine
+from rtt.run.verl_engine import VerlEngine
 from rtt.train.bootstrap import mean_interval
 from rtt.train.local.settings import TrainSettings
 from rtt.train.scoring import Scorer
@@ -56,6 +57,10 @@ def train(config: TrainConfig, run: Run) -> dict[str, Any]:
             "rtt-rollout verdicts=none records responses, rtt-score judges them later"
         )
     check_inputs(run, inputs_of(config.relevance))
+    if isinstance(config.engine, VerlEngine):  # it scores in workers of its own
+        from rtt.run.train_verl import train_with_verl
+
+        return train_with_verl(config, run)
     if isinstance(config.engine, TrlEngine):
         return _train_with_trl(config, run)
     with config.engine.processes() as ranks:

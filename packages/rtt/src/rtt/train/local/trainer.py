@@ -9,9 +9,8 @@ what one process would pool.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from torch import Tensor
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.rng import seed_for
-from rtt.engine.base import Finished, RolloutEngine, whole_groups
+from rtt.engine.base import RolloutEngine
 from rtt.engine.sampler import Sampler
 from rtt.engine.weights import policy_weights
 from rtt.policy.packed import check_packing
@@ -33,14 +32,13 @@ from rtt.train.advantage import Credit
 from rtt.train.clipping import relevant_tokens
 from rtt.train.clock import Clock
 from rtt.train.evaluation import Evaluation, evaluate
+from rtt.train.local.batches import Batches
 from rtt.train.local.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from rtt.train.local.packing import train_rows
 from rtt.train.local.parallel import Alone
 from rtt.train.local.settings import TrainSettings
 from rtt.train.local.update import update
 from rtt.train.metrics import satisfied_by_kind, verdict_metrics
-from rtt.train.overlap import Overlap
-from rtt.train.ranks import failed_verdicts
 from rtt.train.scoring import Scorer, score_tensors
 from rtt.types import ScoredGroup
 
@@ -87,6 +85,11 @@ class LocalTrainer:
             self.settings.sampling,
             row_budget=self.settings.row_budget,
         )
+        self._batches = Batches(
+            engine=self._engine, task=self.task, scorer=self.scorer, credit=self.credit,
+            settings=self.settings, seed=self.seed, parallel=self.parallel,
+            hand_over=self._hand_over,
+        )  # fmt: skip
         self.latest: tuple[list[ScoredGroup], Tensor] | None = None
         """Scored groups of the last step, and what their tokens got."""
         self.share: dict[str, float] = {}
@@ -101,7 +104,8 @@ class LocalTrainer:
     def take_step(self) -> dict[str, Any]:
         """One step: sample, score, give credit, update. Every draw is seeded by the step."""
         clock = Clock()
-        scored, drawn = self._batch(clock)
+        batch = self._batches.draw(self.step, clock)
+        scored = batch.groups
         scores = score_tensors(scored)
         advantage_BT, metrics = self.credit.advantages(
             scores, self.settings.samples, step=self.step
@@ -122,15 +126,15 @@ class LocalTrainer:
         self.step += 1
         self.latest = scored, advantage_BT
         self.share = {
-            "tokens": sum(len(one.tokens) for group in groups for one in group.rollouts),
-            "unscored_criteria": failed_verdicts(part),
+            "tokens": batch.tokens,
+            "unscored_criteria": batch.unscored,
             **clock.seconds,
         }
         tokens = float(scores.mask_BT.sum())
         return {
             "step": self.step,
             **metrics,
-            **drawn,
+            **batch.metrics,
             **verdict_metrics(scored),
             "by_kind": satisfied_by_kind(scored),
             **clock.seconds,
@@ -194,84 +198,6 @@ class LocalTrainer:
     def close(self) -> None:
         """Free what samples."""
         self._engine.close()
-
-    def _batch(self, clock: Clock) -> tuple[list[ScoredGroup], dict[str, float]]:
-        """The scored groups that this step trains on, and what drawing them took."""
-        settings = self.settings
-        drawn: dict[str, float] = {}
-        scored = self._round(0, clock, drawn)
-        if not settings.drop_silent:
-            return scored, drawn
-        kept, asked = self._telling(scored), len(scored)
-        rounds = 1
-        while len(kept) < settings.prompts and rounds <= settings.refill_rounds:
-            more = self._round(rounds, clock, drawn)
-            kept, asked, rounds = [*kept, *self._telling(more)], asked + len(more), rounds + 1
-        drawn |= {"groups_drawn": asked, "groups_dropped": asked - len(kept), "rounds": rounds}
-        # Without any signal there is no step, but the metrics want to be told what was there.
-        return kept[: settings.prompts] or scored, drawn
-
-    def _round(self, number: int, clock: Clock, drawn: dict[str, float]) -> list[ScoredGroup]:
-        """Sample and score one draw of prompts, each process its share."""
-        mine = self.parallel.share(self._prompts(number))
-        places = [place for place, _ in mine]
-        prompts = [prompt for _, prompt in mine]
-        stream = partial(self._stream, prompts, places, number)
-        if self.settings.overlap:
-            with Overlap(self.scorer, prompts, self.settings.samples) as overlap:
-                self.parallel.generate(lambda: overlap.feed(stream()))
-                clock.lap("rollout")
-                part = overlap.finish(lap=clock.lap)
-            for name in ("verdict_busy_s", "relevance_busy_s"):
-                drawn[name] = drawn.get(name, 0.0) + getattr(overlap, name)
-        else:
-            groups = self.parallel.generate(
-                lambda: whole_groups(prompts, self.settings.samples, stream())
-            )
-            clock.lap("rollout")
-            part = self.scorer.score(groups, lap=clock.lap)
-        scored = self.parallel.collect(list(zip(places, part, strict=True)))
-        clock.lap("exchange")
-        return scored
-
-    def _telling(self, scored: list[ScoredGroup]) -> list[ScoredGroup]:
-        """The groups in which some token has an advantage."""
-        samples = self.settings.samples
-        advantage_BT, _ = self.credit.advantages(score_tensors(scored), samples, step=self.step)
-        tells_B = (advantage_BT != 0).any(dim=1).tolist()
-        return [
-            group
-            for place, group in enumerate(scored)
-            if any(tells_B[place * samples : (place + 1) * samples])
-        ]
-
-    def _prompts(self, number: int = 0) -> list[RubricPrompt]:
-        """The prompts of a round of this step, over all processes."""
-        stream = self.task.prompts("train", self._seed("prompts", number))
-        prompts = list(islice(stream, self.settings.prompts))
-        if not prompts:
-            raise UserError(
-                "task: expected training prompts; got none; check its files and filters"
-            )
-        return prompts
-
-    def _stream(
-        self, prompts: Sequence[RubricPrompt], places: Sequence[int], number: int
-    ) -> Iterator[Finished]:
-        """Responses to a round's prompts as they end; whole weights are at hand meanwhile."""
-        self._hand_over()
-        return self._engine.stream(
-            prompts,
-            samples=self.settings.samples,
-            seed=self._seed("rollout", number),
-            version=self.step,
-            places=places,
-        )
-
-    def _seed(self, purpose: str, number: int) -> int:
-        """Of a round of this step; the first round's is the step's own."""
-        later = ("round", number) if number else ()
-        return seed_for(self.seed, purpose, self.step, *later)
 
     def _hand_over(self) -> None:
         """Give the engine the policy's weights as they are now."""
