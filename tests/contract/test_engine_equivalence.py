@@ -24,9 +24,8 @@ from rtt.train.local.settings import UpdateSettings
 from rtt.train.scoring import score_tensors
 from rtt.types import ScoredGroup
 
-for _folder in ("verl", "contract"):  # the tests have no package
-    sys.path.insert(0, str(Path(__file__).parents[1] / _folder))
-
+sys.path.insert(0, str(Path(__file__).parent))  # the tests have no package
+sys.path.insert(0, str(Path(__file__).parents[1] / "verl"))
 from make_batch import CREDITS, PATH, G, make, padded, read, the_policy, tokens_of
 
 BATCH, RECORDS = read()

@@ -59,7 +59,9 @@ def test_fsdp_is_the_second_version_and_saves_whole_weights(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "stage"), [("zero2", 2), ("zero3", 3)])
 def test_deepspeed_is_told_the_stage(name: str, stage: int) -> None:
-    _, environment = prepare_deepspeed_cmd_env(with_fields(arguments(name)))
+    _, environment = prepare_deepspeed_cmd_env(
+        with_fields(arguments(name, "--main_process_port", "0"))
+    )
     assert environment["ACCELERATE_USE_DEEPSPEED"] == "true"
     assert environment["ACCELERATE_DEEPSPEED_ZERO_STAGE"] == str(stage)
     assert environment["ACCELERATE_MIXED_PRECISION"] == "bf16"

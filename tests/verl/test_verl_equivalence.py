@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from make_batch import CREDITS, G, padded, read
 from torch import Tensor
 
 from lmcommon.extras import is_available
@@ -18,8 +19,6 @@ from rtt.train.advantage import Credit
 from rtt.train.scoring import score_tensors
 from rtt.train.verl.rows import TOKEN_KEY, packed_rows
 from rtt.types import ScoredGroup
-
-from make_batch import CREDITS, G, padded, read
 
 pytestmark = [
     pytest.mark.verl,

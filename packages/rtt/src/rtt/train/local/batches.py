@@ -59,18 +59,23 @@ class Batches:
     parallel: Alone
     hand_over: Callable[[], None]
     """Gives the engine the policy's weights; whole ones are at hand while it is called."""
+    version: Callable[[], int]
+    """Of the weights that the engine was given last."""
 
-    def draw(self, step: int, clock: Clock) -> Batch:
+    def draw(self, step: int, clock: Clock, *, is_handed_over: bool = False) -> Batch:
         """The batch of a step.
 
         Args:
             step: Optimiser steps taken so far.
             clock: Told "rollout", "verdict", "relevance" and "exchange".
+            is_handed_over: Whether the engine has the weights to draw from already.
 
         Raises:
             UserError: The task has no prompts; what the engine or the judge raises.
         """
         settings, batch = self.settings, Batch()
+        if not is_handed_over:
+            self.parallel.generate(self.hand_over)
         scored = self._round(step, 0, clock, batch)
         if not settings.drop_silent:
             batch.groups = scored
@@ -137,12 +142,11 @@ class Batches:
         self, prompts: Sequence[RubricPrompt], places: Sequence[int], step: int, number: int
     ) -> Iterator[Finished]:
         """Responses to a round's prompts as they end."""
-        self.hand_over()
         return self.engine.stream(
             prompts,
             samples=self.settings.samples,
             seed=self._seed("rollout", step, number),
-            version=step,
+            version=self.version(),
             places=places,
         )
 

@@ -81,6 +81,9 @@ class TrainSettings:
     response nor token signal, not just no response signal."""
     refill_rounds: int = 0
     """With drop_silent: how often further prompts are drawn until the batch is full."""
+    staleness: int = 0
+    """1: the next batch is drawn during an update, from the policy before it; needs a sampler with
+    weights of its own."""
     row_budget: int = 1024
     """Responses generated at once; bounds the memory, changes no draw."""
     update: UpdateSettings = field(default_factory=UpdateSettings)
@@ -100,6 +103,8 @@ class TrainSettings:
                 raise UserError(
                     f"train.{key}: expected a whole number above 0; got {getattr(self, key)!r}"
                 )
+        if self.staleness not in (0, 1):
+            raise UserError(f"train.staleness: expected 0 or 1; got {self.staleness!r}")
         if self.refill_rounds and not self.drop_silent:
             raise UserError(
                 "train.refill_rounds: expected 0 without train.drop_silent=true, which makes room; "

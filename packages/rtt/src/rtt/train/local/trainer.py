@@ -32,6 +32,7 @@ from rtt.train.advantage import Credit
 from rtt.train.clipping import relevant_tokens
 from rtt.train.clock import Clock
 from rtt.train.evaluation import Evaluation, evaluate
+from rtt.train.local.ahead import Ahead, check_ahead
 from rtt.train.local.batches import Batches
 from rtt.train.local.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from rtt.train.local.packing import train_rows
@@ -85,11 +86,16 @@ class LocalTrainer:
             self.settings.sampling,
             row_budget=self.settings.row_budget,
         )
+        self._handed_over = self.step
         self._batches = Batches(
             engine=self._engine, task=self.task, scorer=self.scorer, credit=self.credit,
             settings=self.settings, seed=self.seed, parallel=self.parallel,
-            hand_over=self._hand_over,
+            hand_over=self._hand_over, version=lambda: self._handed_over,
         )  # fmt: skip
+        self._ahead: Ahead | None = None
+        if self.settings.staleness:
+            check_ahead(self._batches, world=self.parallel.world)
+            self._ahead = Ahead(batches=self._batches, steps=self.settings.steps)
         self.latest: tuple[list[ScoredGroup], Tensor] | None = None
         """Scored groups of the last step, and what their tokens got."""
         self.share: dict[str, float] = {}
@@ -104,7 +110,9 @@ class LocalTrainer:
     def take_step(self) -> dict[str, Any]:
         """One step: sample, score, give credit, update. Every draw is seeded by the step."""
         clock = Clock()
-        batch = self._batches.draw(self.step, clock)
+        batch = (self._ahead.take if self._ahead else self._batches.draw)(self.step, clock)
+        if self._ahead:
+            self._ahead.begin(self.step + 1)
         scored = batch.groups
         scores = score_tensors(scored)
         advantage_BT, metrics = self.credit.advantages(
@@ -135,6 +143,7 @@ class LocalTrainer:
             "step": self.step,
             **metrics,
             **batch.metrics,
+            "staleness": float(self.step - 1 - scored[0].samples[0].rollout.policy_version),
             **verdict_metrics(scored),
             "by_kind": satisfied_by_kind(scored),
             **clock.seconds,
@@ -143,6 +152,8 @@ class LocalTrainer:
 
     def evaluate(self, *, samples: int | None = None) -> Evaluation:
         """Evaluate on the held-out prompts; draws are fixed by seed and step."""
+        if self._ahead:
+            self._ahead.settle()
         self.parallel.generate(self._hand_over)
         return evaluate(
             self._engine,
@@ -197,11 +208,14 @@ class LocalTrainer:
 
     def close(self) -> None:
         """Free what samples."""
+        if self._ahead:
+            self._ahead.close()
         self._engine.close()
 
     def _hand_over(self) -> None:
         """Give the engine the policy's weights as they are now."""
         self._engine.update(policy_weights(self.policy), version=self.step)
+        self._handed_over = self.step
 
     def _write_rollouts(self, path: Path) -> None:
         assert self.latest is not None, "a step was taken"
