@@ -112,6 +112,21 @@ def test_on_three_machines_two_train_and_one_serves(capsys: pytest.CaptureFixtur
     assert "hydra.launcher.nodes=2 hydra.launcher.tasks_per_node=8" in commands["Slurm"]
 
 
+def test_the_slurm_command_is_one_that_hydra_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    _, _, figures = planned(capsys, *PAPER)
+    words = shlex.split(figures["commands"]["Slurm"])
+    assert words[:2] == ["rtt-train", "-m"]
+    read = {
+        one.key_or_group: one.value() for one in OverridesParser.create().parse_overrides(words[2:])
+    }
+    assert read["hydra/launcher"] == "submitit_slurm"
+    assert read["hydra.launcher.tasks_per_node"] == 4
+    (line,) = read["hydra.launcher.setup"]
+    assert str(line).startswith("export ACCELERATE_USE_FSDP=true FSDP_VERSION=2 ")
+
+
 def test_the_vllm_command_is_one_that_trl_takes(capsys: pytest.CaptureFixture[str]) -> None:
     from trl.scripts.vllm_serve import make_parser
 

@@ -104,8 +104,8 @@ def _torchrun(launch: Launch) -> str:
 def _slurm(launch: Launch, words: str) -> str:
     each = launch.world // launch.training_nodes
     gpus = f" hydra.launcher.gpus_per_node={launch.gpus}" if launch.gpus else ""
-    told = [f"export {key}={value}" for key, value in _told(launch).items()]
-    setup = " " + shlex.quote(f"hydra.launcher.setup=[{','.join(told)}]") if told else ""
+    told = _assigned(_told(launch)).strip()
+    setup = " " + shlex.quote(f'hydra.launcher.setup=["export {told}"]') if told else ""
     return (
         f"rtt-train -m hydra/launcher=submitit_slurm hydra.launcher.nodes={launch.training_nodes} "
         f"hydra.launcher.tasks_per_node={each}{gpus} hydra.launcher.timeout_min=1440{setup} {words}"
