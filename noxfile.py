@@ -102,14 +102,14 @@ def demo(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def test(session: nox.Session) -> None:
     """The CPU suite: unit, contract, invariant, integration, end to end."""
-    marks = "not slow and not vllm and not gpu and not ray"
+    marks = "not slow and not vllm and not gpu and not ray and not verl"
     pytest(session, "-m", marks, "-n", "2", "--dist", "worksteal")
 
 
 @nox.session(venv_backend="none")
 def test_slow(session: nox.Session) -> None:
     """What takes longer: the bundled language model, learning runs, kills at random moments."""
-    pytest(session, "-m", "slow and not vllm and not gpu and not ray")
+    pytest(session, "-m", "slow and not vllm and not gpu and not ray and not verl")
 
 
 @nox.session
@@ -126,7 +126,23 @@ def vllm(session: nox.Session) -> None:
     # Whole folders would import memtrace, which is not installed here.
     suites = ["tests/contract/test_chat_model.py", "tests/integration/test_vllm_agrees.py"]
     suites += ["tests/contract/test_rollout_engine.py", "tests/vllm"]
-    session.run("python", "-m", "pytest", "-m", "vllm", *suites, *session.posargs, env=OFFLINE)
+    session.run("python", "-m", "pytest", "-m", "vllm and not slow", *suites, *session.posargs, env=OFFLINE)
+
+
+@nox.session
+def verl(session: nox.Session) -> None:
+    """The plug-in for verl, on verl's own data structures, in an environment of its own."""
+    pins = ["-c", "constraints/verl.txt"]
+    # All that verl's trainer imports, without what only GPUs, loggers and pictures need.
+    needs = ["accelerate", "aiohttp", "cachetools", "codetiming", "datasets", "fastapi",
+             "hydra-core", "msgspec", "pandas", "peft", "pillow", "prometheus_client", "psutil",
+             "pyarrow", "pylatexenc", "pyzmq", "ray", "tensordict", "torch", "torchdata",
+             "transformers", "uvicorn"]  # fmt: skip
+    session.install(*quiet(), *pins, *needs, *COMMON_NEEDS, *group("test"))
+    session.install(*quiet(), *pins, "--no-deps", "verl", "TransferQueue", "-e", "packages/common",
+                    "-e", "packages/rtt")  # fmt: skip
+    session.run("python", "-m", "pytest", "-p", "no:asyncio", "-m", "verl", "tests/verl",
+                *session.posargs, env=OFFLINE)  # fmt: skip
 
 
 @nox.session(venv_backend="none")
