@@ -126,7 +126,8 @@ def vllm(session: nox.Session) -> None:
     # Whole folders would import memtrace, which is not installed here.
     suites = ["tests/contract/test_chat_model.py", "tests/integration/test_vllm_agrees.py"]
     suites += ["tests/contract/test_rollout_engine.py", "tests/vllm"]
-    session.run("python", "-m", "pytest", "-m", "vllm and not slow", *suites, *session.posargs, env=OFFLINE)
+    marks = "vllm and not slow"
+    session.run("python", "-m", "pytest", "-m", marks, *suites, *session.posargs, env=OFFLINE)
 
 
 @nox.session
