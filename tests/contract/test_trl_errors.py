@@ -11,6 +11,7 @@ import pytest
 
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
+from lmcommon.extras import is_available
 from lmcommon.judge.types import Criterion, Rubric
 from rtt.policy import Policy
 from rtt.train.trl.installed import GRPOConfig, check_version
@@ -100,3 +101,16 @@ def test_the_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
     mixed = Policy(words_policy().model, tiny_tokenizer())
     with pytest.raises(UserError, match=r"embedding has \d+ rows; got one with 263 tokens"):
         rtt_trainer(tmp_path, policy=mixed)
+
+
+@pytest.mark.skipif(is_available("vllm"), reason="vLLM is installed here")
+def test_vllm_that_is_not_there_is_said_with_what_to_install(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"got none\. This would: pip install 'vllm"):
+        rtt_trainer(tmp_path, changed={"use_vllm": True, "vllm_mode": "colocate"})
+
+
+def test_vespo_wants_a_correction_by_token(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"expected token_truncate or token_mask.*sequence_mask"):
+        config(tmp_path, loss_type="vespo", use_vllm=True)
+    config(tmp_path, loss_type="vespo", use_vllm=True,
+           vllm_importance_sampling_mode="token_truncate")  # fmt: skip

@@ -91,7 +91,8 @@ def test_a_sharded_run_killed_and_resumed_has_the_metrics_of_an_uninterrupted_on
     before = rows_when_dead(victim, workers[1:2], tmp_path)
     assert 6 <= before < 21, before
     resumed = start(launcher, ["resume=killed"], cwd=tmp_path)
-    assert resumed.wait(timeout=300) == 0
+    code = resumed.wait(timeout=300)
+    assert code == 0, (tmp_path / "said.txt").read_text(encoding="utf-8")
     expected = rows(tmp_path / "whole" / "metrics.jsonl")
     for row, wanted in zip(rows(tmp_path / "killed" / "metrics.jsonl"), expected, strict=True):
         assert row.keys() == wanted.keys()
@@ -100,12 +101,12 @@ def test_a_sharded_run_killed_and_resumed_has_the_metrics_of_an_uninterrupted_on
 
 
 def start(launcher: list[str], arguments: list[str], cwd: Path) -> subprocess.Popen[bytes]:
-    """rtt-train in the folder `killed`, not waited for."""
-    return subprocess.Popen(
-        [sys.executable, *launcher, "-m", "rtt.run.train", *arguments, "hydra.run.dir=killed"],
-        cwd=cwd, env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    """rtt-train in the folder `killed`, not waited for; what the last one said is in said.txt."""
+    with (cwd / "said.txt").open("wb") as said:
+        return subprocess.Popen(
+            [sys.executable, *launcher, "-m", "rtt.run.train", *arguments, "hydra.run.dir=killed"],
+            cwd=cwd, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=said, stderr=said,
+        )  # fmt: skip
 
 
 def rows_when_dead(victim: subprocess.Popen[bytes], pids: list[int], folder: Path) -> int:

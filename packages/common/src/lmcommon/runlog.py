@@ -52,6 +52,7 @@ class Run:
     def __init__(self, folder: Path, *, seed: int = 0) -> None:
         self.folder = folder
         self.seed = seed
+        self.overrides: tuple[str, ...] = ()
         self.is_resumed = (folder / "manifest.json").exists()
         folder.mkdir(parents=True, exist_ok=True)
         self._manifest: dict[str, Any] = self._load_manifest()
@@ -65,7 +66,7 @@ class Run:
     @property
     def has_records(self) -> bool:
         """Whether anything worth keeping was recorded."""
-        bookkeeping = {"config.yaml", "manifest.json", ".hydra"}
+        bookkeeping = {"config.yaml", "manifest.json", "inputs.json", ".hydra"}
         return any(path.name not in bookkeeping for path in self.folder.iterdir())
 
     @property
@@ -157,6 +158,7 @@ class Run:
 
     def start(self, *, command: list[str], overrides: list[str], verb: str) -> None:
         """Write the manifest's first version; on a resumed run, count the attempt."""
+        self.overrides = tuple(overrides)
         self._manifest.setdefault("started", _now())
         self._manifest.update(
             verb=verb, command=command, overrides=overrides, seed=self.seed, status="running",

@@ -79,9 +79,7 @@ def one(
     group: int, sample: int = 0, *, step: int = 0, text: str = "ab", satisfied: bool | None = True
 ) -> RolloutRecord:
     """A small record at a place; `text` tells it from others."""
-    verdict = (
-        Verdict.unscored("not judged") if satisfied is None else Verdict(satisfied=satisfied)
-    )
+    verdict = Verdict.unscored("not judged") if satisfied is None else Verdict(satisfied=satisfied)
     return RolloutRecord(
         step=step, group=group, sample=sample, advantage=(),
         prompt=RubricPrompt(

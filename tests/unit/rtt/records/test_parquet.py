@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lmcommon.errors import DataError
@@ -23,7 +23,8 @@ def both_ways(rows: list[RolloutRecord], folder: Path) -> list[str]:
     return [record_line(one) for one in read_rollouts(folder / "b.parquet")]
 
 
-@settings(max_examples=60, deadline=None)
+# Records are large to draw: a busy machine is no reason to fail.
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(records(), max_size=3))
 def test_json_lines_through_parquet_come_back_byte_for_byte(rows: list[RolloutRecord]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -126,3 +126,9 @@ def test_settings_that_do_not_fit_are_refused(
 def test_sizes_are_checked_where_they_are_set() -> None:
     with pytest.raises(UserError, match=r"engine\.prompts: expected a whole number above 0; got 0"):
         TrlEngine(prompts=0)
+
+
+def test_without_held_out_prompts_nothing_is_evaluated(tmp_path: Path) -> None:
+    figures = train_with_trl(config(engine=TrlEngine(**{**ONE, "heldout": 0})), Run(tmp_path))
+    assert figures["all_satisfied"] is None
+    assert not [key for row in Run(tmp_path).read("metrics") for key in row if "heldout" in key]

@@ -27,7 +27,7 @@ def test_what_is_asked_for_is_taken(asked: str) -> None:
 
 
 def test_another_name_is_refused() -> None:
-    with pytest.raises(UserError, match="engine.rollouts: expected one of auto, transformers"):
+    with pytest.raises(UserError, match=r"engine\.rollouts: expected one of auto, transformers"):
         TrlEngine(rollouts="sglang")
 
 

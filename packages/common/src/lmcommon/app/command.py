@@ -147,7 +147,8 @@ class Verb:
 
     def _without_folder(self, arguments: list[str]) -> tuple[Any, Run]:
         choices: Any = compose(self.name, self.schema, self.groups, arguments)
-        return choices, Unkept(seed=int(getattr(choices, "seed", 0)))
+        seed = int(getattr(choices, "seed", 0))
+        return choices, Unkept(seed=seed, overrides=arguments)
 
     def _print(self, figures: Mapping[str, Any]) -> None:
         """The last line of every verb."""
@@ -273,7 +274,7 @@ def _differing_keys(before: Any, now: Any, prefix: str = "") -> set[str]:
 
 
 def _has_records(folder: Path) -> bool:
-    bookkeeping = {"config.yaml", "manifest.json", ".hydra"}
+    bookkeeping = {"config.yaml", "manifest.json", "inputs.json", ".hydra"}
     return folder.is_dir() and any(path.name not in bookkeeping for path in folder.iterdir())
 
 

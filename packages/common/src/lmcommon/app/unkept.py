@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,15 @@ class Unkept(Run):
 
     Args:
         seed: The root seed of the run (see `lmcommon.rng`).
+        overrides: The words of the command line that chose its configuration.
     """
 
     is_kept = False
 
-    def __init__(self, *, seed: int = 0) -> None:
+    def __init__(self, *, seed: int = 0, overrides: Sequence[str] = ()) -> None:
         self.folder = Path(os.devnull)  # writing below it fails, loudly
         self.seed = seed
+        self.overrides = tuple(overrides)
         self.is_resumed = False
         self._manifest = {}
         self._console = None

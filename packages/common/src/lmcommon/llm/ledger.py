@@ -41,6 +41,7 @@ class KeptMeter(Meter):
         self._spent = past
         self._path = path
         self._writing = threading.Lock()
+        self._is_begun = False
 
     def settle(self, estimate: Usage, actual: Usage) -> None:
         """Replace a reservation by what the call really used, and write that down."""
@@ -49,11 +50,14 @@ class KeptMeter(Meter):
             return
         line = json.dumps(asdict(actual)) + "\n"
         with self._writing, self._path.open("ab", buffering=0) as out:
-            out.write(line.encode())  # one write: lines of several processes do not mix
+            # What a full disk or a power cut has torn stays a line of its own; one write, so that
+            # lines of several processes do not mix.
+            out.write((line if self._is_begun else "\n" + line).encode())
+            self._is_begun = True
 
 
 def read_ledger(path: Path) -> Usage:
-    """The sum of all calls in a file; nothing where there is none. A torn last line is left out.
+    """The sum of all calls in a file; nothing where there is none. Torn lines are left out.
 
     Raises:
         UserError: A line is no call.
@@ -61,7 +65,9 @@ def read_ledger(path: Path) -> Usage:
     spent = Usage()
     if not path.exists():
         return spent
-    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if not line.endswith(b"}"):  # empty, or torn before it was whole
+            continue
         try:
             spent += Usage(**json.loads(line))
         except (ValueError, TypeError) as error:

@@ -10,6 +10,7 @@ import torch
 
 from lmcommon.extras import is_available
 from rtt.engine.base import RolloutEngine, RolloutSettings
+from rtt.engine.copied import CopiedSampler
 from rtt.engine.drawing import Sampling
 from rtt.engine.sampler import Sampler
 from rtt.engine.vllm import VllmRolloutsSettings
@@ -23,11 +24,15 @@ __all__ = ["SAMPLER_SCHEMAS", "AutoRolloutsSettings", "TransformersRolloutsSetti
 class TransformersRolloutsSettings:
     """The policy itself samples, by `transformers`; no second copy of the weights."""
 
+    copy: bool = False
+    """Sample from a copy of the weights, so that the next batch can be drawn during an update."""
+
     def build(
         self, policy: Policy, *, max_tokens: int, sampling: Sampling, row_budget: int, seed: int
-    ) -> Sampler:
+    ) -> RolloutEngine:
         """The sampler of a policy; see `RolloutSettings.build`."""
-        return Sampler(policy, max_tokens, sampling, row_budget=row_budget)
+        chosen = CopiedSampler if self.copy else Sampler
+        return chosen(policy, max_tokens, sampling, row_budget=row_budget)
 
 
 @dataclass(kw_only=True)

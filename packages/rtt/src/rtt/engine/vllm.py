@@ -58,6 +58,9 @@ class VllmRollouts:
         MissingExtraError: Without vLLM.
     """
 
+    holds_weights = True
+    """What it samples from stands still while the policy trains."""
+
     def __init__(
         self,
         policy: Policy,

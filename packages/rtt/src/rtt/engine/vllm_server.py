@@ -52,6 +52,9 @@ class VllmServerRollouts:
         UserError: The server does not answer, or lacks our worker extension.
     """
 
+    holds_weights = True
+    """What it samples from stands still while the policy trains."""
+
     def __init__(
         self,
         policy: Policy,

@@ -19,10 +19,10 @@ from rtt.types import Rollout, ScoredRollout
 __all__ = ["prompt_of", "read_lines", "read_record", "record_line", "write_rollouts"]
 
 
-def write_rollouts(path: Path, records: Sequence[RolloutRecord]) -> None:
+def write_rollouts(path: str | Path, records: Sequence[RolloutRecord]) -> None:
     """Append records to a file, one JSON line each. A number that is none (NaN) becomes null."""
     lines = "".join(record_line(one) + "\n" for one in records)
-    with path.open("a", encoding="utf-8") as out:
+    with Path(path).open("a", encoding="utf-8") as out:
         out.write(lines)
 
 

@@ -27,7 +27,7 @@ _ROWS = 256
 """Records in a row group: what is held in memory at once."""
 
 
-def write_parquet(path: Path, records: Iterable[RolloutRecord]) -> None:
+def write_parquet(path: str | Path, records: Iterable[RolloutRecord]) -> None:
     """Write records into a new file, in their order.
 
     Raises:

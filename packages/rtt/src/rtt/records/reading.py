@@ -35,7 +35,7 @@ def rollouts_in(spec: str | Path) -> Path:
     raise UserError(f"expected a run folder with {FILE}, or such a file; got {str(spec)!r}{hint}")
 
 
-def read_rollouts(path: Path) -> Iterator[RolloutRecord]:
+def read_rollouts(path: str | Path) -> Iterator[RolloutRecord]:
     """Read records from a file of JSON lines, a Parquet file or a run folder.
 
     A file is read as it stands; the parts of a run are read in the order of step, group and
@@ -45,7 +45,7 @@ def read_rollouts(path: Path) -> Iterator[RolloutRecord]:
         DataError: A line or row is not a record; names file and row.
         UserError: A folder without rollouts.
     """
-    place = rollouts_in(path) if path.is_dir() else path
+    place = rollouts_in(path) if Path(path).is_dir() else Path(path)
     if place.is_dir():
         yield from read_parts(files_in(place))
     elif place.suffix == ".parquet":

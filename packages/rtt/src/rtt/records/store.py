@@ -51,6 +51,7 @@ class RecordStore:
         self._rows: _Rows = _ParquetRows(files[0]) if is_parquet else _Lines(files)
         self.places: list[Place] = self._rows.places()
         if not self.places:
+            self._rows.close()
             raise UserError(f"{path}: expected recorded responses; there is none")
 
     def __enter__(self) -> RecordStore:

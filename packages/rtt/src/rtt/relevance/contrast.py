@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import exp
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from lmcommon.data.types import RubricPrompt
 from lmcommon.judge.types import Criterion
@@ -71,6 +71,8 @@ class PolicyContrast:
     """
 
     scorer: PolicyScorer
+    runs_policy: ClassVar[bool] = True
+    """It cannot be asked while the policy writes."""
     tau: float = 1.0
     """Steepness, per nat."""
     bias: float = 0.0

@@ -18,6 +18,7 @@ from rtt.types import Rollout
 
 __all__ = [
     "RandomRelevance", "RelevanceItem", "RelevanceSource", "SpanRelevance", "UniformRelevance",
+    "runs_policy",
 ]  # fmt: skip
 
 
@@ -42,6 +43,11 @@ class RelevanceSource(Protocol):
     def relevances(self, items: Sequence[RelevanceItem]) -> list[tuple[float, ...]]:
         """One number in [0, 1] a token of each item's rollout, [T]; in the order of the items."""
         ...
+
+
+def runs_policy(source: RelevanceSource) -> bool:
+    """Whether a source asks the policy itself, which may be busy: it says `runs_policy = True`."""
+    return bool(getattr(source, "runs_policy", False))
 
 
 @dataclass(frozen=True, slots=True)

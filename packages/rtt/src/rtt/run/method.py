@@ -30,6 +30,7 @@ from rtt.train.local.engine import LocalEngine
 from rtt.train.local.parallel import Alone
 from rtt.train.local.settings import TrainSettings
 from rtt.train.local.trainer import LocalTrainer
+from rtt.train.ranks import RankBook, keep_rank_rows
 from rtt.train.scoring import Scorer
 from rtt.train.warm import WarmStart
 
@@ -121,23 +122,26 @@ def _run(
     """Train and evaluate; the process that has a run writes, and tells the result."""
     checkpoint = job.folder / "checkpoint.pt"
     with closing(_trainer(job, checkpoint, parallel)) as trainer:
-        return _taken(job, trainer, progress, run)
+        return _trained(job, trainer, parallel, progress, run)
 
 
-def _taken(
+def _trained(
     job: Job,
     trainer: LocalTrainer,
+    parallel: Alone,
     progress: Callable[..., Iterable[int]] | None,
     run: Run | None,
 ) -> Result | None:
     checkpoint = job.folder / "checkpoint.pt"
     if run is not None:
         keep_rows(run, trainer.step)
+    parallel.barrier()  # the first process has tidied up what the others append to
     before = time.process_time()
     steps = trainer.run(
         record=_forget if run is None else run.metrics,
         checkpoint=checkpoint,
         rollouts=job.folder / "rollouts.jsonl",
+        share=RankBook(job.folder, parallel.rank, parallel.world).add,
     )
     if progress is not None and run is not None:
         steps = progress(steps, job.credit.label, job.train.steps - trainer.step)
@@ -193,6 +197,7 @@ def keep_rows(run: Run, step: int) -> None:
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         if lines or (run.folder / f"{name}.jsonl").exists():
             write_atomic(run.folder / f"{name}.jsonl", lines)
+    keep_rank_rows(run.folder, lambda row: bool(step) and row["step"] <= step)
 
 
 def _trainer(job: Job, checkpoint: Path, parallel: Alone) -> LocalTrainer:

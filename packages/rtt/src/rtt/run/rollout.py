@@ -7,7 +7,6 @@ per second. Several processes share the prompts; what they write is what one wou
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -26,16 +25,19 @@ from rtt.engine.base import RolloutEngine
 from rtt.engine.drawing import Sampling
 from rtt.engine.given import Given, cut_words, load_tokenizer, read_given, tokens_by
 from rtt.policy.tiny import Policy, TinyPolicy
-from rtt.records import read_rollouts, records_of
+from rtt.records import records_of
 from rtt.records.parts import FORMATS, check_format
 from rtt.relevance.policy_scores import PolicyScores
+from rtt.run.identity import check_inputs, inputs_of
 from rtt.run.joining import joined
-from rtt.run.judging import open_scorer, spent_in, verdict_line
+from rtt.run.judging import open_scorer
+from rtt.run.rollout_report import conclude
 from rtt.run.schemas import GROUPS
 from rtt.run.sharing import Batch, SharedRun
-from rtt.show.tally import Tally, tally, tally_lines
 from rtt.tasks.base import SketchingTask
+from rtt.train.clock import Clock
 from rtt.train.local.checkpoint import find_checkpoint, load_checkpoint
+from rtt.train.overlap import Overlap
 from rtt.train.ranks import failed_verdicts
 from rtt.train.scoring import Scorer
 from rtt.train.warm import WarmStart
@@ -104,6 +106,10 @@ def rollout(config: RolloutConfig, run: Run) -> dict[str, Any]:
     torch.set_num_threads(config.threads)
     check_format(config.format)
     with joined() as ranks:
+        check_inputs(
+            run,
+            inputs_of(config.relevance, checkpoint=_weights(config), responses=config.responses),
+        )
         shared = SharedRun(run, ranks, form=config.format)
         prompts = _prompts(config)
         given = None if config.responses is None else _given(config, prompts)
@@ -117,7 +123,7 @@ def rollout(config: RolloutConfig, run: Run) -> dict[str, Any]:
                 for batch in run.progress(mine, "responses", total=len(mine)):
                     _take(shared, batch, config, scorer, sampler)
         file = shared.end()
-        return _conclude(config, run, given, shared, file) if shared.is_main else {}
+        return conclude(config, run, given, shared, file) if shared.is_main else {}
 
 
 def _prompts(config: RolloutConfig) -> list[RubricPrompt]:
@@ -183,6 +189,12 @@ def _scorer(
         yield replace(scorer, relevance=relevance)
 
 
+def _weights(config: RolloutConfig) -> Path | None:
+    """The file or folder of the checkpoint's weights; None if there is none."""
+    folder = config.checkpoint
+    return None if folder is None else find_checkpoint(Path(folder) / "checkpoint.pt")
+
+
 def _load(policy: Policy, folder: Path) -> None:
     """The last weights of a training run."""
     found = find_checkpoint(folder / "checkpoint.pt")
@@ -198,70 +210,30 @@ def _take(
     sampler: RolloutEngine | None,
 ) -> None:  # fmt: skip
     """Sample and score one batch; a prompt's draws depend on the seed and its place alone."""
-    begun, first = time.perf_counter(), batch.first
-    groups = [one for one in batch.items if isinstance(one, Group)]
-    if sampler is not None:
+    clock, first = Clock(), batch.first
+    if sampler is None:
+        groups = [one for one in batch.items if isinstance(one, Group)]
+        clock.lap("sample")
+        scored = scorer.score(groups)
+    else:
         asked = [one for one in batch.items if isinstance(one, RubricPrompt)]
-        groups = sampler.sample(
-            asked, samples=config.samples, seed=seed_for(config.seed, "rollout"),
-            places=range(first, first + len(asked)),
-        )  # fmt: skip
-    sampled = time.perf_counter()
-    scored = scorer.score(groups)
+        with Overlap(scorer, asked, config.samples) as overlap:
+            overlap.feed(
+                sampler.stream(
+                    asked, samples=config.samples, seed=seed_for(config.seed, "rollout"),
+                    places=range(first, first + len(asked)),
+                )
+            )  # fmt: skip
+            clock.lap("sample")
+            scored = overlap.finish()
+    clock.lap("score")
     records = [replace(one, group=first + one.group) for one in records_of(scored)]
     row = {
         "tokens": sum(len(one.scored.rollout.tokens) for one in records),
-        "sample_s": sampled - begun,
-        "score_s": time.perf_counter() - sampled,
+        **clock.seconds,
         "unscored_criteria": failed_verdicts(scored),
     }
     shared.add(batch, records, row)
-
-
-def _conclude(
-    config: RolloutConfig, run: Run, given: Given | None, shared: SharedRun, file: Path
-) -> dict[str, Any]:
-    counted = tally(read_rollouts(file))
-    rows = shared.rows()
-    # Processes sample at the same time: the time that goes by is a share of their seconds.
-    seconds = sum(row["sample_s"] / row["processes"] for row in rows)
-    tokens = sum(row["tokens"] for row in rows)
-    figures = {
-        **counted.figures(),
-        "mode": config.verdicts.mode,
-        "processes": shared.world,
-        "tokens_per_s": round(tokens / seconds) if given is None and seconds else None,
-        "score_s": round(sum(row["score_s"] for row in rows), 2),
-        **spent_in(shared.folder),
-        "rollouts": str(file),
-    }
-    if given is not None:
-        figures["unanswered"] = given.unanswered
-        figures["unmatched"] = len(given.unmatched)
-    lines = list(_lines(counted, figures, config, given))
-    run.report("\n".join(lines) + "\n")
-    run.console.print("\n".join(lines[2:]), markup=False, highlight=False, soft_wrap=True)
-    run.console.print(f"look: rtt-show {run.folder}", markup=False, soft_wrap=True)
-    return figures
-
-
-def _lines(
-    counted: Tally, figures: dict[str, Any], config: RolloutConfig, given: Given | None
-) -> Iterator[str]:
-    yield f"# {counted.responses} responses to {len(counted.complete)} prompts"
-    yield ""
-    yield verdict_line(config.verdicts)
-    if given is None:
-        speed = figures["tokens_per_s"]
-        yield f"sampled: {speed} tokens/s" if speed else "sampled: nothing new"
-    else:
-        yield f"tokens: {config.tokenizer or 'whitespace words (no tokenizer was given)'}"
-        yield (
-            f"prompts without a response: {given.unanswered}; "
-            f"rows of no prompt: {len(given.unmatched)}"
-        )
-        yield from (f"  {one}" for one in given.unmatched[:5])
-    yield from tally_lines(counted)
 
 
 main = entrypoint(

@@ -20,10 +20,11 @@ import torch
 from lmcommon.app import Run, entrypoint
 from lmcommon.errors import UserError
 from rtt.records import RolloutRecord, read_rollouts, rollouts_in
-from rtt.records.parts import FORMATS, check_format
+from rtt.records.parts import FORMATS, check_format, files_in
 from rtt.records.record import Place
 from rtt.records.store import RecordStore
 from rtt.relevance.policy_scores import PolicyScores
+from rtt.run.identity import check_inputs, inputs_of
 from rtt.run.joining import joined
 from rtt.run.judging import open_scorer, spent_in, verdict_line
 from rtt.run.schemas import GROUPS
@@ -84,6 +85,9 @@ def score(config: ScoreConfig, run: Run) -> dict[str, Any]:
     torch.set_num_threads(config.threads)
     check_format(config.format)
     source = rollouts_in(config.rollouts)
+    files = files_in(source) if source.is_dir() else [source]
+    named = {f"rollouts ({one.name})": one for one in files}
+    check_inputs(run, {**inputs_of(config.relevance), **named})
     with joined() as ranks, RecordStore(source) as store:
         shared = SharedRun(run, ranks, form=config.format)
         _check_new(source, shared.folder)

@@ -20,9 +20,11 @@ from rtt.show.curves import draw_panels
 from rtt.show.html import credit_html
 from rtt.show.metrics import METRICS, choose, read_runs, series_of
 from rtt.show.picking import PICKS, pick
+from rtt.show.ranks import rank_figures, rank_lines, rank_totals
 from rtt.show.svg import curves_html
 from rtt.show.terminal import credit_text
 from rtt.show.view import view_records
+from rtt.train.ranks import read_ranks
 
 __all__ = ["ShowConfig", "main", "show"]
 
@@ -105,12 +107,23 @@ def _show_responses(config: ShowConfig, run: Run) -> dict[str, Any]:
         "label": chosen[0].label,
         "advantages": "recorded" if chosen[0].is_recorded else "computed",
     }
+    home = file if file.is_dir() else file.parent
+    if Path(str(config.rollouts)).is_dir():
+        figures |= _show_ranks(home, run)
     if config.html:
-        home = file if file.is_dir() else file.parent
         title = f"Credit by token: {home.name or file.name}"
         html = credit_html(chosen, title=title, facts=_facts(figures, config))
         figures["html"] = str(_write(Path(config.out or home / "credit.html"), html))
     return figures
+
+
+def _show_ranks(folder: Path, run: Run) -> dict[str, Any]:
+    """The processes of a run side by side, if there were several."""
+    totals = rank_totals(read_ranks(folder))
+    lines = rank_lines(totals)
+    if lines:
+        run.console.print(*lines, sep="\n", markup=False, highlight=False, soft_wrap=True)
+    return rank_figures(totals)
 
 
 def _wanted(records: Iterable[RolloutRecord], config: ShowConfig) -> list[RolloutRecord]:
@@ -174,6 +187,8 @@ def _show_curves(config: ShowConfig, run: Run) -> dict[str, Any]:
     if config.png:
         page.parent.mkdir(parents=True, exist_ok=True)
         figures["png"] = str(draw_panels(panels, page.with_suffix(".png")))
+    if len(runs) == 1:
+        figures |= _show_ranks(runs[0].folder, run)
     run.console.print(*(f"{key}: {figures[key]}" for key in ("html", "png") if key in figures),
                       sep="\n", soft_wrap=True, markup=False, highlight=False)  # fmt: skip
     return figures

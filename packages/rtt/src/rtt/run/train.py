@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from lmcommon.app import Run, entrypoint
-from rtt.run.judging import open_scorer
+from lmcommon.errors import UserError
+from rtt.run.identity import check_inputs, inputs_of
+from rtt.run.judging import open_scorer, spent_in
 from rtt.run.launching import Launch
 from rtt.run.method import Job, Result, curve, run_job, steps_to
 from rtt.run.schemas import GROUPS
@@ -14,7 +17,9 @@ from rtt.run.trl_engine import TrlEngine
 from rtt.run.verl_engine import VerlEngine
 from rtt.train.bootstrap import mean_interval
 from rtt.train.local.settings import TrainSettings
+from rtt.train.scoring import Scorer
 from rtt.train.warm import WarmStart
+from rtt.verdicts.config import NoVerdicts
 
 __all__ = ["TrainConfig", "main", "train"]
 
@@ -46,30 +51,24 @@ class TrainConfig:
 
 def train(config: TrainConfig, run: Run) -> dict[str, Any]:
     """Train a policy with token-level rubric credit and evaluate it on held-out prompts."""
+    if isinstance(config.verdicts, NoVerdicts):
+        raise UserError(
+            "verdicts: expected program or hybrid to train with; got none, which decides nothing; "
+            "rtt-rollout verdicts=none records responses, rtt-score judges them later"
+        )
+    check_inputs(run, inputs_of(config.relevance))
     if isinstance(config.engine, VerlEngine):  # it scores in workers of its own
         from rtt.run.train_verl import train_with_verl
 
         return train_with_verl(config, run)
-    with open_scorer(config.verdicts, config.judge_llm) as scorer:
-        if isinstance(config.engine, TrlEngine):
-            from rtt.run.train_trl import train_with_trl
-
-            return train_with_trl(config, run, scorer=scorer)
-        job = Job(
-            seed=config.seed,
-            task=config.task,
-            policy=config.policy,
-            warm_start=config.warm_start,
-            credit=config.credit,
-            scorer=scorer,
-            relevance=config.relevance,
-            train=config.train,
-            engine=config.engine,
-            sampler=config.sampler,
-            folder=run.folder,
-            threads=config.threads,
-        )
-        result = run_job(job, progress=run.progress, run=run)
+    if isinstance(config.engine, TrlEngine):
+        return _train_with_trl(config, run)
+    with config.engine.processes() as ranks:
+        folder = ranks.same(run.folder)
+        with open_scorer(
+            config.verdicts, config.judge_llm, folder, processes=ranks.world
+        ) as scorer:
+            result = run_job(_job(config, folder, scorer), progress=run.progress, run=run)
     if not run.is_kept:  # one of several processes, and not the one that writes
         return {}
     low, high = mean_interval(result.per_prompt)
@@ -86,9 +85,36 @@ def train(config: TrainConfig, run: Run) -> dict[str, Any]:
         "unscored": result.unscored,
         "cpu_s": round(result.cpu_s, 1),
         "tokens_per_s": round(result.tokens_per_s),
+        **spent_in(run.folder),
     }
     run.report(_report(result, low, high))
     return figures
+
+
+def _train_with_trl(config: TrainConfig, run: Run) -> dict[str, Any]:
+    from rtt.run.train_trl import run_folder, train_with_trl
+
+    folder, processes = run_folder(run, config.engine)
+    with open_scorer(config.verdicts, config.judge_llm, folder, processes=processes) as scorer:
+        figures = train_with_trl(config, run, scorer=scorer)
+    return {**figures, **spent_in(folder)} if run.is_kept else {}
+
+
+def _job(config: TrainConfig, folder: Path, scorer: Scorer) -> Job:
+    return Job(
+        seed=config.seed,
+        task=config.task,
+        policy=config.policy,
+        warm_start=config.warm_start,
+        credit=config.credit,
+        scorer=scorer,
+        relevance=config.relevance,
+        train=config.train,
+        engine=config.engine,
+        sampler=config.sampler,
+        folder=folder,
+        threads=config.threads,
+    )
 
 
 def _report(result: Result, low: float, high: float) -> str:

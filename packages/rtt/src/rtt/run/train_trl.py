@@ -21,7 +21,6 @@ from lmcommon.errors import UserError
 from lmcommon.llm.weights import quiet_loading
 from lmcommon.rng import seed_for
 from lmcommon.runlog import Run
-from rtt.engine.sampler import Sampler
 from rtt.engine.versions import check_stack
 from rtt.policy.pretrained import PretrainedPolicy
 from rtt.policy.tiny import Policy, PolicySource
@@ -32,7 +31,8 @@ from rtt.run.trl_engine import TrlEngine
 from rtt.run.trl_rollouts import chosen_rollouts
 from rtt.tasks.base import Task
 from rtt.train.advantage import Credit
-from rtt.train.evaluation import Evaluation, evaluate
+from rtt.train.evaluation import Evaluation
+from rtt.train.heldout import Heldout, refuse_sharded
 from rtt.train.scoring import Scorer
 from rtt.train.short import short_enough
 from rtt.train.trl.vllm import EngineLostError, close_rollouts, set_environment
@@ -40,7 +40,7 @@ from rtt.train.trl.vllm import EngineLostError, close_rollouts, set_environment
 if TYPE_CHECKING:
     from rtt.train.trl.config import RTTConfig
 
-__all__ = ["TrlRun", "run_arguments", "train_with_trl"]
+__all__ = ["TrlRun", "run_arguments", "run_folder", "train_with_trl"]
 
 
 class TrlRun(Protocol):
@@ -54,6 +54,25 @@ class TrlRun(Protocol):
     relevance: RelevanceSettings | None
     """None: the relevance of the scorer that is given."""
     threads: int
+
+
+def run_folder(run: Run, engine: TrlEngine) -> tuple[Path, int]:
+    """The first process's folder, on all of them, and how many they are; joins them.
+
+    Args:
+        run: Of this process.
+        engine: What will sample, since vLLM reads its settings as TRL is imported.
+
+    Raises:
+        MissingExtraError: Without `rtt-llm[trl]`.
+    """
+    _prepare(engine)
+    from rtt.train.trl.installed import same_everywhere
+
+    folder: Path = same_everywhere(
+        run.folder if run.is_kept else None, use_cpu=not torch.cuda.is_available()
+    )
+    return folder, int(os.environ.get("WORLD_SIZE", 1))
 
 
 def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) -> dict[str, Any]:
@@ -73,18 +92,15 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
     """
     import transformers
 
-    is_vllm = chosen_rollouts(config.engine.rollouts) != "transformers"
-    if is_vllm:  # TRL imports vLLM, which reads its settings then
-        check_stack()
-        set_environment()
-    from rtt.train.trl.installed import same_everywhere
+    is_vllm = _prepare(config.engine)
     from rtt.train.trl.resume import last_checkpoint
+    from rtt.train.trl.share import ShareRows
     from rtt.train.trl.trainer import RTTTrainer
 
     torch.set_num_threads(config.threads)
     scorer, engine = scorer or Scorer(), config.engine
     is_cpu = not torch.cuda.is_available()
-    folder: Path = same_everywhere(run.folder if run.is_kept else None, use_cpu=is_cpu)
+    folder, processes = run_folder(run, engine)
     policy = _policy(config)
     if config.relevance is not None:
         # The policy scores itself before TRL shards it; policy contrast needs whole weights.
@@ -97,12 +113,15 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
         folder,
         is_mixed=policy.is_mixed,
         is_cpu=is_cpu,
-        processes=int(os.environ.get("WORLD_SIZE", 1)),
+        processes=processes,
     )
     if is_vllm and arguments.vllm_max_model_length is None:
         longest = max(len(policy.ask(prompt.prompt)) for prompt in prompts)
         arguments.vllm_max_model_length = longest + config.task.max_tokens
-    heldout = _Heldout(config, policy, scorer)
+    heldout = Heldout(
+        policy, list(islice(config.task.prompts("heldout", 0), engine.heldout)), scorer.verdicts,
+        max_tokens=config.task.max_tokens, samples=engine.eval_samples, seed=config.seed,
+    )  # fmt: skip
     adapters = config.policy.adapters() if isinstance(config.policy, PretrainedPolicy) else None
     with quiet_loading(transformers):
         trainer = RTTTrainer(
@@ -116,7 +135,8 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
             **({} if adapters is None else {"peft_config": adapters}),
         )
         trainer.remove_callback(PrinterCallback)
-        _refuse_sharded(trainer, heldout.prompts)
+        trainer.add_callback(ShareRows(trainer, folder))
+        refuse_sharded(trainer, heldout, key="engine.heldout")
         checkpoint = last_checkpoint(folder / "trl")
         step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
         if run.is_kept:
@@ -137,17 +157,13 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
     return figures
 
 
-def _refuse_sharded(trainer: Any, heldout: list[Any]) -> None:
-    """One process cannot sample from weights that lie in pieces on many: it would wait for ever."""
-    accelerator = trainer.accelerator
-    plugin = getattr(accelerator.state, "deepspeed_plugin", None)
-    is_sharded = trainer.is_fsdp_enabled or getattr(plugin, "zero_stage", 0) == 3
-    if heldout and is_sharded and accelerator.num_processes > 1:
-        raise UserError(
-            "engine.heldout: expected 0 with FSDP or ZeRO-3, whose weights lie in pieces on all "
-            f"processes; got {len(heldout)} prompts; evaluate the checkpoints below trl/ with "
-            "rtt-rollout policy=pretrained policy.path=CHECKPOINT"
-        )
+def _prepare(engine: TrlEngine) -> bool:
+    """Whether vLLM samples; if so, TRL imports it, and it reads its settings then."""
+    is_vllm = chosen_rollouts(engine.rollouts) != "transformers"
+    if is_vllm:
+        check_stack()
+        set_environment()
+    return is_vllm
 
 
 def _policy(config: TrlRun) -> Policy:
@@ -188,44 +204,10 @@ def run_arguments(
     return RTTConfig(**told)
 
 
-class _Heldout:
-    """Held-out evaluation with our own sampler, so that engines can be compared."""
-
-    def __init__(self, config: TrlRun, policy: Policy, scorer: Scorer) -> None:
-        self._seed, self._policy, self._source = config.seed, policy, scorer.verdicts
-        self._sampler = Sampler(policy, config.task.max_tokens)
-        self._samples = config.engine.eval_samples
-        stream = config.task.prompts("heldout", 0)
-        self.prompts = list(islice(stream, config.engine.heldout))
-
-    def evaluate(self, step: int, *, samples: int | None = None) -> Evaluation:
-        """Evaluate; draws are fixed by seed and step, the training mode stays as it was."""
-        is_training = self._policy.model.training
-        try:
-            return evaluate(
-                self._sampler, self.prompts, samples=samples or self._samples,
-                seed=seed_for(self._seed, "evaluate", step), source=self._source,
-            )  # fmt: skip
-        finally:
-            self._policy.model.train(is_training)
-
-    def row(self, step: int) -> dict[str, Any]:
-        """What an evaluation adds to a row of metrics; nothing without held-out prompts."""
-        if not self.prompts:
-            return {}
-        got = self.evaluate(step)
-        return {
-            "heldout_all_satisfied": got.all_satisfied,
-            "heldout_satisfied_rate": got.satisfied_rate,
-            "heldout_by_kind": got.by_kind,
-            "heldout_unscored": got.unscored,
-        }
-
-
 class _MetricsFile(TrainerCallback):  # type: ignore[misc]
     """Writes each logged step as a row of `metrics.jsonl`, evaluations among them."""
 
-    def __init__(self, run: Run, heldout: _Heldout, engine: TrlEngine) -> None:
+    def __init__(self, run: Run, heldout: Heldout, engine: TrlEngine) -> None:
         self._run, self._heldout, self._engine = run, heldout, engine
 
     def on_log(
@@ -245,9 +227,12 @@ class _MetricsFile(TrainerCallback):  # type: ignore[misc]
             )
 
 
-def _figures(config: TrlRun, rows: list[dict[str, Any]], final: Evaluation) -> dict[str, Any]:
+def _figures(
+    config: TrlRun, rows: list[dict[str, Any]], final: Evaluation | None
+) -> dict[str, Any]:
     from rtt.train.bootstrap import mean_interval
 
+    shares = final.per_prompt if final else ()
     steps = [row for row in rows if "loss" in row]
     rewards = [row["reward"] for row in steps if row.get("reward") is not None]
     speeds = sorted(row["tokens_per_s"] for row in steps if "tokens_per_s" in row)
@@ -259,10 +244,11 @@ def _figures(config: TrlRun, rows: list[dict[str, Any]], final: Evaluation) -> d
         "first_reward": rewards[0] if rewards else None,
         "late_reward": sum(tail) / len(tail) if tail else None,
         "base_all_satisfied": rows[0].get("heldout_all_satisfied") if rows else None,
-        "all_satisfied": final.all_satisfied if final.per_prompt else None,
-        "all_satisfied_95": list(mean_interval(final.per_prompt)) if final.per_prompt else None,
-        "satisfied_rate": final.satisfied_rate if final.per_prompt else None,
-        "unscored": int(sum(row.get("unscored") or 0 for row in steps)) + final.unscored,
+        "all_satisfied": final.all_satisfied if final and shares else None,
+        "all_satisfied_95": list(mean_interval(shares)) if shares else None,
+        "satisfied_rate": final.satisfied_rate if final and shares else None,
+        "unscored": int(sum(row.get("unscored") or 0 for row in steps))
+        + (final.unscored if final else 0),
         "step_s": _median([sum(row.get(f"{name}_s") or 0 for name in _PHASES) for row in steps]),
         **{f"{name}_s": _median([row.get(f"{name}_s") or 0 for row in steps]) for name in _PHASES},
         "tokens_per_s": speeds[len(speeds) // 2] if speeds else None,

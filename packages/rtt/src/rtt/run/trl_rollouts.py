@@ -33,7 +33,9 @@ class TrlVllm:
     context: int | None = None
     """Longest prompt and response in tokens; null: the longest training prompt with a response."""
     server_url: str = "http://localhost:8000"
-    """Where `vllm serve` answers (`rollouts=vllm_server`)."""
+    """Where vLLM answers (`rollouts=vllm_server`). On a CPU started by rtt-serve; with CUDA by
+    VLLM_SERVER_DEV_MODE=1 vllm serve MODEL --logprobs-mode processed_logprobs
+    --weight-transfer-config '{"backend": "nccl"}'."""
     server_wait_s: float = 240.0
     """How long a server may take to come up."""
     correction: str = "auto"

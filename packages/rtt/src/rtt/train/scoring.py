@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,7 +18,7 @@ from rtt.relevance.sources import RelevanceItem, RelevanceSource, SpanRelevance
 from rtt.types import Group, Rollout, ScoredGroup, ScoredRollout
 from rtt.verdicts import JudgedVerdicts, VerdictSource
 
-__all__ = ["ScoreTensors", "Scorer", "score_tensors"]
+__all__ = ["ScoreTensors", "Scorer", "score_tensors", "weigh"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,36 +69,38 @@ class Scorer:
         lap = lap or _unheard
         told = self.verdicts.verdicts([(prompt, rollout.text) for prompt, rollout in rows])
         lap("verdict")
-        samples = iter(self._weigh(rows, told))
+        samples = iter(weigh(self.relevance, rows, told))
         lap("relevance")
         return [
             ScoredGroup(prompt=group.prompt, samples=tuple(next(samples) for _ in group.rollouts))
             for group in groups
         ]
 
-    def _weigh(
-        self,
-        rows: Sequence[tuple[RubricPrompt, Rollout]],
-        told: Sequence[tuple[Verdict, ...]],
-    ) -> list[ScoredRollout]:
-        items = [
-            RelevanceItem(prompt=prompt, criterion=criterion, verdict=verdict, rollout=rollout)
-            for (prompt, rollout), verdicts in zip(rows, told, strict=True)
-            for criterion, verdict in zip(prompt.rubric.criteria, verdicts, strict=True)
-            if verdict.is_scored
-        ]
-        weights = iter(self.relevance.relevances(items))
-        return [
-            ScoredRollout(
-                rollout=rollout,
-                verdicts=verdicts,
-                relevance=tuple(
-                    next(weights) if verdict.is_scored else (0.0,) * len(rollout.tokens)
-                    for verdict in verdicts
-                ),
-            )
-            for (_, rollout), verdicts in zip(rows, told, strict=True)
-        ]
+
+def weigh(
+    source: RelevanceSource,
+    rows: Sequence[tuple[RubricPrompt, Rollout]],
+    told: Sequence[tuple[Verdict, ...]],
+) -> list[ScoredRollout]:
+    """Put relevances beside verdicts; an unscored criterion has zeros, and nobody is asked."""
+    items = [
+        RelevanceItem(prompt=prompt, criterion=criterion, verdict=verdict, rollout=rollout)
+        for (prompt, rollout), verdicts in zip(rows, told, strict=True)
+        for criterion, verdict in zip(prompt.rubric.criteria, verdicts, strict=True)
+        if verdict.is_scored
+    ]
+    weights = iter(source.relevances(items))
+    return [
+        ScoredRollout(
+            rollout=rollout,
+            verdicts=verdicts,
+            relevance=tuple(
+                next(weights) if verdict.is_scored else (0.0,) * len(rollout.tokens)
+                for verdict in verdicts
+            ),
+        )
+        for (_, rollout), verdicts in zip(rows, told, strict=True)
+    ]
 
 
 def _unheard(_: str) -> None:
@@ -109,10 +112,10 @@ def score_tensors(groups: Sequence[ScoredGroup]) -> ScoreTensors:
     rows = [(group.prompt, sample) for group in groups for sample in group.samples]
     criteria = max((len(sample.verdicts) for _, sample in rows), default=0)
     width = max((len(sample.rollout.tokens) for _, sample in rows), default=0)
-    # Lists first: thousands of writes to single elements of a tensor cost more than all the rest.
+    # Small ones as lists: many writes to single elements of a tensor cost more than the rest.
     mask, eos = [[0.0] * width for _ in rows], [[0.0] * width for _ in rows]
     verdict, active, weight, hard = ([[0.0] * criteria for _ in rows] for _ in range(4))
-    relevance = [[[0.0] * width for _ in range(criteria)] for _ in rows]
+    relevance = np.zeros((len(rows), criteria, width), dtype=np.float32)
     for row, (prompt, sample) in enumerate(rows):
         length = len(sample.rollout.tokens)
         mask[row][:length] = [1.0] * length
@@ -127,14 +130,14 @@ def score_tensors(groups: Sequence[ScoredGroup]) -> ScoreTensors:
             active[row][k] = 1.0
             weight[row][k] = abs(criterion.weight)
             hard[row][k] = float(told.source == "program")
-            relevance[row][k][:length] = sample.relevance[k]
+            relevance[row, k, :length] = np.fromiter(sample.relevance[k], np.float32, length)
     shape = (len(rows), criteria)
     return ScoreTensors(
         verdict_BR=torch.tensor(verdict).reshape(shape),
         criterion_mask_BR=torch.tensor(active).reshape(shape),
         weight_BR=torch.tensor(weight).reshape(shape),
         hard_BR=torch.tensor(hard).reshape(shape),
-        relevance_BRT=torch.tensor(relevance).reshape(*shape, width),
+        relevance_BRT=torch.from_numpy(relevance),
         mask_BT=torch.tensor(mask).reshape(len(rows), width),
         eos_BT=torch.tensor(eos).reshape(len(rows), width),
         criteria_B=torch.tensor([float(len(sample.verdicts)) for _, sample in rows]),

@@ -10,11 +10,11 @@ from lmcommon.lazy import lazy_exports
 if TYPE_CHECKING:
     from rtt.verdicts.config import VERDICT_SCHEMAS, HybridVerdicts, NoVerdicts, ProgramVerdicts
     from rtt.verdicts.sources import JudgedVerdicts, UnjudgedVerdicts, VerdictSource
-    from rtt.verdicts.watch import WatchedVerdicts
+    from rtt.verdicts.watch import WatchedVerdicts, watched
 
 __all__ = [
     "VERDICT_SCHEMAS", "HybridVerdicts", "JudgedVerdicts", "NoVerdicts", "ProgramVerdicts",
-    "UnjudgedVerdicts", "VerdictSource", "WatchedVerdicts",
+    "UnjudgedVerdicts", "VerdictSource", "WatchedVerdicts", "watched",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -28,5 +28,6 @@ __getattr__, __dir__ = lazy_exports(
         "JudgedVerdicts": "rtt.verdicts.sources",
         "VerdictSource": "rtt.verdicts.sources",
         "WatchedVerdicts": "rtt.verdicts.watch",
+        "watched": "rtt.verdicts.watch",
     },
 )

@@ -16,7 +16,7 @@ from lmcommon.judge.types import Verdict
 from lmcommon.verify.sandbox.rules import SandboxedRules
 from rtt.verdicts.sources import VerdictSource
 
-__all__ = ["WatchedVerdicts"]
+__all__ = ["WatchedVerdicts", "watched"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -60,10 +60,19 @@ class WatchedVerdicts:
             UserError: Too many unscored, too often; says the share and the first reason.
         """
         told = self.source.verdicts(items)
+        self.notice(told)
+        return told
+
+    def notice(self, told: Sequence[tuple[Verdict, ...]]) -> None:
+        """Look at the verdicts of a batch that were had from the source piece by piece.
+
+        Raises:
+            UserError: Too many unscored, too often; says the share and the first reason.
+        """
         everything = [verdict for verdicts in told for verdict in verdicts]
         failures = [verdict.failure for verdict in everything if not verdict.is_scored]
         if not everything:
-            return told
+            return
         share = len(failures) / len(everything)
         if share == 1:
             _LOG.warning(
@@ -78,4 +87,8 @@ class WatchedVerdicts:
                 f"{failures[0]}. Mend the judge (or add one: verdicts=hybrid) and resume; "
                 "verdicts.max_unscored=1 trains on what is left"
             )
-        return told
+
+
+def watched(source: VerdictSource) -> WatchedVerdicts | None:
+    """The watch, if verdicts come through one."""
+    return source if isinstance(source, WatchedVerdicts) else None

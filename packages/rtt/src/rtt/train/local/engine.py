@@ -46,7 +46,7 @@ class LocalEngine:
 
     @contextmanager
     def processes(self) -> Iterator[Alone]:
-        """The processes of this run, joined while the context lasts.
+        """The processes of this run, joined while the context lasts; inside, it is the same ones.
 
         Raises:
             UserError: There is no such device.
@@ -56,14 +56,20 @@ class LocalEngine:
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             yield Alone()
             return
+        if torch.distributed.is_initialized():  # by whoever called, who also ends it
+            yield self._joined()
+            return
         if self.device == "cuda":
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         backend = "gloo" if self.device == "cpu" else "cpu:gloo,cuda:nccl"
         torch.distributed.init_process_group(backend)
         try:
-            yield Sharded() if self.parallel == "fsdp2" else Replicated()
+            yield self._joined()
         finally:
             torch.distributed.destroy_process_group()
+
+    def _joined(self) -> Alone:
+        return Sharded() if self.parallel == "fsdp2" else Replicated()
 
     def place(self, policy: Policy) -> Policy:
         """Move a policy to the device and set its precision."""

@@ -74,6 +74,16 @@ class TrainSettings:
     """G: samples a prompt."""
     sampling: Sampling = field(default_factory=Sampling)
     """Of the rollouts; evaluations always sample at temperature 1."""
+    overlap: bool = True
+    """Score finished responses while others are written: the same verdicts, sooner."""
+    drop_silent: bool = False
+    """Leave out groups in which no token has an advantage (DAPO's dynamic sampling): neither
+    response nor token signal, not just no response signal."""
+    refill_rounds: int = 0
+    """With drop_silent: how often further prompts are drawn until the batch is full."""
+    staleness: int = 0
+    """1: the next batch is drawn during an update, from the policy before it; needs a sampler with
+    weights of its own."""
     row_budget: int = 1024
     """Responses generated at once; bounds the memory, changes no draw."""
     update: UpdateSettings = field(default_factory=UpdateSettings)
@@ -93,7 +103,14 @@ class TrainSettings:
                 raise UserError(
                     f"train.{key}: expected a whole number above 0; got {getattr(self, key)!r}"
                 )
-        for key in ("steps", "checkpoint_every", "record_every"):
+        if self.staleness not in (0, 1):
+            raise UserError(f"train.staleness: expected 0 or 1; got {self.staleness!r}")
+        if self.refill_rounds and not self.drop_silent:
+            raise UserError(
+                "train.refill_rounds: expected 0 without train.drop_silent=true, which makes room; "
+                f"got {self.refill_rounds}"
+            )
+        for key in ("steps", "checkpoint_every", "record_every", "refill_rounds"):
             if (getattr(self, key) or 0) < 0:
                 raise UserError(f"train.{key}: expected 0 or more; got {getattr(self, key)!r}")
 

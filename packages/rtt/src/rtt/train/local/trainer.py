@@ -9,9 +9,8 @@ what one process would pool.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,8 @@ from rtt.train.advantage import Credit
 from rtt.train.clipping import relevant_tokens
 from rtt.train.clock import Clock
 from rtt.train.evaluation import Evaluation, evaluate
+from rtt.train.local.ahead import Ahead, check_ahead
+from rtt.train.local.batches import Batches
 from rtt.train.local.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from rtt.train.local.packing import train_rows
 from rtt.train.local.parallel import Alone
@@ -40,7 +41,7 @@ from rtt.train.local.settings import TrainSettings
 from rtt.train.local.update import update
 from rtt.train.metrics import satisfied_by_kind, verdict_metrics
 from rtt.train.scoring import Scorer, score_tensors
-from rtt.types import Group, ScoredGroup
+from rtt.types import ScoredGroup
 
 __all__ = ["HELDOUT_SEED", "LocalTrainer"]
 
@@ -85,8 +86,21 @@ class LocalTrainer:
             self.settings.sampling,
             row_budget=self.settings.row_budget,
         )
+        self._handed_over = self.step
+        self._batches = Batches(
+            engine=self._engine, task=self.task, scorer=self.scorer, credit=self.credit,
+            settings=self.settings, seed=self.seed, parallel=self.parallel,
+            hand_over=self._hand_over, version=lambda: self._handed_over,
+        )  # fmt: skip
+        self._ahead: Ahead | None = None
+        if self.settings.staleness:
+            check_ahead(self._batches, world=self.parallel.world)
+            self._ahead = Ahead(batches=self._batches, steps=self.settings.steps)
         self.latest: tuple[list[ScoredGroup], Tensor] | None = None
         """Scored groups of the last step, and what their tokens got."""
+        self.share: dict[str, float] = {}
+        """Of the last step, what this process did by itself: seconds by phase, tokens, verdicts
+        that failed."""
 
     def steps(self) -> Iterable[dict[str, Any]]:
         """Train to the end of the schedule, one row of metrics a step."""
@@ -96,15 +110,10 @@ class LocalTrainer:
     def take_step(self) -> dict[str, Any]:
         """One step: sample, score, give credit, update. Every draw is seeded by the step."""
         clock = Clock()
-        mine = self.parallel.share(self._prompts())
-        places = [place for place, _ in mine]
-        groups = self.parallel.generate(
-            partial(self._sample, [prompt for _, prompt in mine], places)
-        )
-        clock.lap("rollout")
-        part = self.scorer.score(groups, lap=clock.lap)
-        scored = self.parallel.collect(list(zip(places, part, strict=True)))
-        clock.lap("exchange")
+        batch = (self._ahead.take if self._ahead else self._batches.draw)(self.step, clock)
+        if self._ahead:
+            self._ahead.begin(self.step + 1)
+        scored = batch.groups
         scores = score_tensors(scored)
         advantage_BT, metrics = self.credit.advantages(
             scores, self.settings.samples, step=self.step
@@ -124,10 +133,17 @@ class LocalTrainer:
         clock.lap("update")
         self.step += 1
         self.latest = scored, advantage_BT
+        self.share = {
+            "tokens": batch.tokens,
+            "unscored_criteria": batch.unscored,
+            **clock.seconds,
+        }
         tokens = float(scores.mask_BT.sum())
         return {
             "step": self.step,
             **metrics,
+            **batch.metrics,
+            "staleness": float(self.step - 1 - scored[0].samples[0].rollout.policy_version),
             **verdict_metrics(scored),
             "by_kind": satisfied_by_kind(scored),
             **clock.seconds,
@@ -136,6 +152,8 @@ class LocalTrainer:
 
     def evaluate(self, *, samples: int | None = None) -> Evaluation:
         """Evaluate on the held-out prompts; draws are fixed by seed and step."""
+        if self._ahead:
+            self._ahead.settle()
         self.parallel.generate(self._hand_over)
         return evaluate(
             self._engine,
@@ -162,6 +180,7 @@ class LocalTrainer:
         record: Callable[[Mapping[str, Any]], None],
         checkpoint: Path | None = None,
         rollouts: Path | None = None,
+        share: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> Iterable[int]:
         """Train, evaluate and checkpoint on schedule; yields the step number after each step.
 
@@ -169,6 +188,7 @@ class LocalTrainer:
             record: Gets one row a step; a row of an evaluation step carries `heldout_*` keys.
             checkpoint: File to write every `checkpoint_every` steps and at the end.
             rollouts: File that scored responses are appended to, every `record_every` steps.
+            share: Gets one row a step of what this process did by itself.
         """
         if self.step == 0:
             record({"step": 0, **_evaluation_row(self.evaluate())})
@@ -176,6 +196,8 @@ class LocalTrainer:
             if self.step % self.settings.eval_every == 0 or self.step == self.settings.steps:
                 row |= _evaluation_row(self.evaluate())
             record(row)
+            if share is not None:
+                share({"step": self.step, **self.share})
             if rollouts is not None and self.settings.records(self.step):
                 self._write_rollouts(rollouts)
             every = self.settings.checkpoint_every
@@ -186,32 +208,14 @@ class LocalTrainer:
 
     def close(self) -> None:
         """Free what samples."""
+        if self._ahead:
+            self._ahead.close()
         self._engine.close()
-
-    def _prompts(self) -> list[RubricPrompt]:
-        """The prompts of this step, over all processes."""
-        stream = self.task.prompts("train", seed_for(self.seed, "prompts", self.step))
-        prompts = list(islice(stream, self.settings.prompts))
-        if not prompts:
-            raise UserError(
-                "task: expected training prompts; got none; check its files and filters"
-            )
-        return prompts
-
-    def _sample(self, prompts: Sequence[RubricPrompt], places: Sequence[int]) -> list[Group]:
-        """The rollouts of this step's prompts; whole weights are at hand meanwhile."""
-        self._hand_over()
-        return self._engine.sample(
-            prompts,
-            samples=self.settings.samples,
-            seed=seed_for(self.seed, "rollout", self.step),
-            version=self.step,
-            places=places,
-        )
 
     def _hand_over(self) -> None:
         """Give the engine the policy's weights as they are now."""
         self._engine.update(policy_weights(self.policy), version=self.step)
+        self._handed_over = self.step
 
     def _write_rollouts(self, path: Path) -> None:
         assert self.latest is not None, "a step was taken"

@@ -89,6 +89,8 @@ class RTTTrainer(GRPOTrainer):  # type: ignore[misc]
         )
         self._file = RolloutFile(args.rollout_file) if args.rollout_file else None
         self._is_blind = False
+        self.share: dict[str, float] = {}
+        """Of the last generation batch, what this process sampled: tokens, verdicts that failed."""
         with vllm_below(args, model):
             super().__init__(
                 model=model,
@@ -201,6 +203,12 @@ class RTTTrainer(GRPOTrainer):  # type: ignore[misc]
         advantage_BT = self._advantages(out["advantages"], got, mask_BT)
         tokens, scored_rows = batch_totals(self.accelerator, rows, mask_BT)
         self._clock.count(tokens)
+        self.share = {
+            "tokens": sum(len(row.scored.rollout.tokens) for row in rows),
+            "unscored_criteria": sum(
+                not one.is_scored for row in rows for one in row.scored.verdicts
+            ),
+        }
         self._is_blind = is_training and not scored_rows
         for name, value in got.metrics.items():
             self._note(name, value)

@@ -1,7 +1,7 @@
 """vLLM below TRL: what TRL lacks for a CPU, and what becomes of a run whose vLLM dies.
 
-In: settings with `use_vllm`. Out: TRL's `VLLMGeneration`, or on a machine without CUDA a subclass
-of it, with an engine in this process. On CUDA everything is TRL's own.
+In: settings with `use_vllm`. Out: a trainer with TRL's `VLLMGeneration`, or on a machine without
+CUDA with a subclass of it. On CUDA everything is TRL's own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lmcommon.errors import UserError
 from lmcommon.extras import require
 from lmcommon.llm.vllm_offline import VLLM_ENVIRONMENT
 from rtt.engine.versions import TESTED, check_stack, installed_stack
-from rtt.engine.vllm_weights import reload_on_cpu
+from rtt.train.trl.cpu_generation import generation_on_cpu
 from rtt.train.trl.resume import last_checkpoint
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ __all__ = [
     "set_environment", "start_rollouts", "vllm_below",
 ]  # fmt: skip
 
-_TRL, _VLLM = "rtt-llm[trl]", "lmcommon[vllm]"
+_TRL = "rtt-llm[trl]"
 _DEATHS = ("VLLMServerError", "EngineDeadError", "EngineGenerateError")
 """What vLLM raises when its engine is gone; names, so that vLLM need not be there."""
 
@@ -68,76 +68,26 @@ def vllm_below(args: Any, model: Any) -> Iterator[None]:
         yield
         return
     check_stack()
-    is_cpu = not torch.cuda.is_available()
-    if is_cpu and args.vllm_mode == "server":
-        raise UserError(
-            "rollouts: expected a CUDA device for a vLLM server, to which TRL sends the weights "
-            "from GPU to GPU; got none; use vLLM in this process (engine.rollouts=vllm)"
-        )
     name = model if isinstance(model, str) else getattr(model, "name_or_path", "")
-    if not name:
+    if not name and args.vllm_mode == "colocate":
         raise UserError(
             "rollouts: expected a policy from a folder or a hub, which vLLM loads itself; got one "
             "made on the spot; choose policy=pretrained, or engine.rollouts=transformers"
         )
-    if not is_cpu:
-        yield
-        return
     set_environment()
     trainers: Any = require("trl.trainer.grpo_trainer", extra=_TRL)
     theirs = trainers.VLLMGeneration
-    trainers.VLLMGeneration = _generation_on_cpu(theirs)
+    if not torch.cuda.is_available():
+        trainers.VLLMGeneration = generation_on_cpu(theirs, args.vllm_mode)
     try:
         with quiet_about_tested_versions():
             yield
+    except (ConnectionError, RuntimeError) as error:
+        if args.vllm_mode == "server" and "vLLM server" in str(error):
+            raise UserError(f"engine.vllm.server_url: {error}") from error
+        raise
     finally:
         trainers.VLLMGeneration = theirs
-
-
-def _generation_on_cpu(theirs: Any) -> Any:
-    """TRL's class, with single precision, no compilation, and weights that arrive."""
-
-    class CpuGeneration(theirs):  # type: ignore[misc]
-        """`VLLMGeneration` on a CPU, in this process."""
-
-        def _init_vllm(self) -> None:
-            vllm, accelerator = require("vllm", extra=_VLLM), self.accelerator
-            if self.tensor_parallel_size != 1:
-                raise UserError(
-                    "vllm_tensor_parallel_size: expected 1 on a CPU; got "
-                    f"{self.tensor_parallel_size}"
-                )
-            places = {  # where TRL's launcher tells vLLM who it is
-                "RANK": accelerator.process_index, "LOCAL_RANK": accelerator.local_process_index,
-                "WORLD_SIZE": accelerator.num_processes,
-            }  # fmt: skip
-            os.environ.update({key: str(value) for key, value in places.items()})
-            require("trl.trainer.utils", extra=_TRL).ensure_master_addr_port()
-            self.llm = vllm.LLM(
-                model=self.model.name_or_path,
-                dtype="float32",  # vLLM's own choice would round to bfloat16
-                enforce_eager=True,
-                max_model_len=self.max_model_length,
-                max_num_seqs=self.max_num_seqs,
-                model_impl=self.model_impl,
-                trust_remote_code=self.trust_remote_code,
-                distributed_executor_backend="external_launcher",
-                max_num_batched_tokens=4096,
-                seed=accelerator.process_index,
-                logprobs_mode="processed_logprobs",  # at the sampling temperature
-            )
-            self.enable_sleep_mode = False  # there is nothing to sleep for
-            accelerator.wait_for_everyone()
-
-        def sync_weights(self) -> None:
-            named = self._iter_named_params()
-            if hasattr(self.model, "peft_config"):  # merged only until the last one is read
-                named = ((name, tensor.clone()) for name, tensor in named)
-            driver = self.llm.llm_engine.model_executor.driver_worker
-            reload_on_cpu(driver.model_runner, named)
-            self.llm.reset_prefix_cache()
-
-    return CpuGeneration
 
 
 def start_rollouts(trainer: Any, clock: PhaseClock) -> None:
