@@ -125,6 +125,24 @@ def test_the_rows_in_the_queue_still_sum_to_the_scores(queue: Any) -> None:
     assert got == pytest.approx(CREDIT.rewards(found).tolist(), abs=1e-6, nan_ok=True)
 
 
+def test_figures_of_scores_leave_unscored_responses_out(queue: Any) -> None:
+    class Stock:
+        def _compute_advantage(self, batch: Any, metrics: dict[str, float]) -> Any:
+            return batch
+
+        def _compute_metrics(self, batch: Any, metrics: dict[str, float], **_: Any) -> None:
+            metrics["critic/score/mean"] = math.nan  # as verl's mean over all rows is
+
+    found, metrics = scores(prompts=2, unscored=[3]), {}
+    batch = put(queue, found, "figures")
+    token_credit = get_trainer_cls(PREFIX + "sync").__mro__[1]
+    made = object.__new__(type("Made", (token_credit, Stock), {"mode": "sync"}))
+    made._compute_advantage(batch, metrics)
+    made._compute_metrics(batch, metrics, timing_raw={}, global_steps=1, epoch=0)
+    wanted = CREDIT.rewards(found).nanmean().item()
+    assert metrics["critic/score/mean"] == pytest.approx(wanted, abs=1e-6)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_each_of_verls_modes_has_its_trainer(mode: str) -> None:
     made = get_trainer_cls(PREFIX + mode)
