@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 import torch
 
+from lmcommon.app import compose
 from lmcommon.errors import UserError
 from lmcommon.extras import is_available
 from lmcommon.testing.tiny_lm import make_tiny_lm
 
-if not is_available("trl"):
-    pytest.skip("needs rtt-llm[trl]", allow_module_level=True)
+if not (is_available("trl") and is_available("hydra")):
+    pytest.skip("needs rtt-llm[trl] and lmcommon[app]", allow_module_level=True)
 
 from rtt.policy import LoraSettings, Policy, PretrainedPolicy
+from rtt.run.baseline import main
 from rtt.train.baselines import DpoBaseline, Example, Pair, SftBaseline, dpo_trainer, sft_trainer
 from rtt.train.baselines.encoding import encode_examples, encode_pairs
 
@@ -185,3 +187,26 @@ def test_a_field_that_trl_has_not_is_named(kind: str, folder: Path, tmp_path: Pa
     wanted = rf"baseline\.options: expected fields of trl\.{kind.upper()}Config; got \['sideways'\]"
     with pytest.raises(UserError, match=wanted):
         trainer_of(kind, folder, tmp_path, options={"sideways": 1})
+
+
+@pytest.mark.parametrize("kind", ["sft", "dpo"])
+def test_the_papers_recipe_builds_what_the_installed_trl_takes(kind: str, tmp_path: Path) -> None:
+    from trl import DPOConfig, SFTConfig
+
+    config = compose(main.name, main.schema, main.groups, [f"experiment=rtt/baseline/{kind}"])
+    told = {"output_dir": str(tmp_path), "use_cpu": True, "bf16": False, "seed": config.seed,
+            **config.baseline.arguments()}  # fmt: skip
+    args = (SFTConfig if kind == "sft" else DPOConfig)(**told)
+    assert {
+        key: getattr(args, key)
+        for key in ("learning_rate", "lr_scheduler_type", "warmup_steps", "num_train_epochs",
+                    "max_steps", "max_length", "per_device_train_batch_size",
+                    "gradient_accumulation_steps", "weight_decay", "seed")
+    } == {
+        "learning_rate": 1e-6, "lr_scheduler_type": "constant_with_warmup", "warmup_steps": 10,
+        "num_train_epochs": 4, "max_steps": -1, "max_length": 2048,
+        "per_device_train_batch_size": {"sft": 4, "dpo": 2}[kind],
+        "gradient_accumulation_steps": {"sft": 64, "dpo": 128}[kind],
+        "weight_decay": 0, "seed": 42,
+    }  # fmt: skip
+    assert config.baseline.accept == "all"

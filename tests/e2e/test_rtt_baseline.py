@@ -129,12 +129,12 @@ def test_heldout_prompts_are_never_trained_on(tmp_path: Path) -> None:
 def test_without_rollouts_one_line_says_what_to_give(tmp_path: Path) -> None:
     done = verb(cwd=tmp_path)
     assert done.returncode == 2, done.stderr
-    assert "rollouts: expected a rollouts.jsonl of rtt-rollout or rtt-train" in done.stderr
+    assert "rollouts: expected a rollouts file of rtt-rollout or rtt-train" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
 @pytest.mark.parametrize(("overrides", "expected"), [
-    (["rollouts=nowhere.jsonl"], "rollouts: .*there is no nowhere.jsonl"),
+    (["rollouts=nowhere.jsonl"], "rollouts: expected a run folder.*got 'nowhere.jsonl'"),
     (["rollouts=recorded", "rejected=recorded"], "rejected: expected nothing with baseline=sft"),
     (["rollouts=recorded", "baseline=dpo", "baseline.accept=all"], "rejected: expected the file"),
     (["rollouts=recorded", "baseline.accept=some"], "baseline.accept: .*got 'some'"),
@@ -172,3 +172,25 @@ def test_a_run_killed_and_resumed_has_the_metrics_of_an_uninterrupted_one(tmp_pa
     resumed = verb("resume=killed", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     assert rows(told) == rows(tmp_path / "whole" / "metrics.jsonl")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sft", "dpo"])
+def test_two_processes_take_the_steps_of_one(kind: str, tmp_path: Path) -> None:
+    recorded = record(tmp_path / "recorded", care=0.6)
+    arguments = [f"baseline={kind}", f"rollouts={recorded}", *SMALL, "baseline.steps=2"]
+    one = verb(*arguments, "hydra.run.dir=one", cwd=tmp_path)
+    assert one.returncode == 0, one.stderr
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    two = subprocess.run(
+        [sys.executable, *launcher, "-m", "rtt.run.baseline", *arguments,
+         "baseline.rows_at_once=4", "hydra.run.dir=two"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert two.returncode == 0, two.stderr[-4000:]
+    wanted, told = (rows(tmp_path / run / "metrics.jsonl") for run in ("one", "two"))
+    assert len(told) == 3
+    for got, row in zip(told[1:], wanted[1:], strict=True):
+        for key in ("step", "loss", "grad_norm", "tokens"):
+            assert got[key] == pytest.approx(row[key], rel=1e-4), (key, got, row)

@@ -1,8 +1,8 @@
 """The verb rtt-baseline: supervised fine-tuning or DPO on recorded responses, by TRL's trainers.
 
-In: `rollouts.jsonl` files of rtt-rollout or rtt-train (which also records given responses of any
-model), a policy, a task for the held-out prompts. Out: headline figures; the folder holds
-`metrics.jsonl` and checkpoints below `trl/`, which rtt-train and rtt-rollout load as policy.path.
+In: recorded rollouts of rtt-rollout or rtt-train (given responses of any model among them), a
+policy, a task for the held-out prompts. Out: headline figures; the folder holds `metrics.jsonl` and
+checkpoints below `trl/`, which rtt-train and rtt-rollout load as policy.path.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lmcommon.errors import UserError
 from lmcommon.llm.weights import quiet_loading
 from rtt.policy.pretrained import PretrainedPolicy
 from rtt.policy.tiny import Policy
-from rtt.records import RolloutRecord, read_rollouts
+from rtt.records import RolloutRecord, read_rollouts, rollouts_in
 from rtt.run.baseline_rows import MetricRows, report, told_at_the_end
 from rtt.run.judging import open_scorer
 from rtt.run.method import keep_rows
@@ -32,8 +32,6 @@ from rtt.train.heldout import Heldout, refuse_sharded
 
 __all__ = ["BaselineConfig", "baseline", "main"]
 
-FILE = "rollouts.jsonl"
-
 
 @dataclass(kw_only=True)
 class BaselineConfig:
@@ -43,7 +41,7 @@ class BaselineConfig:
     baseline: Any = None
     """sft or dpo."""
     rollouts: Any = None
-    """A rollouts.jsonl, a run folder that holds one, or a list of these."""
+    """A run folder of rtt-rollout or rtt-train, a rollouts file, or a list of these."""
     rejected: Any = None
     """For dpo: where the rejected responses come from; null: from rollouts too."""
     task: Any = None
@@ -146,12 +144,13 @@ def _read(key: str, given: Any) -> Iterator[RolloutRecord]:
     places = [given] if isinstance(given, str) else list(given or ())
     if not places:
         raise UserError(
-            f"{key}: expected a {FILE} of rtt-rollout or rtt-train, or its run folder; got "
-            f"nothing; give {key}=FILE"
+            f"{key}: expected a rollouts file of rtt-rollout or rtt-train, or its run folder; got "
+            f"nothing; give {key}=FOLDER"
         )
-    files = [Path(one) / FILE if Path(one).is_dir() else Path(one) for one in places]
-    if missing := [str(file) for file in files if not file.is_file()]:
-        raise UserError(f"{key}: expected files of rollouts; there is no {', '.join(missing)}")
+    try:
+        files = [rollouts_in(one) for one in places]
+    except UserError as error:
+        raise UserError(f"{key}: {error}") from error
     return chain.from_iterable(read_rollouts(file) for file in files)
 
 
