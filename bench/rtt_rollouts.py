@@ -2,9 +2,9 @@
 
 Task, fixed before the first measurement: SmolLM2-135M-Instruct answers `--prompts` short requests,
 `--samples` times each, up to `--max-tokens` tokens at temperature 1, float32, on this machine's
-processor. Both engines get the same prompts, in turns, `--repeats` times; the first call of each is
-not counted. Then every weight is moved by noise of `--size` of its deviation, `--updates` times, and
-after each the engine's log-probabilities are compared with the policy's own.
+processor. Both engines get the same prompts, in turns, `--repeats` times; the first call of each
+is not counted. Then every weight is moved by noise of `--size` of its deviation, `--updates` times,
+and after each the engine's log-probabilities are compared with the policy's own.
 
 Metrics: tokens per second of each engine and the ratio vLLM / transformers; the largest absolute
 difference of a log-probability after each update; whether greedy text is the policy's. Needs the

@@ -99,6 +99,34 @@ def test_torchrun_is_told_what_accelerate_would_tell(name: str) -> None:
     assert ours == {key: theirs.get(key) for key in ours}
 
 
+def test_on_three_machines_two_train_and_one_serves(capsys: pytest.CaptureFixture[str]) -> None:
+    machines = ["launch.nodes=3", "launch.rollout_gpus=8", "launch.file=two_nodes"]
+    code, told, figures = planned(capsys, *PAPER, *machines)
+    assert code == 0, told
+    assert "16 GPUs of 2 machine(s)" in told
+    assert "4 passes x 4 rows" in told
+    assert any("engine.vllm.server_url" in one for one in figures["warnings"]), figures
+    commands = figures["commands"]
+    assert "--num_processes 16 --num_machines 2 --machine_rank RANK" in commands["accelerate"]
+    assert "--nnodes 2" in commands["torchrun"]
+    assert "hydra.launcher.nodes=2 hydra.launcher.tasks_per_node=8" in commands["Slurm"]
+
+
+def test_the_slurm_command_is_one_that_hydra_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    _, _, figures = planned(capsys, *PAPER)
+    words = shlex.split(figures["commands"]["Slurm"])
+    assert words[:2] == ["rtt-train", "-m"]
+    read = {
+        one.key_or_group: one.value() for one in OverridesParser.create().parse_overrides(words[2:])
+    }
+    assert read["hydra/launcher"] == "submitit_slurm"
+    assert read["hydra.launcher.tasks_per_node"] == 4
+    (line,) = read["hydra.launcher.setup"]
+    assert str(line).startswith("export ACCELERATE_USE_FSDP=true FSDP_VERSION=2 ")
+
+
 def test_the_vllm_command_is_one_that_trl_takes(capsys: pytest.CaptureFixture[str]) -> None:
     from trl.scripts.vllm_serve import make_parser
 

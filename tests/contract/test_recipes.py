@@ -86,6 +86,8 @@ def test_the_papers_settings_reach_trl(model: str, tmp_path: Path) -> None:
         "max_grad_norm": 1, "seed": 42, "per_device_train_batch_size": 4,
         "importance_sampling_level": "token",
     }  # fmt: skip
+    assert (args.use_vllm, args.vllm_mode) == (True, "server")
+    assert not args.vllm_importance_sampling_correction  # the paper has none
     assert args.lr_scheduler_type == "constant_with_warmup"
     credit = args.build_credit()
     assert (credit.scheme, credit.reward, credit.combine, credit.weight) == (

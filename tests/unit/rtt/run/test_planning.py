@@ -124,7 +124,12 @@ def test_gpus_train_or_serve(nodes: int, gpus: int, rollout: int) -> None:
         with pytest.raises(UserError, match=r"launch\.rollout_gpus"):
             Launch(nodes=nodes, gpus=gpus, rollout_gpus=rollout)
         return
+    if rollout and nodes > 1 and rollout != gpus:
+        with pytest.raises(UserError, match="one of them serves"):
+            Launch(nodes=nodes, gpus=gpus, rollout_gpus=rollout)
+        return
     launch = Launch(nodes=nodes, gpus=gpus, rollout_gpus=rollout)
+    assert launch.training_nodes * gpus == launch.training_gpus + (rollout if nodes == 1 else 0)
     assert launch.training_gpus + rollout == nodes * gpus
     assert launch.world == launch.training_gpus >= 1
 

@@ -54,11 +54,26 @@ class Launch:
                 f"launch.rollout_gpus: expected fewer than the {total} GPUs there are, so that "
                 f"some train; got {self.rollout_gpus}"
             )
+        if self.nodes > 1 and self.rollout_gpus not in (0, self.gpus):
+            raise UserError(
+                f"launch.rollout_gpus: expected 0 or {self.gpus} with several machines, so that "
+                f"one of them serves and the others train; got {self.rollout_gpus}"
+            )
+        if self.file == "two_nodes" and self.training_nodes < 2:
+            raise UserError(
+                "launch.file: expected fsdp2, zero2 or zero3 where one machine trains; got "
+                "'two_nodes'"
+            )
 
     @property
     def training_gpus(self) -> int:
         """GPUs that train."""
         return self.nodes * self.gpus - self.rollout_gpus
+
+    @property
+    def training_nodes(self) -> int:
+        """Machines that train."""
+        return self.nodes - (1 if self.nodes > 1 and self.rollout_gpus else 0)
 
     @property
     def world(self) -> int:

@@ -135,13 +135,13 @@ def _trained(
     checkpoint = job.folder / "checkpoint.pt"
     if run is not None:
         keep_rows(run, trainer.step)
-    trainer.parallel.barrier()  # the first process has tidied up what the others append to
+    parallel.barrier()  # the first process has tidied up what the others append to
     before = time.process_time()
     steps = trainer.run(
         record=_forget if run is None else run.metrics,
         checkpoint=checkpoint,
         rollouts=job.folder / "rollouts.jsonl",
-        share=RankBook(job.folder, trainer.parallel.rank, trainer.parallel.world).add,
+        share=RankBook(job.folder, parallel.rank, parallel.world).add,
     )
     if progress is not None and run is not None:
         steps = progress(steps, job.credit.label, job.train.steps - trainer.step)

@@ -10,7 +10,7 @@ from rtt.run.trl_engine import TrlEngine
 from rtt.train.local.engine import LocalEngine
 from rtt.train.local.settings import TrainSettings
 
-__all__ = ["BatchPlan", "batch_plan"]
+__all__ = ["BatchPlan", "batch_plan", "trl_fields"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +62,17 @@ class BatchPlan:
         return self.response_tokens + (self.prompt_tokens or 0)
 
 
+def trl_fields(config: Any) -> dict[str, Any]:
+    """The engine's settings in TRL's words, vLLM's among them; empty for another engine.
+
+    Raises:
+        UserError: Rows that cannot be dealt out evenly.
+    """
+    if not isinstance(config.engine, TrlEngine):
+        return {}
+    return config.engine.arguments(processes=config.launch.world)
+
+
 def batch_plan(config: Any) -> BatchPlan:
     """The batch of a configuration of rtt-train.
 
@@ -71,7 +82,7 @@ def batch_plan(config: Any) -> BatchPlan:
     engine, world = config.engine, config.launch.world
     tokens = config.task.max_tokens
     if isinstance(engine, TrlEngine):
-        told = engine.arguments(processes=world)
+        told = trl_fields(config)
         return BatchPlan(
             prompts=engine.prompts, samples=engine.samples, updates=engine.minibatches,
             processes=world, rows_at_once=told["per_device_train_batch_size"], token_budget=None,

@@ -48,7 +48,8 @@ def launch_commands(
     launch: Launch = config.launch
     words = " ".join(shlex.quote(word) for word in overrides)
     server = _server(config, batch)
-    seen = _visible(range(launch.gpus - launch.rollout_gpus)) if server else ""
+    is_shared = bool(server) and launch.nodes == 1
+    seen = _visible(range(launch.gpus - launch.rollout_gpus)) if is_shared else ""
     if launch.world < 2:
         return [*server, ("run", f"{seen}rtt-train {words}".strip())]
     train = f"-m rtt.run.train {words}"
@@ -65,10 +66,11 @@ def _server(config: Any, batch: BatchPlan) -> list[tuple[str, str]]:
     if not isinstance(engine, TrlEngine) or not launch.rollout_gpus:
         return []
     gpus = range(launch.gpus - launch.rollout_gpus, launch.gpus)
+    where = "in its own shell" if launch.nodes == 1 else "on a machine of its own"
     length = f" --max_model_len {batch.sequence_tokens}" if batch.prompt_tokens else ""
     return [
         (
-            "vLLM, first and in its own shell",
+            f"vLLM, first and {where}",
             f"{_visible(gpus)}trl vllm-serve --model {config.policy.path} "
             f"--tensor_parallel_size {launch.rollout_gpus} --gpu_memory_utilization 0.9{length}",
         )
@@ -78,8 +80,9 @@ def _server(config: Any, batch: BatchPlan) -> list[tuple[str, str]]:
 def _accelerate(launch: Launch) -> str:
     file = conf_dir() / "launch" / f"{launch.file or ('ddp' if launch.gpus else 'cpu')}.yaml"
     many = (
-        " --machine_rank RANK --main_process_ip HOST --main_process_port 29500"
-        if launch.nodes > 1
+        f" --num_machines {launch.training_nodes} --machine_rank RANK --main_process_ip HOST "
+        "--main_process_port 29500"
+        if launch.training_nodes > 1
         else ""
     )
     return (
@@ -89,22 +92,22 @@ def _accelerate(launch: Launch) -> str:
 
 
 def _torchrun(launch: Launch) -> str:
-    each = launch.world // launch.nodes
+    each = launch.world // launch.training_nodes
     where = (
         "--standalone"
-        if launch.nodes == 1
-        else f"--nnodes {launch.nodes} --rdzv-backend c10d --rdzv-endpoint HOST:29500"
+        if launch.training_nodes == 1
+        else f"--nnodes {launch.training_nodes} --rdzv-backend c10d --rdzv-endpoint HOST:29500"
     )
     return f"torchrun {where} --nproc-per-node {each}"
 
 
 def _slurm(launch: Launch, words: str) -> str:
-    each = launch.world // launch.nodes
+    each = launch.world // launch.training_nodes
     gpus = f" hydra.launcher.gpus_per_node={launch.gpus}" if launch.gpus else ""
-    told = [f"export {key}={value}" for key, value in _told(launch).items()]
-    setup = " " + shlex.quote(f"hydra.launcher.setup=[{','.join(told)}]") if told else ""
+    told = _assigned(_told(launch)).strip()
+    setup = " " + shlex.quote(f'hydra.launcher.setup=["export {told}"]') if told else ""
     return (
-        f"rtt-train -m hydra/launcher=submitit_slurm hydra.launcher.nodes={launch.nodes} "
+        f"rtt-train -m hydra/launcher=submitit_slurm hydra.launcher.nodes={launch.training_nodes} "
         f"hydra.launcher.tasks_per_node={each}{gpus} hydra.launcher.timeout_min=1440{setup} {words}"
     ).strip()
 

