@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from lmcommon.errors import DataError
 from lmcommon.extras import require
-from lmcommon.runlog import finite
-from rtt.records.lines import read_record, record_line
+from rtt.records.lines import is_unicode, plain_record, read_record, record_line
 from rtt.records.record import Place, RolloutRecord
 
 __all__ = ["ParquetGroups", "read_parquet", "write_parquet"]
 
 _EXTRA = "rtt-llm[parquet]"
+_TEXTS = (
+    "label", "prompt_id", "prompt", "source", "rubric", "metadata", "response", "answers",
+)  # fmt: skip
 _ROWS = 256
 """Records in a row group: what is held in memory at once."""
 
@@ -135,7 +136,7 @@ def _schema(arrow: Any) -> Any:
 
 
 def _row(record: RolloutRecord) -> dict[str, Any]:
-    whole = finite(asdict(record))
+    whole = plain_record(record)
     prompt, scored = whole["prompt"], whole["scored"]
     rollout = scored["rollout"]
     row = {
@@ -149,9 +150,10 @@ def _row(record: RolloutRecord) -> dict[str, Any]:
         "verdicts": [{**one, "spans": _spans(one["spans"])} for one in scored["verdicts"]],
         "relevance": scored["relevance"], "advantage": whole["advantage"], "exact": None,
     }  # fmt: skip
-    line = record_line(record)
-    if line.isascii() and "\\ud" in line:  # half a surrogate pair, which no UTF-8 column can hold
-        row = {**_readable(row), "exact": line}
+    texts = [row[name] for name in _TEXTS]
+    texts += [one[key] or "" for one in scored["verdicts"] for key in ("rationale", "failure")]
+    if not all(map(is_unicode, texts)):
+        row = {**_readable(row), "exact": record_line(record)}
     return row
 
 
