@@ -28,10 +28,10 @@ from rtt.relevance.config import RelevanceSettings
 from rtt.relevance.policy_scores import PolicyScores
 from rtt.run.method import keep_rows
 from rtt.run.trl_engine import TrlEngine
+from rtt.run.trl_figures import run_figures, run_report
 from rtt.run.trl_rollouts import chosen_rollouts
 from rtt.tasks.base import Task
 from rtt.train.advantage import Credit
-from rtt.train.evaluation import Evaluation
 from rtt.train.heldout import Heldout, refuse_sharded
 from rtt.train.scoring import Scorer
 from rtt.train.short import short_enough
@@ -152,8 +152,8 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
     if not run.is_kept:
         return {}
     final = heldout.evaluate(engine.steps, samples=4 * engine.eval_samples)
-    figures = _figures(config, run.read("metrics"), final)
-    run.report(_report(figures))
+    figures = run_figures(config, run.read("metrics"), final)
+    run.report(run_report(figures))
     return figures
 
 
@@ -225,52 +225,3 @@ class _MetricsFile(TrainerCallback):  # type: ignore[misc]
                 f"step {step}/{self._engine.steps}: reward {row['reward']:.3f}, "
                 f"all satisfied {row['all_satisfied']:.3f}"
             )
-
-
-def _figures(
-    config: TrlRun, rows: list[dict[str, Any]], final: Evaluation | None
-) -> dict[str, Any]:
-    from rtt.train.bootstrap import mean_interval
-
-    shares = final.per_prompt if final else ()
-    steps = [row for row in rows if "loss" in row]
-    rewards = [row["reward"] for row in steps if row.get("reward") is not None]
-    speeds = sorted(row["tokens_per_s"] for row in steps if "tokens_per_s" in row)
-    tail = rewards[-10:]
-    return {
-        "method": config.credit.label,
-        "seed": config.seed,
-        "steps": steps[-1]["step"] if steps else 0,
-        "first_reward": rewards[0] if rewards else None,
-        "late_reward": sum(tail) / len(tail) if tail else None,
-        "base_all_satisfied": rows[0].get("heldout_all_satisfied") if rows else None,
-        "all_satisfied": final.all_satisfied if final and shares else None,
-        "all_satisfied_95": list(mean_interval(shares)) if shares else None,
-        "satisfied_rate": final.satisfied_rate if final and shares else None,
-        "unscored": int(sum(row.get("unscored") or 0 for row in steps))
-        + (final.unscored if final else 0),
-        "step_s": _median([sum(row.get(f"{name}_s") or 0 for name in _PHASES) for row in steps]),
-        **{f"{name}_s": _median([row.get(f"{name}_s") or 0 for row in steps]) for name in _PHASES},
-        "tokens_per_s": speeds[len(speeds) // 2] if speeds else None,
-    }
-
-
-_PHASES = ("rollout", "sync", "verdict", "relevance", "credit", "update")
-
-
-def _median(values: list[float]) -> float | None:
-    return round(sorted(values)[len(values) // 2], 4) if values else None
-
-
-def _report(figures: Mapping[str, Any]) -> str:
-    def share(name: str) -> str:
-        value = figures[name]
-        return "not measured" if value is None else f"{value:.1%}"
-
-    return (
-        f"# {figures['method']} with TRL, seed {figures['seed']}\n\n"
-        f"After {figures['steps']} optimiser steps, {share('all_satisfied')} of the responses to "
-        f"held-out prompts satisfy every criterion; before, {share('base_all_satisfied')}. "
-        f"Mean training reward of the last ten steps: {share('late_reward')}. "
-        f"Unscored: {figures['unscored']}.\n"
-    )
