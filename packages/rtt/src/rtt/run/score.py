@@ -71,19 +71,13 @@ class ScoreConfig:
         for key in ("batch", "threads"):
             if getattr(self, key) < 1:
                 raise UserError(f"{key}: expected at least 1; got {getattr(self, key)!r}")
-        credit = self.credit
-        if isinstance(credit, Credit) and credit.scheme == "gdpo" and credit.batch_normalise:
-            raise UserError(
-                "credit: expected one that compares the samples of a prompt; got gdpo over the "
-                "training batch, which a file of rollouts does not have; give "
-                "credit.batch_normalise=false"
-            )
 
 
 def score(config: ScoreConfig, run: Run) -> dict[str, Any]:
     """Judge and weigh recorded rollouts, and write them as a new run."""
     torch.set_num_threads(config.threads)
     check_format(config.format)
+    _check_credit(config.credit)
     source = rollouts_in(config.rollouts)
     files = files_in(source) if source.is_dir() else [source]
     named = {f"rollouts ({one.name})": one for one in files}
@@ -98,6 +92,16 @@ def score(config: ScoreConfig, run: Run) -> dict[str, Any]:
                     _take(shared, batch, config, scorer, store)
         file = shared.end()
         return _conclude(config, run, shared, file) if shared.is_main else {}
+
+
+def _check_credit(credit: Any) -> None:
+    """Refuse what needs the training batch."""
+    if isinstance(credit, Credit) and credit.scheme == "gdpo" and credit.batch_normalise:
+        raise UserError(
+            "credit: expected one that compares the samples of a prompt; got gdpo over the "
+            "training batch, which a file of rollouts does not have; give "
+            "credit.batch_normalise=false"
+        )
 
 
 def _check_new(source: Path, folder: Path) -> None:
