@@ -17,7 +17,7 @@ from lmcommon.errors import UserError
 from rtt.engine.base import Finished, whole_groups
 from rtt.engine.drawing import Sampling
 from rtt.engine.sampler import Sampler
-from rtt.engine.weights import policy_weights
+from rtt.engine.weights import merge_into_base
 from rtt.policy.tiny import Policy
 from rtt.types import Group
 
@@ -28,7 +28,7 @@ class CopiedSampler:
     """A `RolloutEngine` by `transformers` on a copy of the policy.
 
     Args:
-        policy: Copied as it is now.
+        policy: Copied as it is now. Adapters are added to the copy's weights; it has none.
         max_tokens: Of a response.
         sampling: How tokens are drawn.
         row_budget: Responses under way at once.
@@ -48,7 +48,7 @@ class CopiedSampler:
         own = copy.deepcopy(policy.model).requires_grad_(requires_grad=False)
         copied = Policy(own, policy.tokenizer, is_chat=policy.is_chat, is_mixed=policy.is_mixed)
         self._sampler = Sampler(copied, max_tokens, sampling or Sampling(), row_budget)
-        self._own = dict(policy_weights(copied))
+        self._own = merge_into_base(copied)
         self._version = -1
 
     def stream(
@@ -95,7 +95,7 @@ class CopiedSampler:
             if name not in self._own:
                 raise UserError(
                     f"sampler: expected the weights of the copied policy; got {name!r} besides; "
-                    "with adapters use sampler=transformers with copy=false, or vLLM"
+                    "use sampler.copy=false, or vLLM"
                 )
             self._own[name].copy_(tensor)
         self._version = version

@@ -8,6 +8,7 @@ anything is drawn from it. Start one with `rtt-serve`.
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import urllib.error
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from torch import Tensor
@@ -70,14 +71,22 @@ class VllmServerRollouts:
         self.policy, self.max_tokens = policy, max_tokens
         self.sampling = sampling or Sampling()
         self._url, self._patience_s, self._timeout_s = url.rstrip("/"), patience_s, timeout_s
-        self._folder = Path(mkdtemp(prefix="rtt-weights-", dir=folder or _shared_memory()))
+        if folder is not None:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        # Goes with the engine even if nobody closes it: shared memory is memory.
+        self._made = TemporaryDirectory(prefix="rtt-weights-", dir=folder or _shared_memory())
+        self._folder = Path(self._made.name)
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="rollout")
         self._file: Path | None = None
         self._version = -1
         self._temperature = 1.0
         self._is_open = True
-        self._model = str(self._patiently("GET", "/v1/models")["data"][0]["id"])
-        self._server_version()
+        try:
+            self._model = str(self._patiently("GET", "/v1/models")["data"][0]["id"])
+            self._server_version()
+        except BaseException:
+            self.close()
+            raise
 
     def sample(
         self,
@@ -156,10 +165,7 @@ class VllmServerRollouts:
         """Forget the server, which goes on; remove the weights' files. Idempotent."""
         self._is_open = False
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for file in self._folder.glob("*"):
-            file.unlink(missing_ok=True)
-        if self._folder.exists():
-            self._folder.rmdir()
+        self._made.cleanup()
 
     def _draw(
         self, ids: Sequence[int], seed: int, sampling: Sampling
@@ -237,7 +243,7 @@ class VllmServerRollouts:
                 if error.code < 500:
                     raise self._refused(path, error) from error
                 told = f"{error.code} {error.reason}"
-            except (OSError, json.JSONDecodeError) as error:
+            except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
                 told = str(getattr(error, "reason", error)) or type(error).__name__
             if time.monotonic() > deadline:
                 raise UserError(

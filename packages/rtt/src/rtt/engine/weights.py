@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from rtt.policy.tiny import Policy
 
-__all__ = ["policy_weights"]
+__all__ = ["merge_into_base", "policy_weights"]
 
 _BASE = ".base_layer."
 _ADAPTER = ".lora_"
@@ -40,3 +41,23 @@ def policy_weights(policy: Policy) -> Iterator[tuple[str, Tensor]]:
             for adapter in module.active_adapters:
                 tensor = tensor + module.get_delta_weight(adapter).detach().to(tensor)
         yield name.replace(_BASE, "."), tensor
+
+
+@torch.no_grad()
+def merge_into_base(policy: Policy) -> dict[str, Tensor]:
+    """Add a policy's adapters to the weights they sit on, and set them to zero.
+
+    Returns:
+        Its weights by the names of `policy_weights`: the parameters themselves, so that what is
+        written into them is what the policy computes with.
+    """
+    whole = dict(policy_weights(policy))
+    own: dict[str, Tensor] = {}
+    for name, parameter in policy.model.named_parameters():
+        if _ADAPTER in name:
+            parameter.zero_()
+            continue
+        plain = name.replace(_BASE, ".")
+        own[plain] = parameter.detach()
+        own[plain].copy_(whole[plain])
+    return own

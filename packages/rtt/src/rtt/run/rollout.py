@@ -8,7 +8,7 @@ per second. Several processes share the prompts; what they write is what one wou
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from lmcommon.rng import seed_for
 from rtt.engine.base import RolloutEngine
 from rtt.engine.drawing import Sampling
 from rtt.engine.given import Given, cut_words, load_tokenizer, read_given, tokens_by
+from rtt.engine.weights import policy_weights
 from rtt.policy.tiny import Policy, TinyPolicy
 from rtt.records import records_of
 from rtt.records.parts import FORMATS, check_format
@@ -114,12 +115,13 @@ def rollout(config: RolloutConfig, run: Run) -> dict[str, Any]:
         prompts = _prompts(config)
         given = None if config.responses is None else _given(config, prompts)
         mine = shared.begin(_batches(config, prompts, given))
-        if mine:
-            sampler = None if given is not None else _sampler(config)
-            with (
-                closing(sampler) if sampler else nullcontext(),
-                _scorer(config, sampler, shared) as scorer,
-            ):
+        with ExitStack() as opened:
+            sampler = None
+            if mine and given is None:
+                sampler = opened.enter_context(closing(_sampler(config)))
+            ranks.barrier()  # a server that they share takes no weights while one draws from it
+            if mine:
+                scorer = opened.enter_context(_scorer(config, sampler, shared))
                 for batch in run.progress(mine, "responses", total=len(mine)):
                     _take(shared, batch, config, scorer, sampler)
         file = shared.end()
@@ -170,10 +172,13 @@ def _sampler(config: RolloutConfig) -> RolloutEngine:
     elif isinstance(task, SketchingTask):
         config.warm_start.run(policy, task, seed=config.seed)
     own = _TOKENS if task is None else task.max_tokens
-    return config.sampler.build(  # type: ignore[no-any-return]
+    sampler: RolloutEngine = config.sampler.build(
         policy, max_tokens=config.max_tokens or own, sampling=config.sampling,
         row_budget=config.batch * config.samples, seed=config.seed,
     )  # fmt: skip
+    # A server has the weights it was started with, not those of a checkpoint or a warm start.
+    sampler.update(policy_weights(policy), version=0)
+    return sampler
 
 
 @contextmanager

@@ -213,8 +213,13 @@ class LocalTrainer:
         self._engine.close()
 
     def _hand_over(self) -> None:
-        """Give the engine the policy's weights as they are now."""
+        """Give the engine the policy's weights as they are now.
+
+        Processes may share one server, which takes no weights while another one draws from it.
+        """
         self._engine.update(policy_weights(self.policy), version=self.step)
+        if getattr(self._engine, "holds_weights", False):
+            self.parallel.barrier()
         self._handed_over = self.step
 
     def _write_rollouts(self, path: Path) -> None:
