@@ -50,7 +50,6 @@ class VllmRollouts:
         max_batch: Responses under way at once.
         seed: Of the engine; the draws of a prompt have seeds of their own.
         memory_share: Share of a GPU's memory for weights and cache.
-        tensor_parallel: GPUs that share the model.
         options: Further options of `vllm.LLM`.
 
     Raises:
@@ -70,7 +69,6 @@ class VllmRollouts:
         max_batch: int = 64,
         seed: int = 0,
         memory_share: float = 0.35,
-        tensor_parallel: int = 1,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.policy, self.max_tokens = policy, max_tokens
@@ -83,8 +81,7 @@ class VllmRollouts:
         self._sent = 0
         try:
             self._llm = self._start(
-                max_batch=max_batch, seed=seed, memory_share=memory_share,
-                tensor_parallel=tensor_parallel, options=options or {},
+                max_batch=max_batch, seed=seed, memory_share=memory_share, options=options or {},
             )  # fmt: skip
             self._base_scale = float(self._logits_processor().scale)
         except BaseException:
@@ -182,14 +179,20 @@ class VllmRollouts:
         self._folder.cleanup()
 
     def _start(
-        self, *, max_batch: int, seed: int, memory_share: float, tensor_parallel: int,
-        options: Mapping[str, Any],
+        self, *, max_batch: int, seed: int, memory_share: float, options: Mapping[str, Any],
     ) -> Any:  # fmt: skip
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             raise UserError(
                 "sampler: expected vllm_server with several processes of the local engine, which "
                 "share one server; got vllm, an engine in each; use sampler=vllm_server, or "
                 "engine=trl engine.rollouts=vllm"
+            )
+        if options.get("tensor_parallel_size", 1) != 1:
+            raise UserError(
+                "sampler.options.tensor_parallel_size: expected 1 for vLLM in this process, which "
+                "hands weights to the one worker beside it; got "
+                f"{options['tensor_parallel_size']}; use rtt-serve tensor_parallel=... and "
+                "sampler=vllm_server"
             )
         for key, value in VLLM_ENVIRONMENT.items():
             os.environ.setdefault(key, value)
@@ -207,10 +210,7 @@ class VllmRollouts:
         if self._is_cpu:
             settings["distributed_executor_backend"] = "uni"
         else:
-            settings |= {
-                "gpu_memory_utilization": memory_share,
-                "tensor_parallel_size": tensor_parallel,
-            }
+            settings["gpu_memory_utilization"] = memory_share
         try:
             return vllm.LLM(model=str(folder), **(settings | dict(options)))
         except (OSError, ValueError, RuntimeError) as error:
@@ -279,14 +279,12 @@ class VllmRollouts:
 
 @dataclass(kw_only=True)
 class VllmRolloutsSettings:
-    """vLLM in this process."""
+    """vLLM in this process, on one GPU or the CPU; models for several GPUs: `vllm_server`."""
 
     max_batch: int = 64
     """Responses under way at once."""
     memory_share: float = 0.35
     """Share of a GPU's memory for weights and cache; the trainer needs the rest."""
-    tensor_parallel: int = 1
-    """GPUs that share the model."""
     options: dict[str, Any] = field(default_factory=dict)
     """Further options of vllm.LLM."""
 
@@ -296,8 +294,7 @@ class VllmRolloutsSettings:
         """Start the engine of a policy; see `RolloutSettings.build`."""
         return VllmRollouts(
             policy, max_tokens, sampling, max_batch=min(self.max_batch, row_budget), seed=seed,
-            memory_share=self.memory_share, tensor_parallel=self.tensor_parallel,
-            options=self.options,
+            memory_share=self.memory_share, options=self.options,
         )  # fmt: skip
 
 

@@ -81,8 +81,8 @@ def score(config: ScoreConfig, run: Run) -> dict[str, Any]:
     source = rollouts_in(config.rollouts)
     files = files_in(source) if source.is_dir() else [source]
     named = {f"rollouts ({one.name})": one for one in files}
-    check_inputs(run, {**inputs_of(config.relevance), **named})
     with joined() as ranks, RecordStore(source) as store:
+        check_inputs(run, {**inputs_of(config.relevance), **named})  # joined: a refusal ends all
         shared = SharedRun(run, ranks, form=config.format)
         _check_new(source, shared.folder)
         mine = shared.begin(_batches(store.places, config.batch))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from rtt.engine.vllm import save_policy
 from rtt.policy.tiny import Policy
 from rtt.run.schemas import GROUPS
 
-__all__ = ["ServeConfig", "command", "environment", "main", "serve"]
+__all__ = ["ServeConfig", "command", "environment", "main", "serve", "stay"]
 
 _OURS = {"VLLM_SERVER_DEV_MODE": "1"}
 
@@ -62,8 +63,8 @@ def serve(config: ServeConfig, run: Run) -> dict[str, Any]:
         line = command(config, Path(folder), context=policy.context)
         del policy
         run.console.print(f"http://{config.host}:{config.port}: {' '.join(line)}", soft_wrap=True)
-        code = subprocess.call(line, env=environment(os.environ))
-    if code not in (0, -2, 130):
+        code = stay(line, environment(os.environ))
+    if code not in (0, -signal.SIGINT, -signal.SIGTERM, 130, 143):
         raise UserError(f"rtt-serve: vLLM's server ended with exit code {code}; it says why above")
     return {"url": f"http://{config.host}:{config.port}"}
 
@@ -91,6 +92,21 @@ def command(config: ServeConfig, folder: Path, *, context: int | None) -> list[s
     return [
         sys.executable, "-m", "vllm.entrypoints.openai.api_server", *flags, *config.options,
     ]  # fmt: skip
+
+
+def stay(line: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run a server until it ends; its exit code. Whoever ends this process ends the server too:
+    left behind, it would go on holding the port and the GPU.
+    """
+    with subprocess.Popen(line, env=dict(env)) as server:
+        before = signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+        try:
+            return server.wait()
+        except BaseException:
+            server.terminate()
+            raise
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def environment(inherited: Mapping[str, str]) -> dict[str, str]:

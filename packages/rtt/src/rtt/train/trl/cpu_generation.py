@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,6 @@ def _served(theirs: Any) -> Any:
             self._pushes = 0
             # The server divides its logits by it, so that its log-probabilities are at it too.
             self._asked, self.temperature = float(self.temperature), 1.0
-            self._folder = Path(tempfile.mkdtemp(prefix="rtt-weights-", dir=_shared_memory()))
             if self.accelerator.is_main_process:
                 self.vllm_client = _client()(
                     base_url=self.server_base_url, connection_timeout=self.server_timeout
@@ -100,11 +99,8 @@ def _served(theirs: Any) -> Any:
         def sync_weights(self) -> None:
             named = {name: tensor.contiguous() for name, tensor in _kept(self)}
             if self.accelerator.is_main_process:
-                file = self._folder / "weights.safetensors"
-                require("safetensors.torch", extra="lmcommon[hf]").save_file(named, file)
                 self._pushes += 1
-                _ask(self.vllm_client, "rtt_load_weights", str(file), str(self._pushes))
-                file.unlink()
+                _push(self.vllm_client, named, self._pushes)
                 _ask(self.vllm_client, "rtt_set_temperature", repr(self._asked))
                 self.vllm_client.reset_prefix_cache()
 
@@ -152,6 +148,15 @@ def _ask(client: Any, method: str, *arguments: str) -> Any:
             f"{client.base_url} answers {answer.status_code} to /collective_rpc; {_START}"
         )
     return answer.json()["results"][0]
+
+
+def _push(client: Any, named: Mapping[str, Any], version: int) -> None:
+    """Hand weights over by a file, which is gone afterwards however that ends."""
+    safetensors = require("safetensors.torch", extra="lmcommon[hf]")
+    with tempfile.TemporaryDirectory(prefix="rtt-weights-", dir=_shared_memory()) as folder:
+        file = Path(folder) / "weights.safetensors"
+        safetensors.save_file(named, file)
+        _ask(client, "rtt_load_weights", str(file), str(version))
 
 
 def _kept(generation: Any) -> Iterator[tuple[str, Any]]:
