@@ -31,6 +31,7 @@ from lmcommon.llm.vllm_offline import VLLM_ENVIRONMENT
 from rtt.engine.asking import ask, rollout_of, sample_seeds
 from rtt.engine.base import Finished, whole_groups
 from rtt.engine.drawing import Sampling
+from rtt.engine.versions import check_stack
 from rtt.engine.vllm_weights import reload_on_cpu
 from rtt.policy.tiny import Policy
 from rtt.types import Group
@@ -196,6 +197,7 @@ class VllmRollouts:
             )
         for key, value in VLLM_ENVIRONMENT.items():
             os.environ.setdefault(key, value)
+        check_stack()
         vllm = require("vllm", extra=_EXTRA)
         folder = save_policy(self.policy, Path(self._folder.name))
         settings: dict[str, Any] = {
@@ -212,7 +214,8 @@ class VllmRollouts:
         else:
             settings["gpu_memory_utilization"] = memory_share
         try:
-            return vllm.LLM(model=str(folder), **(settings | dict(options)))
+            with torch.random.fork_rng(devices=[]):  # it seeds torch for the whole process
+                return vllm.LLM(model=str(folder), **(settings | dict(options)))
         except (OSError, ValueError, RuntimeError) as error:
             told = (str(error).strip() or repr(error)).splitlines()[0]
             raise UserError(
