@@ -43,6 +43,7 @@ def test_a_stack_that_fits_is_let_through(installed: dict[str, str]) -> None:
     ({name: one for name, one in CPU.items() if name != "torch"}, ["expected torch, got none"]),
     (CPU | {"torchvision": "0.28.0", "torchaudio": "2.11.0"},
      ["no torchvision and no torchaudio", "pip uninstall -y torchvision torchaudio torchcodec"]),
+    ({"vllm": "0.9.2", "torch": "2.7.0"}, ["expected vllm 0.22.0 or newer, got 0.9.2"]),
     (CUDA | {"vllm": "dev"}, ["expected a released vllm, got 'dev'"]),
 ])  # fmt: skip
 def test_one_that_does_not_is_refused_with_what_would(
@@ -54,6 +55,13 @@ def test_one_that_does_not_is_refused_with_what_would(
     assert all(word in message for word in words), message
     assert "This would: pip " in message
     assert all(one in message for one in installed.values()), message
+
+
+def test_where_trl_does_not_ask_vllm_its_range_does_not_count() -> None:
+    installed = CUDA | {"vllm": "0.33.0", "torch": "2.14.0"}
+    check_stack(installed, is_below_trl=False)
+    with pytest.raises(UserError, match=r"trl 1\.16\.0 expects vllm"):
+        check_stack(installed)
 
 
 def test_leftovers_alone_need_no_new_vllm() -> None:

@@ -16,9 +16,13 @@ from rtt.types import Rollout, ScoredRollout
 
 
 def record(
-    prompt: str, text: str, satisfied: Sequence[bool | None], *, ended: bool = True
-) -> RolloutRecord:
-    criteria = tuple(Criterion(id=f"c{place}", text="Be so.") for place in range(len(satisfied)))
+    prompt: str, text: str, satisfied: Sequence[bool | None], *, ended: bool = True,
+    weights: Sequence[float] = (),
+) -> RolloutRecord:  # fmt: skip
+    criteria = tuple(
+        Criterion(id=f"c{place}", text="Be so.", weight=dict(enumerate(weights)).get(place, 1.0))
+        for place in range(len(satisfied))
+    )
     verdicts = tuple(
         Verdict.unscored("down") if one is None else Verdict(satisfied=one) for one in satisfied
     )
@@ -60,6 +64,17 @@ def test_sft_on_everything_asks_for_no_verdict() -> None:
     chosen = choose_examples(MIXED, accept="all", is_held_out=is_held)
     assert [one.response for one in chosen.items] == ["all", "half", "unknown", "none"]
     assert [one.is_ended for one in chosen.items] == [True, True, True, False]
+
+
+def test_a_criterion_of_negative_weight_must_not_hold() -> None:
+    weights = (1.0, -1.0)
+    rows = [
+        record("p", "rude", [True, True], weights=weights),
+        record("p", "polite", [True, False], weights=weights),
+    ]
+    chosen = choose_examples(rows, is_held_out=nothing)
+    assert [one.response for one in chosen.items] == ["polite"]
+    assert texts(choose_pairs(rows, is_held_out=nothing).items) == [("polite", "rude")]
 
 
 def test_a_pair_is_the_best_against_the_worst() -> None:

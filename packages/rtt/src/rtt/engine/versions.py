@@ -69,17 +69,19 @@ def installed_stack() -> dict[str, str]:
     return found
 
 
-def check_stack(installed: Mapping[str, str] | None = None) -> None:
+def check_stack(installed: Mapping[str, str] | None = None, *, is_below_trl: bool = True) -> None:
     """Refuse versions that do not fit together.
 
     Args:
-        installed: Distribution to version; None: what is installed here. Without `trl` its range
-            is not looked at.
+        installed: Distribution to version; None: what is installed here.
+        is_below_trl: Whether it is TRL that asks vLLM: then its range counts, if it is there.
 
     Raises:
         UserError: vLLM is not there, or something does not fit it.
     """
     there = installed_stack() if installed is None else dict(installed)
+    if not is_below_trl:
+        there.pop("trl", None)
     problems = stack_problems(there)
     if not problems:
         return
@@ -103,6 +105,9 @@ def stack_problems(installed: Mapping[str, str]) -> list[str]:
     return [
         problem
         for problem in (
+            None
+            if _stack_of(found)
+            else f"expected {builds[0]} {STACKS[0].vllm} or newer, got {found}",
             _torch_problem(builds[0], found, installed.get("torch")),
             _transformers_problem(found, installed.get("transformers")),
             _trl_problem(found, installed.get("trl")),

@@ -197,7 +197,7 @@ class VllmRollouts:
             )
         for key, value in VLLM_ENVIRONMENT.items():
             os.environ.setdefault(key, value)
-        check_stack()
+        check_stack(is_below_trl=False)
         vllm = require("vllm", extra=_EXTRA)
         folder = save_policy(self.policy, Path(self._folder.name))
         settings: dict[str, Any] = {

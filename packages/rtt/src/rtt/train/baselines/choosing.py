@@ -2,7 +2,7 @@
 
 In: rollout records. Out: `Example`s (supervised) or `Pair`s (DPO), and how many records went where.
 A criterion without a verdict says nothing: a response that has one is counted as unscored and left
-out, never taken as violating.
+out, never taken as violating. One of negative weight must not hold, as for the reward.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def choose_examples(
     found: dict[tuple[str, str], Example] = {}
     for record in records:
         counts["responses"] += 1
-        satisfied = record.scored.satisfied
+        satisfied = _met(record)
         key = (record.prompt.prompt, record.scored.rollout.text)
         if is_held_out(record.prompt):
             counts["held_out"] += 1
@@ -164,7 +164,17 @@ def _pairs(
 
 
 def _satisfied(record: RolloutRecord) -> int:
-    return sum(verdict is True for verdict in record.scored.satisfied)
+    return sum(one is True for one in _met(record))
+
+
+def _met(record: RolloutRecord) -> list[bool | None]:
+    """Whether the response does what each criterion wants; None: no verdict."""
+    return [
+        None if satisfied is None else satisfied is (criterion.weight >= 0)
+        for criterion, satisfied in zip(
+            record.prompt.rubric.criteria, record.scored.satisfied, strict=True
+        )
+    ]
 
 
 def _example(record: RolloutRecord) -> Example:
