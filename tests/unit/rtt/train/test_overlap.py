@@ -140,6 +140,29 @@ def test_what_scoring_raises_ends_the_generation() -> None:
     assert len(taken) < 120_000
 
 
+def test_what_waits_for_a_slow_judge_is_dropped_when_generation_fails() -> None:
+    """Else the process would not end before the judge has answered about all of it."""
+    judge = Slow()
+
+    def stream() -> Iterator[Finished]:
+        yield from everything()
+        while not judge.asked:
+            pass
+        raise UserError("the engine died")
+
+    with (
+        pytest.raises(UserError, match="engine died"),
+        Overlap(Scorer(verdicts=judge), PROMPTS, SAMPLES, workers=1) as overlap,
+    ):
+        overlap.feed(stream())
+    before = len(judge.asked)
+    judge.go.set()
+    for worker in [one for one in threading.enumerate() if one.name.startswith("score")]:
+        worker.join(timeout=20)
+    assert before < len(PROMPTS) * SAMPLES
+    assert len(judge.asked) == before
+
+
 @dataclass
 class NoVerdict:
     """A judge that is down."""

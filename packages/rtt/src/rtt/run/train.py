@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from lmcommon.app import Run, entrypoint
 from lmcommon.errors import UserError
+from rtt.engine.settings import AutoRolloutsSettings
 from rtt.run.identity import check_inputs, inputs_of
 from rtt.run.judging import open_scorer, spent_in
 from rtt.run.launching import Launch
@@ -38,7 +40,7 @@ class TrainConfig:
     """What judges where verdicts=hybrid finds no program: llm@judge_llm=openai and its keys."""
     engine: Any = None
     sampler: Any = None
-    """What samples for engine=local; engine=trl has engine.rollouts."""
+    """What samples for engine=local; the other engines have engine.rollouts."""
     warm_start: WarmStart = field(default_factory=WarmStart)
     train: TrainSettings = field(default_factory=TrainSettings)
     launch: Launch = field(default_factory=Launch)
@@ -56,6 +58,7 @@ def train(config: TrainConfig, run: Run) -> dict[str, Any]:
             "verdicts: expected program or hybrid to train with; got none, which decides nothing; "
             "rtt-rollout verdicts=none records responses, rtt-score judges them later"
         )
+    _refuse_ignored(config)
     check_inputs(run, inputs_of(config.relevance))
     if isinstance(config.engine, VerlEngine):  # it scores in workers of its own
         from rtt.run.train_verl import train_with_verl
@@ -89,6 +92,16 @@ def train(config: TrainConfig, run: Run) -> dict[str, Any]:
     }
     run.report(_report(result, low, high))
     return figures
+
+
+def _refuse_ignored(config: TrainConfig) -> None:
+    """Refuse a sampler that was chosen for an engine which brings its own."""
+    name = {TrlEngine: "trl", VerlEngine: "verl"}.get(type(config.engine))
+    if name is not None and not isinstance(config.sampler, (AutoRolloutsSettings, NoneType)):
+        raise UserError(
+            f"sampler: expected nothing with engine={name}, whose engine.rollouts says what "
+            f"samples; got {type(config.sampler).__name__}; use engine.rollouts, or engine=local"
+        )
 
 
 def _train_with_trl(config: TrainConfig, run: Run) -> dict[str, Any]:

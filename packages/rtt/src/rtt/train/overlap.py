@@ -73,6 +73,9 @@ class Overlap:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is not None:
+            with self._lock:  # nobody wants these verdicts any more, and a judge costs time
+                self._waiting = {}
         self._pool.shutdown(wait=kind is None, cancel_futures=True)
 
     def feed(self, stream: Iterable[Finished]) -> list[Group]:
