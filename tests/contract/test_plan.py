@@ -148,3 +148,53 @@ def test_a_recipe_of_its_own_is_one_command(
     code, told, figures = planned(capsys, "experiment=rtt/cpu_tiny", "seed=4")
     assert code == 0, told
     assert figures["commands"] == {"run": "rtt-train experiment=rtt/cpu_tiny seed=4"}
+
+
+LOCAL = ["engine=local", "policy=tiny", "launch.gpus=1"]
+
+
+@pytest.mark.parametrize(
+    ("sampler", "rollout", "weights"),
+    [
+        (["sampler=vllm"], "GPU 0: vLLM in each training process", "in the process"),
+        (
+            ["sampler=vllm_server", "sampler.url=http://host:1"],
+            "vLLM server at http://host:1 (rtt-serve)", "a file in shared memory",
+        ),
+        (["sampler=auto"], "GPU 0: transformers", None),
+        (["sampler=transformers"], "GPU 0: transformers", None),
+    ],
+)  # fmt: skip
+def test_the_local_engine_is_planned_with_its_own_sampler(
+    capsys: pytest.CaptureFixture[str], sampler: list[str], rollout: str, weights: str | None
+) -> None:
+    code, told, _ = planned(capsys, *LOCAL, *sampler)
+    assert code == 0, told
+    assert f"1 rollout    {rollout}" in told
+    assert ("6 weights" in told) == (weights is not None)
+    assert weights is None or f"to vLLM, {weights}, before every rollout batch" in told
+
+
+def test_what_auto_takes_is_left_open_for_a_policy_from_a_folder(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    policy = ["policy=pretrained", "policy.path=Qwen/Qwen2.5-0.5B-Instruct"]
+    _, told, _ = planned(capsys, "engine=local", *policy, "launch.gpus=1")
+    assert "vLLM in this process where it is installed, else transformers" in told
+
+
+def test_vllm_beside_the_local_trainer_counts_in_its_gpus_memory(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, _, alone = planned(capsys, *LOCAL, "sampler=transformers")
+    _, told, beside = planned(capsys, *LOCAL, "sampler=vllm", "sampler.memory_share=0.5")
+    assert beside["gpu_bytes"] - alone["gpu_bytes"] == 0.5 * 80e9
+    assert "sampled with transformers" not in told
+
+
+def test_an_engine_in_each_of_several_local_processes_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, told, _ = planned(capsys, "engine=local", "launch.gpus=2", "sampler=vllm")
+    assert code == 2
+    assert "expected vllm_server with several processes" in told

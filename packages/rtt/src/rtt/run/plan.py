@@ -13,7 +13,7 @@ from typing import Any
 
 from lmcommon.app import Run, entrypoint
 from lmcommon.errors import UserError
-from rtt.run.planning.batches import batch_plan, trl_fields
+from rtt.run.planning.batches import batch_plan, sampling_fields
 from rtt.run.planning.commands import launch_commands
 from rtt.run.planning.memory import cache_room, training_memory
 from rtt.run.planning.problems import downloads, problems_of, versions, warnings_of
@@ -39,7 +39,7 @@ def plan(config: PlanConfig, run: Run) -> dict[str, Any]:
         return _refused([str(error)], installed)
     words = tuple(getattr(config.task, "tokens", ()))
     shape = policy_shape(config.policy, words)
-    options = trl_fields(config)
+    options = sampling_fields(config)
     parts = (
         []
         if shape is None

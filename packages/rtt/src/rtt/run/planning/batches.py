@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lmcommon.errors import UserError
+from rtt.engine.vllm import VllmRolloutsSettings
+from rtt.engine.vllm_server import VllmServerRolloutsSettings
 from rtt.run.trl_engine import TrlEngine
 from rtt.train.local.engine import LocalEngine
 from rtt.train.local.settings import TrainSettings
 
-__all__ = ["BatchPlan", "batch_plan", "trl_fields"]
+__all__ = ["BatchPlan", "batch_plan", "sampling_fields", "trl_fields"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,26 @@ def trl_fields(config: Any) -> dict[str, Any]:
     if not isinstance(config.engine, TrlEngine):
         return {}
     return config.engine.arguments(processes=config.launch.world)
+
+
+def sampling_fields(config: Any) -> dict[str, Any]:
+    """Who samples, in TRL's words whatever the engine is; without `use_vllm`: transformers.
+
+    Of sampler=auto nothing is known before the run: it looks for vLLM where it runs.
+
+    Raises:
+        UserError: Rows that cannot be dealt out evenly.
+    """
+    sampler = config.sampler
+    if not isinstance(config.engine, LocalEngine):
+        return trl_fields(config)
+    if isinstance(sampler, VllmRolloutsSettings):
+        return {
+            "use_vllm": True, "vllm_mode": "colocate",
+            "vllm_gpu_memory_utilization": sampler.memory_share,
+        }  # fmt: skip
+    is_served = isinstance(sampler, VllmServerRolloutsSettings)
+    return {"use_vllm": True, "vllm_mode": "server"} if is_served else {}
 
 
 def batch_plan(config: Any) -> BatchPlan:

@@ -9,8 +9,9 @@ from typing import Any
 
 from lmcommon.errors import MissingExtraError, UserError
 from rtt.engine.versions import stack_problems
+from rtt.engine.vllm import VllmRolloutsSettings
 from rtt.policy.pretrained import PretrainedPolicy
-from rtt.run.planning.batches import BatchPlan, trl_fields
+from rtt.run.planning.batches import BatchPlan, sampling_fields, trl_fields
 from rtt.run.planning.memory import Part
 from rtt.run.planning.shapes import ModelShape
 from rtt.run.trl_engine import TrlEngine
@@ -43,6 +44,11 @@ def problems_of(config: Any, batch: BatchPlan, shape: ModelShape | None) -> list
     found: list[str] = []
     if isinstance(config.engine, TrlEngine):
         found += _trl_problems(config, batch)
+    elif isinstance(config.sampler, VllmRolloutsSettings) and batch.processes > 1:
+        found.append(
+            "sampler: expected vllm_server with several processes of the local engine; got vllm, "
+            "an engine in each"
+        )
     if shape is not None and shape.context is not None and batch.sequence_tokens > shape.context:
         found.append(
             f"task.max_tokens: expected prompts and responses of at most {shape.context} tokens, "
@@ -106,6 +112,7 @@ def warnings_of(
     """What need not be wrong and should be looked at."""
     found: list[str] = []
     stack = {name: told for name, told in installed.items() if told is not None}
+    is_trl = isinstance(config.engine, TrlEngine)
     if shape is None:
         found.append(
             f"{config.policy.path}: sizes unknown, for its config.json is not on this machine; "
@@ -118,7 +125,8 @@ def warnings_of(
             f"about {total / 1e9:.1f} GB of {room / 1e9:.0f} GB on a GPU: it may not fit; shard "
             "(launch.file=fsdp2), lower engine.rows_at_once, or checkpoint gradients"
         )
-    if trl_fields(config).get("use_vllm"):
+    if sampling_fields(config).get("use_vllm"):
+        stack = {name: told for name, told in stack.items() if is_trl or name != "trl"}
         found += [f"vLLM, on the machine that runs this: {one}" for one in stack_problems(stack)]
     url = getattr(getattr(config.engine, "vllm", None), "server_url", "")
     if config.launch.nodes > 1 and config.launch.rollout_gpus and _is_here(url):

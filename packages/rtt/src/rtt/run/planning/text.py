@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rtt.engine.settings import AutoRolloutsSettings
+from rtt.policy.pretrained import PretrainedPolicy
 from rtt.run.launching import Launch
-from rtt.run.planning.batches import BatchPlan, trl_fields
+from rtt.run.planning.batches import BatchPlan, sampling_fields
 from rtt.run.planning.memory import CacheRoom, Part
 from rtt.run.planning.shapes import ModelShape
+from rtt.train.local.engine import LocalEngine
 
 __all__ = ["plan_lines", "size"]
 
@@ -56,8 +59,14 @@ def _phases(config: Any, batch: BatchPlan, launch: Launch) -> Iterator[str]:
     trains = _gpus(0, launch.training_gpus) if launch.gpus else "processors"
     if launch.nodes > 1:
         trains = f"{launch.training_gpus} GPUs of {launch.training_nodes} machine(s)"
-    options = trl_fields(config)
-    if not options.get("use_vllm"):
+    options = sampling_fields(config)
+    is_local = isinstance(config.engine, LocalEngine)
+    is_open = isinstance(config.sampler, AutoRolloutsSettings) and launch.gpus == 1
+    if is_local and is_open and isinstance(config.policy, PretrainedPolicy):
+        rollout = f"{trains}: vLLM in this process where it is installed, else transformers"
+    elif is_local and options.get("vllm_mode") == "server":
+        rollout = f"vLLM server at {config.sampler.url} (rtt-serve)"
+    elif not options.get("use_vllm"):
         rollout = f"{trains}: transformers"
     elif options.get("vllm_mode", "colocate") == "server":
         where = (
@@ -85,8 +94,10 @@ def _phases(config: Any, batch: BatchPlan, launch: Launch) -> Iterator[str]:
     )
     yield f"  5 update     {trains}: {batch.updates} optimiser step(s)"
     if options.get("use_vllm"):
-        way = "NCCL" if options.get("vllm_mode") == "server" else "inside the process"
-        yield f"  6 weights    to vLLM, {way}, after every optimiser step"
+        is_served = options.get("vllm_mode") == "server"
+        way = ("a file in shared memory" if is_local else "NCCL") if is_served else "in the process"
+        when = "before every rollout batch" if is_local else "after every optimiser step"
+        yield f"  6 weights    to vLLM, {way}, {when}"
 
 
 def _gpus(first: int, last: int) -> str:
