@@ -176,6 +176,8 @@ def _sampler(config: RolloutConfig) -> RolloutEngine:
         policy, max_tokens=config.max_tokens or own, sampling=config.sampling,
         row_budget=config.batch * config.samples, seed=config.seed,
     )  # fmt: skip
+    if torch.cuda.is_available() and not getattr(sampler, "holds_weights", False):
+        policy.model.to("cuda")  # this process's own device, see `joined`
     # A server has the weights it was started with, not those of a checkpoint or a warm start.
     sampler.update(policy_weights(policy), version=0)
     return sampler
