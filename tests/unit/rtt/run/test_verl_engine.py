@@ -89,6 +89,8 @@ def test_without_held_out_prompts_nothing_is_evaluated(tmp_path: Path) -> None:
         ({"relevance": ContrastSource()}, "policy_contrast"),
         ({"policy": PretrainedPolicy(path="some/model", lora=LoraSettings(rank=8)),
           "engine": replace(SMALL, strategy="megatron")}, "megatron"),
+        ({"policy": PretrainedPolicy(path="some/model", lora=LoraSettings(rank=8, dropout=0.1))},
+         "lora.dropout: expected 0 with engine=verl"),
     ],
 )  # fmt: skip
 def test_what_verl_cannot_do_is_refused_before_anything_is_written(

@@ -79,6 +79,11 @@ def _policy(engine: VerlEngine, policy: PretrainedPolicy) -> dict[str, Any]:
             "policy.lora.rank: expected 0 with engine.strategy=megatron, whose layers have "
             "other names; set actor_rollout_ref.model.lora.* through engine.options"
         )
+    if policy.lora.rank and policy.lora.dropout:
+        raise UserError(
+            "policy.lora.dropout: expected 0 with engine=verl, whose adapters have none; got "
+            f"{policy.lora.dropout}"
+        )
     if policy.lora.rank:
         told |= {
             "actor_rollout_ref.model.lora_rank": policy.lora.rank,
