@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator
 from statistics import median
 from typing import Any
+from zlib import crc32
 
 from lmcommon.data.types import RubricPrompt
 from lmcommon.judge.types import Criterion, Rubric
@@ -37,7 +38,6 @@ from rtt.verdicts import HybridVerdicts
 
 TOPICS = ("bees", "the sea", "a train", "winter", "bread", "a lamp", "rivers", "chess")
 AT_ONCE = 32
-REPLY = json.dumps({"reason": "It is.", "satisfied": True})
 
 
 class Requests:
@@ -58,6 +58,12 @@ class Requests:
             yield RubricPrompt(id=f"{split}{number}", prompt=text, rubric=rubric)
 
 
+def verdict(request: Any) -> str:
+    """Satisfied or not by what was asked, so that samples differ and there is an update."""
+    satisfied = crc32(json.dumps(request, sort_keys=True).encode()) % 2 == 0
+    return json.dumps({"reason": "So it is.", "satisfied": satisfied})
+
+
 def main() -> None:
     """Measure and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -76,7 +82,7 @@ def main() -> None:
     calls = options.prompts * options.samples * 4
     latency_s = 0.5 * rollout_s / (calls / AT_ONCE)
     pairs = []
-    with StubServer(lambda _: REPLY, latency_s=latency_s) as server:
+    with StubServer(verdict, latency_s=latency_s) as server:
         for number in range(options.repeats):
             pair = {}
             for overlap in random.Random(number).sample([True, False], 2):
@@ -100,6 +106,7 @@ def _step(task: Requests, policy: Any, server: StubServer, options: Any, overlap
     row = trainer.take_step()
     model.close()
     assert row["unscored"] == 0, row
+    assert row["optimiser_steps"] == 1, row
     seconds = {key: row[key] for key in ("rollout_s", "verdict_s", "relevance_s", "update_s")}
     scored = seconds["rollout_s"] + seconds["verdict_s"] + seconds["relevance_s"]
     return {"scored_s": scored, "step_s": scored + seconds["update_s"], **seconds}
