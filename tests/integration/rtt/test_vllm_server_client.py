@@ -49,6 +49,31 @@ def test_weights_are_gone_from_shared_memory_when_it_is_closed(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
+def test_only_the_newest_weights_lie_in_the_folder(tmp_path: Path) -> None:
+    policy = tiny()
+    with (
+        vllm_stub(min(policy.end_ids)) as server,
+        closing(engine(policy, server, tmp_path)) as one,
+    ):
+        for version in range(3):
+            one.update(policy_weights(policy), version=version)
+            names = [path.name for path in tmp_path.glob("*/*")]
+            assert names == [f"weights-{version}.safetensors"]
+            assert server.version == version
+
+
+def test_a_folder_without_room_is_named(tmp_path: Path) -> None:
+    policy = tiny()
+    with (
+        vllm_stub(min(policy.end_ids)) as server,
+        closing(engine(policy, server, tmp_path)) as one,
+    ):
+        for made in tmp_path.iterdir():
+            made.rmdir()
+        with pytest.raises(UserError, match=r"sampler\.folder: expected room .* give sampler"):
+            one.update(policy_weights(policy), version=0)
+
+
 def test_a_response_that_was_cut_short_is_asked_for_again(tmp_path: Path) -> None:
     policy = tiny()
     with (

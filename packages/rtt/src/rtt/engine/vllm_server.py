@@ -152,14 +152,12 @@ class VllmServerRollouts:
         self._check_open()
         if version == self._version and self._server_version() == version:
             return
-        safetensors = require("safetensors.torch", extra="lmcommon[hf]")
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)  # first: shared memory may not hold two
         file = self._folder / f"weights-{version}.safetensors"
-        state = {name: tensor.detach().cpu().contiguous() for name, tensor in weights}
-        safetensors.save_file(state, file)
-        before, self._file, self._version = self._file, file, version
+        self._save({name: tensor.detach().cpu().contiguous() for name, tensor in weights}, file)
+        self._file, self._version = file, version
         self._push()
-        if before is not None and before != file:
-            before.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Forget the server, which goes on; remove the weights' files. Idempotent."""
@@ -187,6 +185,17 @@ class VllmServerRollouts:
                 "or newer"
             )
         return tokens, logprobs
+
+    def _save(self, state: Mapping[str, Tensor], file: Path) -> None:
+        safetensors = require("safetensors", extra="lmcommon[hf]")
+        try:
+            require("safetensors.torch", extra="lmcommon[hf]").save_file(state, file)
+        except (OSError, safetensors.SafetensorError) as error:
+            size = sum(tensor.nbytes for tensor in state.values())
+            raise UserError(
+                f"sampler.folder: expected room for the policy's weights ({size / 1e9:.1f} GB) in "
+                f"{file.parent}; got {error}; give sampler.folder=FOLDER, which the server sees too"
+            ) from error
 
     def _prepare(self, temperature: float) -> None:
         """What the server must know before it draws: our weights, the temperature."""
