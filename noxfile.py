@@ -109,7 +109,9 @@ def test(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def test_slow(session: nox.Session) -> None:
     """What takes longer: the bundled language model, learning runs, kills at random moments."""
-    pytest(session, "-m", "slow and not vllm and not gpu and not ray and not verl")
+    marks = "slow and not vllm and not gpu and not ray and not verl"
+    # A file stays with one worker: its models are loaded once.
+    pytest(session, "-m", marks, "-n", "2", "--dist", "loadfile")
 
 
 @nox.session
