@@ -250,7 +250,7 @@ def test_dropping_leaves_out_only_groups_without_any_signal() -> None:
 def test_a_batch_is_filled_up_with_further_prompts() -> None:
     (row,) = rows({"drop_silent": True, "refill_rounds": 3}, 1)
     assert row["groups_drawn"] - row["groups_dropped"] >= 4
-    assert row["groups_without_signal"] == 0
+    assert row["groups_without_signal"] == row["groups_dropped"] / row["groups_drawn"]
     assert row["rows_trained"] + row["rows_left_out"] == 8  # of each of two minibatches
 
 

@@ -80,13 +80,15 @@ class Batches:
         if not settings.drop_silent:
             batch.groups = scored
             return batch
-        kept, drawn = self._telling(step, scored), len(scored)
-        rounds = 1
+        drawn, rounds = list(scored), 1
+        kept = self._telling(step, scored)
         while len(kept) < settings.prompts and rounds <= settings.refill_rounds:
             more = self._round(step, rounds, clock, batch)
-            kept, drawn, rounds = [*kept, *self._telling(step, more)], drawn + len(more), rounds + 1
+            drawn, rounds = [*drawn, *more], rounds + 1
+            kept += self._telling(step, more)
         batch.metrics |= {
-            "groups_drawn": drawn, "groups_dropped": drawn - len(kept), "rounds": rounds
+            "groups_drawn": len(drawn), "groups_dropped": len(drawn) - len(kept), "rounds": rounds,
+            **self._silence(step, drawn),
         }  # fmt: skip
         # Without any signal there is no step, but the metrics want to be told what was there.
         batch.groups = kept[: settings.prompts] or scored
@@ -127,6 +129,11 @@ class Batches:
             for place, group in enumerate(scored)
             if any(tells_B[place * samples : (place + 1) * samples])
         ]
+
+    def _silence(self, step: int, drawn: list[ScoredGroup]) -> dict[str, float]:
+        """Shares of groups without signal among all that were drawn, not just those kept."""
+        _, told = self.credit.advantages(score_tensors(drawn), self.settings.samples, step=step)
+        return {key: told[key] for key in told if key.startswith("groups_without_")}
 
     def _prompts(self, step: int, number: int) -> list[RubricPrompt]:
         """The prompts of a round of a step, over all processes."""
