@@ -44,7 +44,10 @@ def needs_vllm() -> None:
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    """Without what TRL put there when it sampled in this process: a port that is taken."""
+    launched = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
+    own = {key: value for key, value in os.environ.items() if key not in launched}
+    return {**own, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 
 def train(*overrides: str, cwd: Path) -> subprocess.CompletedProcess[str]:
