@@ -27,6 +27,7 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
+from lmcommon.app import leave
 from trl_support import fixed_rollouts, parameters, rtt_trainer, words_prompts
 settings, fixed, checkpoint = json.loads({settings!r}), {fixed!r}, {checkpoint!r}
 out = Path({out!r})
@@ -41,6 +42,7 @@ if trainer.accelerator.is_main_process:
         "rows": [row for row in trainer.state.log_history if "loss" in row],
         "weights": weights.tolist(),
     }}))
+leave(0)  # as our verbs do: see there
 """
 
 

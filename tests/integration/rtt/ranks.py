@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from lmcommon.app import leave
 from rtt.policy import TinyPolicy
 from rtt.tasks import WordsTask
 from rtt.train import Credit, LocalEngine, LocalTrainer, TrainSettings, UpdateSettings
@@ -52,3 +53,4 @@ def main(
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), *(Path(word) for word in sys.argv[4:]))
+    leave(0)  # as our verbs do: see there

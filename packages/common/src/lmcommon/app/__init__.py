@@ -12,6 +12,7 @@ from the schema registered as `schema/<group>/<name>`, so a wrong key is refused
 
 from lmcommon.app.command import Verb, entrypoint
 from lmcommon.app.compose import compose, conf_dir, register
+from lmcommon.app.leaving import leave
 from lmcommon.runlog import Run
 
-__all__ = ["Run", "Verb", "compose", "conf_dir", "entrypoint", "register"]
+__all__ = ["Run", "Verb", "compose", "conf_dir", "entrypoint", "leave", "register"]

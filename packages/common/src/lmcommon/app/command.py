@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from lmcommon.app.compose import Groups, compose, conf_dir, register, typed
 from lmcommon.app.explain import explain, schemas_by_name
+from lmcommon.app.leaving import leave
 from lmcommon.app.tasks import join_tasks
 from lmcommon.app.teach import help_text
 from lmcommon.app.unkept import Unkept, json_line
@@ -91,6 +92,8 @@ class Verb:
         except BrokenPipeError:  # whoever read our output has seen enough: `... | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = EXIT_BUG  # as rich does it, when the pipe breaks in a table
+        if self.spans_processes and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            leave(code)
         sys.exit(code)
 
     def run(self, arguments: list[str]) -> int:
