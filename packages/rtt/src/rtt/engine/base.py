@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rtt.engine.drawing import Sampling
     from rtt.policy.tiny import Policy
 
-__all__ = ["Finished", "RolloutEngine", "RolloutSettings", "whole_groups"]
+__all__ = ["Finished", "RolloutEngine", "RolloutSettings", "SamplesByStream", "whole_groups"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,26 @@ class RolloutEngine(Protocol):
     def close(self) -> None:
         """Free what the engine holds. Idempotent."""
         ...
+
+
+class SamplesByStream:
+    """`sample` of an engine: its stream, waited for."""
+
+    def sample(
+        self: RolloutEngine,
+        prompts: Sequence[RubricPrompt],
+        *,
+        samples: int,
+        seed: int,
+        version: int = 0,
+        places: Sequence[int] | None = None,
+        sampling: Sampling | None = None,
+    ) -> list[Group]:
+        """`stream`, waited for: P groups of G rollouts, in the order of `prompts`."""
+        finished = self.stream(
+            prompts, samples=samples, seed=seed, version=version, places=places, sampling=sampling
+        )
+        return whole_groups(prompts, samples, finished)
 
 
 class RolloutSettings(Protocol):

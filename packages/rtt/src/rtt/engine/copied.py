@@ -14,17 +14,16 @@ from torch import Tensor
 
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
-from rtt.engine.base import Finished, whole_groups
+from rtt.engine.base import Finished, SamplesByStream
 from rtt.engine.drawing import Sampling
 from rtt.engine.sampler import Sampler
 from rtt.engine.weights import merge_into_base
 from rtt.policy.tiny import Policy
-from rtt.types import Group
 
 __all__ = ["CopiedSampler"]
 
 
-class CopiedSampler:
+class CopiedSampler(SamplesByStream):
     """A `RolloutEngine` by `transformers` on a copy of the policy.
 
     Args:
@@ -65,22 +64,6 @@ class CopiedSampler:
         return self._sampler.stream(
             prompts, samples=samples, seed=seed, version=version, places=places, sampling=sampling
         )
-
-    def sample(
-        self,
-        prompts: Sequence[RubricPrompt],
-        *,
-        samples: int,
-        seed: int,
-        version: int = 0,
-        places: Sequence[int] | None = None,
-        sampling: Sampling | None = None,
-    ) -> list[Group]:
-        """`stream`, waited for: P groups of G rollouts, in the order of `prompts`."""
-        finished = self.stream(
-            prompts, samples=samples, seed=seed, version=version, places=places, sampling=sampling
-        )
-        return whole_groups(prompts, samples, finished)
 
     @torch.no_grad()
     def update(self, weights: Iterable[tuple[str, Tensor]], *, version: int) -> None:

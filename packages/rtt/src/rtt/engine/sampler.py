@@ -16,18 +16,17 @@ from torch import Tensor
 
 from lmcommon.data.types import RubricPrompt
 from rtt.engine.asking import ask, rollout_of
-from rtt.engine.base import Finished, whole_groups
+from rtt.engine.base import Finished, SamplesByStream
 from rtt.engine.drawing import Sampling, draw, uniforms
 from rtt.policy.logprobs import position_ids
 from rtt.policy.softmax import HeadForm, head_weights, project
 from rtt.policy.tiny import Policy
-from rtt.types import Group
 
 __all__ = ["Sampler"]
 
 
 @dataclass(frozen=True, slots=True)
-class Sampler:
+class Sampler(SamplesByStream):
     """Samples responses of at most `max_tokens` tokens, `row_budget` of them at once.
 
     Example:
@@ -38,22 +37,6 @@ class Sampler:
     max_tokens: int
     sampling: Sampling = field(default_factory=Sampling)
     row_budget: int = 1024
-
-    def sample(
-        self,
-        prompts: Sequence[RubricPrompt],
-        *,
-        samples: int,
-        seed: int,
-        version: int = 0,
-        places: Sequence[int] | None = None,
-        sampling: Sampling | None = None,
-    ) -> list[Group]:
-        """`stream`, waited for: P groups of G rollouts, in the order of `prompts`."""
-        finished = self.stream(
-            prompts, samples=samples, seed=seed, version=version, places=places, sampling=sampling
-        )
-        return whole_groups(prompts, samples, finished)
 
     @torch.no_grad()
     def stream(

@@ -29,19 +29,18 @@ from lmcommon.errors import UserError
 from lmcommon.extras import require
 from lmcommon.llm.vllm_offline import VLLM_ENVIRONMENT
 from rtt.engine.asking import ask, rollout_of, sample_seeds
-from rtt.engine.base import Finished, whole_groups
+from rtt.engine.base import Finished, SamplesByStream
 from rtt.engine.drawing import Sampling
 from rtt.engine.versions import check_stack
 from rtt.engine.vllm_weights import reload_on_cpu
 from rtt.policy.tiny import Policy
-from rtt.types import Group
 
 __all__ = ["VllmRollouts", "VllmRolloutsSettings", "save_policy"]
 
 _EXTRA = "lmcommon[vllm]"
 
 
-class VllmRollouts:
+class VllmRollouts(SamplesByStream):
     """A `RolloutEngine` on vLLM's offline engine. One call at a time.
 
     Args:
@@ -88,22 +87,6 @@ class VllmRollouts:
         except BaseException:
             self.close()
             raise
-
-    def sample(
-        self,
-        prompts: Sequence[RubricPrompt],
-        *,
-        samples: int,
-        seed: int,
-        version: int = 0,
-        places: Sequence[int] | None = None,
-        sampling: Sampling | None = None,
-    ) -> list[Group]:
-        """`stream`, waited for: P groups of G rollouts, in the order of `prompts`."""
-        finished = self.stream(
-            prompts, samples=samples, seed=seed, version=version, places=places, sampling=sampling
-        )
-        return whole_groups(prompts, samples, finished)
 
     def stream(
         self,

@@ -26,17 +26,16 @@ from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.extras import require
 from rtt.engine.asking import ask, rollout_of, sample_seeds
-from rtt.engine.base import Finished, whole_groups
+from rtt.engine.base import Finished, SamplesByStream
 from rtt.engine.drawing import Sampling
 from rtt.policy.tiny import Policy
-from rtt.types import Group
 
 __all__ = ["VllmServerRollouts", "VllmServerRolloutsSettings"]
 
 _PAUSE_S = 0.5
 
 
-class VllmServerRollouts:
+class VllmServerRollouts(SamplesByStream):
     """A `RolloutEngine` on a vLLM server that one trainer has to itself. One call at a time.
 
     Args:
@@ -87,22 +86,6 @@ class VllmServerRollouts:
         except BaseException:
             self.close()
             raise
-
-    def sample(
-        self,
-        prompts: Sequence[RubricPrompt],
-        *,
-        samples: int,
-        seed: int,
-        version: int = 0,
-        places: Sequence[int] | None = None,
-        sampling: Sampling | None = None,
-    ) -> list[Group]:
-        """`stream`, waited for: P groups of G rollouts, in the order of `prompts`."""
-        finished = self.stream(
-            prompts, samples=samples, seed=seed, version=version, places=places, sampling=sampling
-        )
-        return whole_groups(prompts, samples, finished)
 
     def stream(
         self,
