@@ -22,9 +22,9 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from statistics import median
 from typing import Any
-from zlib import crc32
 
 from lmcommon.data.types import RubricPrompt
 from lmcommon.judge.types import Criterion, Rubric
@@ -60,7 +60,7 @@ class Requests:
 
 def verdict(request: Any) -> str:
     """Satisfied or not by what was asked, so that samples differ and there is an update."""
-    satisfied = crc32(json.dumps(request, sort_keys=True).encode()) % 2 == 0
+    satisfied = sha256(json.dumps(request, sort_keys=True).encode()).digest()[0] % 2 == 0
     return json.dumps({"reason": "So it is.", "satisfied": satisfied})
 
 
