@@ -23,6 +23,7 @@ from rtt.train.advantage import Credit
 from rtt.train.verl.dataset import read_prompts
 from rtt.train.verl.recipe import Recipe
 
+pytest.importorskip("datasets", reason="writes Parquet: rtt-llm[trl]")
 SMALL = VerlEngine(steps=2, prompts=8, samples=2, heldout=3)
 
 

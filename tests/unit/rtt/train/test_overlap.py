@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -82,6 +83,15 @@ class Slow:
         return self.source.verdicts(items)
 
 
+def wait_for(judge: Slow) -> None:
+    """Until the judge was asked about something."""
+    for _ in range(2000):
+        if judge.asked:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the judge was never asked")
+
+
 def everything(text: str = "amber dune") -> Iterator[Finished]:
     for prompt in range(len(PROMPTS)):
         for sample in range(SAMPLES):
@@ -94,8 +104,7 @@ def test_a_response_is_judged_while_others_are_written() -> None:
     def stream() -> Iterator[Finished]:
         for number, one in enumerate(everything()):
             if number == 1:  # the first one must be with the judge by now, or this waits for ever
-                while not judge.asked:
-                    pass
+                wait_for(judge)
             yield one
         judge.go.set()
 
