@@ -154,9 +154,10 @@ def test_what_waits_for_a_slow_judge_is_dropped_when_generation_fails() -> None:
     judge = Slow()
 
     def stream() -> Iterator[Finished]:
-        yield from everything()
-        while not judge.asked:
-            pass
+        for number, one in enumerate(everything()):
+            if number == 1:
+                wait_for(judge)
+            yield one
         raise UserError("the engine died")
 
     with (
