@@ -7,7 +7,7 @@ import torch
 from lmcommon.errors import UserError
 from lmcommon.testing.tiny_lm import make_tiny_lm
 from rtt.discriminator import TinyDiscriminator, TokenDiscriminator
-from rtt.discriminator.encoding import INSTRUCTION
+from rtt.discriminator.encoding import INSTRUCTION, Asked
 from rtt.discriminator.model import length_buckets
 
 RULE = 'The word "dune" occurs.'
@@ -30,7 +30,7 @@ def model(request: pytest.FixtureRequest) -> TokenDiscriminator:
 
 
 def test_a_row_is_the_instruction_the_criterion_and_the_response(model: TokenDiscriminator) -> None:
-    (row,) = model.encode(RULE, "amber dune")
+    (row,) = model.encode(Asked(RULE, "amber dune"))
     read = model.tokenizer.decode(row.ids)
     assert read.startswith("Mark the words")
     assert len(INSTRUCTION.splitlines()) == 1
@@ -65,7 +65,7 @@ def test_a_causal_model_does_not_look_ahead_and_a_bidirectional_one_does() -> No
 def test_a_response_too_long_for_the_context_is_read_in_pieces() -> None:
     model = tiny(context=32)
     response = " ".join(["dune", "amber", "iris"] * 12)
-    rows = model.encode(RULE, response)
+    rows = model.encode(Asked(RULE, response))
     assert len(rows) > 1
     assert max(len(row.ids) for row in rows) <= 32
     assert [x for row in rows for x in row.offsets] == [
@@ -125,3 +125,32 @@ def test_buckets_hold_rows_of_similar_length_within_the_limit() -> None:
     buckets = length_buckets(lengths, 200)
     assert buckets == [[5], [1, 3], [2, 4, 0]]
     assert sorted(x for bucket in buckets for x in bucket) == list(range(6))
+
+
+def test_a_question_is_read_only_by_a_model_made_for_it(model: TokenDiscriminator) -> None:
+    asked = Asked(RULE, "amber dune", "birch coral")
+    assert model.encode(asked) == model.encode(Asked(RULE, "amber dune"))
+    model.tell(reads_question=True)
+    (with_question,), (without,) = model.encode(asked), model.encode(Asked(RULE, "amber dune"))
+    assert with_question.offsets == without.offsets
+    assert with_question.start > without.start
+
+
+def test_a_long_question_leaves_half_of_the_context() -> None:
+    model = tiny(context=64)
+    model.tell(reads_question=True)
+    (row,) = model.encode(Asked(RULE, "amber dune", " ".join(["iris"] * 500)))
+    assert row.start <= 32
+
+
+def test_the_temperature_and_what_is_read_come_back_with_the_checkpoint(tmp_path: Path) -> None:
+    model = tiny()
+    (plain,) = model.relevances([(RULE, "amber dune")])
+    model.tell(temperature=2.0, reads_question=True)
+    model.save(tmp_path)
+    loaded = TokenDiscriminator.load(tmp_path)
+    assert loaded.reads_question and loaded.temperature == 2.0
+    (warm,) = loaded.relevances([(RULE, "amber dune")])
+    logits = np.log(plain / (1 - plain), where=plain > 0, out=np.zeros_like(plain))
+    expected = np.where(plain > 0, 1 / (1 + np.exp(-logits / 2)), 0)
+    np.testing.assert_allclose(warm, expected, atol=1e-5)

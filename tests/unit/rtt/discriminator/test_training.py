@@ -78,14 +78,9 @@ def test_every_example_is_seen_before_any_comes_again() -> None:
 
 
 def test_nothing_to_learn_from_is_an_error() -> None:
-    empty = [LabelledResponse(criterion="c", response="", char_labels=())]
+    empty = [LabelledResponse(criterion="c", response="", spans=())]
     with pytest.raises(UserError, match="expected examples with at least one token"):
         fit(build(empty), empty)
-
-
-def test_labels_must_be_one_a_character() -> None:
-    with pytest.raises(ValueError, match="expected 3 labels"):
-        LabelledResponse(criterion="c", response="abc", char_labels=(1, 0))
 
 
 def test_span_examples_follow_the_taxonomy_and_skip_what_is_unscored() -> None:
@@ -102,7 +97,7 @@ def test_span_examples_follow_the_taxonomy_and_skip_what_is_unscored() -> None:
     ]
     rows = span_examples([(prompt, "ab", verdicts)])
     assert [(row.criterion, row.char_labels) for row in rows] == [
-        ("text 0", (1, 0)), ("text 1", (0, 0)), ("text 2", (1, 1)),
+        ("text 0", [1, 0]), ("text 1", [0, 0]), ("text 2", [1, 1]),
     ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from lmcommon.errors import UserError
 from lmcommon.hub import check_hub
 from lmcommon.llm.weights import quiet_loading
-from rtt.discriminator.encoding import Encoded, encode_pair
+from rtt.discriminator.encoding import Asked, Encoded, encode_pair
 
 __all__ = ["TokenDiscriminator", "batch_logits", "length_buckets"]
 
@@ -100,20 +100,43 @@ class TokenDiscriminator:
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
-    def encode(self, criterion: str, response: str) -> list[Encoded]:
+    @property
+    def reads_question(self) -> bool:
+        """Whether it reads the task as well; kept in the model's configuration."""
+        return bool(self._told("reads_question", False))
+
+    @property
+    def temperature(self) -> float:
+        """By what logits are divided before they become probabilities (calibration)."""
+        return float(self._told("temperature", 1.0))
+
+    def tell(self, **facts: Any) -> None:
+        """Note facts in the model's configuration, where `save` keeps them.
+
+        Example:
+            `discriminator.tell(reads_question=True, temperature=1.3)`
+        """
+        self.model.config.rtt = {**(getattr(self.model.config, "rtt", None) or {}), **facts}
+
+    def _told(self, key: str, default: Any) -> Any:
+        return (getattr(self.model.config, "rtt", None) or {}).get(key, default)
+
+    def encode(self, asked: Asked) -> list[Encoded]:
         """The rows that one pair becomes; none for an empty response."""
-        return encode_pair(self.tokenizer, criterion, response, context=self.context)
+        return encode_pair(
+            self.tokenizer, asked, context=self.context, reads_question=self.reads_question
+        )
 
     @torch.inference_mode()
     def relevances(
-        self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int = 16_384
+        self, pairs: Sequence[tuple[str, ...]], *, batch_tokens: int = 16_384
     ) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
         """Relevance of every character of every response, float32 in [0, 1], [characters].
 
         A character that no token covers (white space, with some tokenizers) gets 0.
 
         Args:
-            pairs: (criterion, response) texts.
+            pairs: What is asked, as `Asked` or plain (criterion, response[, question]) texts.
             batch_tokens: Most tokens in a batch, padding included; rows of similar length go
                 together.
 
@@ -121,16 +144,15 @@ class TokenDiscriminator:
             UserError: A criterion is too long for the context.
         """
         self.model.eval()
+        questions = [Asked(*pair) for pair in pairs]
         rows = [
-            (number, row)
-            for number, (criterion, response) in enumerate(pairs)
-            for row in self.encode(criterion, response)
+            (number, row) for number, asked in enumerate(questions) for row in self.encode(asked)
         ]
-        told = [np.zeros(len(response), dtype=np.float32) for _, response in pairs]
+        told = [np.zeros(len(response), dtype=np.float32) for _, response, _ in questions]
         for bucket in length_buckets([len(row.ids) for _, row in rows], batch_tokens):
             batch = [rows[place] for place in bucket]
             logits_BL = batch_logits(self, [row.ids for _, row in batch])
-            values = logits_BL.float().sigmoid().cpu().numpy()
+            values = (logits_BL.float() / self.temperature).sigmoid().cpu().numpy()
             for (number, row), line in zip(batch, values, strict=True):
                 for (start, end), value in zip(row.offsets, line[row.start :], strict=False):
                     np.maximum(told[number][start:end], value, out=told[number][start:end])

@@ -18,34 +18,14 @@ from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.judge.types import Verdict
 from lmcommon.rng import random_for
-from rtt.discriminator.labels import chars_to_tokens, spans_to_chars
+from rtt.discriminator.encoding import Asked
+from rtt.discriminator.examples import LabelledResponse
+from rtt.discriminator.labels import chars_to_tokens
 from rtt.discriminator.model import TokenDiscriminator, batch_logits
 from rtt.discriminator.objective import loss
 from rtt.taxonomy import deciding_spans
 
-__all__ = ["FitSettings", "LabelledResponse", "auroc", "fit", "span_examples"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelledResponse:
-    """A response whose characters are labelled for one criterion.
-
-    Example:
-        `LabelledResponse(criterion='The word "dune" occurs.', response="a dune",
-        char_labels=(0, 0, 1, 1, 1, 1))`
-    """
-
-    criterion: str
-    response: str
-    char_labels: tuple[int, ...]
-    """1 relevant, 0 not, -1 not labelled; one a character."""
-
-    def __post_init__(self) -> None:
-        if len(self.char_labels) != len(self.response):
-            raise ValueError(
-                f"labelled response: expected {len(self.response)} labels (one a character); "
-                f"got {len(self.char_labels)}"
-            )
+__all__ = ["FitSettings", "auroc", "fit", "span_examples"]
 
 
 @dataclass(kw_only=True)
@@ -85,7 +65,12 @@ def span_examples(
         LabelledResponse(
             criterion=criterion.text,
             response=response,
-            char_labels=tuple(spans_to_chars(deciding_spans(criterion, verdict), len(response))),
+            spans=deciding_spans(criterion, verdict),
+            prompt=prompt.prompt,
+            prompt_id=prompt.id,
+            kind=criterion.constraint_id or "judged",
+            satisfied=verdict.satisfied,
+            origin=prompt.source,
         )
         for prompt, response, verdicts in rows
         for criterion, verdict in zip(prompt.rubric.criteria, verdicts, strict=True)
@@ -164,9 +149,10 @@ def auroc(scores: Sequence[float], labels: Sequence[int]) -> float | None:
 def _labelled(
     discriminator: TokenDiscriminator, example: LabelledResponse
 ) -> list[tuple[tuple[int, ...], list[int]]]:
+    labels = example.char_labels
     return [
-        (row.ids, [-1] * row.start + chars_to_tokens(example.char_labels, row.offsets))
-        for row in discriminator.encode(example.criterion, example.response)
+        (row.ids, [-1] * row.start + chars_to_tokens(labels, row.offsets))
+        for row in discriminator.encode(Asked(example.criterion, example.response, example.prompt))
     ]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from rtt.discriminator.encoding import Asked
 from rtt.discriminator.model import TokenDiscriminator
 from rtt.relevance.offsets import chars_to_relevance
 from rtt.relevance.sources import RelevanceItem
@@ -20,7 +21,6 @@ from rtt.taxonomy import criterion_scope
 
 __all__ = ["DiscriminatorRelevance"]
 
-_Pair = tuple[str, str]
 _Chars = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -41,7 +41,7 @@ class DiscriminatorRelevance:
     """Pairs that were put to the model so far."""
     skipped: int = 0
     """Items that needed no asking: global criteria, repeated pairs."""
-    _kept: OrderedDict[_Pair, _Chars] = field(default_factory=OrderedDict, repr=False)
+    _kept: OrderedDict[Asked, _Chars] = field(default_factory=OrderedDict, repr=False)
 
     def relevances(self, items: Sequence[RelevanceItem]) -> list[tuple[float, ...]]:
         """One number in [0, 1] a token of each item's rollout, [T]; in the order of the items.
@@ -50,9 +50,7 @@ class DiscriminatorRelevance:
             UserError: A criterion is too long for the discriminator's context.
         """
         pairs = [
-            None
-            if criterion_scope(item.criterion) == "global"
-            else (item.criterion.text, item.rollout.text)
+            None if criterion_scope(item.criterion) == "global" else self._asked(item)
             for item in items
         ]
         asked = self.asked
@@ -65,9 +63,14 @@ class DiscriminatorRelevance:
             for item, pair in zip(items, pairs, strict=True)
         ]
 
-    def _told(self, pairs: Sequence[_Pair]) -> dict[_Pair, _Chars]:
-        told: dict[_Pair, _Chars] = {}
-        new: dict[_Pair, None] = {}
+    def _asked(self, item: RelevanceItem) -> Asked:
+        """The question only where it is read: samples of other prompts can share a pair."""
+        question = item.prompt.prompt if self.discriminator.reads_question else ""
+        return Asked(item.criterion.text, item.rollout.text, question)
+
+    def _told(self, pairs: Sequence[Asked]) -> dict[Asked, _Chars]:
+        told: dict[Asked, _Chars] = {}
+        new: dict[Asked, None] = {}
         for pair in pairs:
             if pair in self._kept:
                 told[pair] = self._kept[pair]
@@ -83,7 +86,7 @@ class DiscriminatorRelevance:
         self._keep({pair: told[pair] for pair in new})
         return told
 
-    def _keep(self, new: dict[_Pair, _Chars]) -> None:
+    def _keep(self, new: dict[Asked, _Chars]) -> None:
         self._kept |= new
         while len(self._kept) > self.remember:
             self._kept.popitem(last=False)
