@@ -149,7 +149,8 @@ def test_the_temperature_and_what_is_read_come_back_with_the_checkpoint(tmp_path
     model.tell(temperature=2.0, reads_question=True)
     model.save(tmp_path)
     loaded = TokenDiscriminator.load(tmp_path)
-    assert loaded.reads_question and loaded.temperature == 2.0
+    assert loaded.reads_question
+    assert loaded.temperature == 2.0
     (warm,) = loaded.relevances([(RULE, "amber dune")])
     logits = np.log(plain / (1 - plain), where=plain > 0, out=np.zeros_like(plain))
     expected = np.where(plain > 0, 1 / (1 + np.exp(-logits / 2)), 0)

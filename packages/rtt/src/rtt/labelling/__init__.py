@@ -1,0 +1,1 @@
+"""Labelling: responses whose deciding characters are known, for a discriminator to learn from."""
