@@ -115,7 +115,7 @@ def _with_marks(text: str, random: Random) -> Iterator[Edited]:
     for mark in _MARKS:
         for at in (0, *_gaps(text, random)):
             yield _change(text, [((at, at), mark)])
-    for sign in {*text} - {" "}:
+    for sign in sorted({*text} - {" "}):
         if not sign.isalnum():
             places = [at for at, char in enumerate(text) if char == sign]
             at = random.choice(places)
@@ -139,13 +139,14 @@ def _shorter(text: str, random: Random) -> Iterator[Edited]:
     for units in (words, split_sentences(text), lines):
         if not units:
             continue
-        for span in {units[0], units[-1], *random.sample(units, min(len(units), _LINES))}:
+        for span in sorted({units[0], units[-1], *random.sample(units, min(len(units), _LINES))}):
             yield _change(text, [(span, "")])
         for number in _GROWING:
             if number < len(units):
                 yield _change(text, [((units[-number][0], len(text)), "")])
                 yield _change(text, [((0, units[number - 1][1]), "")])
-    for at in {0, len(text) - 1, *(random.randrange(len(text)) for _ in range(_PLACES))}:
+    places = {0, len(text) - 1, *(random.randrange(len(text)) for _ in range(_PLACES))}
+    for at in sorted(places):
         yield _change(text, [((at, at + 1), "")])
 
 
@@ -154,7 +155,7 @@ def _longer(text: str, random: Random) -> Iterator[Edited]:
     end, prose = len(text), Prose.of(random)
     foreign = bank()["languages"]["de"]
     last = text.rstrip().rsplit("\n", 1)[-1]
-    for at in {end, *_gaps(text, random)}:
+    for at in sorted({end, *_gaps(text, random)}):
         yield _change(text, [((at, at), f" {prose.word()}")])
     for number in _GROWING:
         yield _change(text, [((end, end), " " + " ".join(prose.word() for _ in range(number)))])
