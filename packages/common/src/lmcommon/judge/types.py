@@ -59,6 +59,13 @@ class Criterion:
         """Whether a judge grades it, in place of saying yes or no."""
         return self.scale is not None
 
+    def is_met(self, satisfied: bool | None) -> bool | None:
+        """Whether a verdict is what the criterion wants: at negative weight, that it does not hold.
+
+        None where there is no verdict.
+        """
+        return None if satisfied is None else satisfied is (self.weight >= 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Rubric:
