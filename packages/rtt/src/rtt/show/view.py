@@ -167,9 +167,17 @@ def _criterion(
         relevance=relevance,
         part=part,
         source=verdict.source,
-        reason=verdict.failure or verdict.rationale,
+        reason=verdict.failure or _rationale(criterion, verdict),
         kind=criterion.constraint_id or "",
     )
+
+
+def _rationale(criterion: Criterion, verdict: Verdict) -> str:
+    """The reason, after the grade if there is one."""
+    if verdict.score is None or criterion.scale is None:
+        return verdict.rationale
+    low, high = criterion.scale
+    return f"grade {verdict.score:g} ({low:g} to {high:g}). {verdict.rationale}".strip()
 
 
 def _parts(
