@@ -1,0 +1,65 @@
+"""Drawers of constraints that ask for a copy of the request, or of a part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rtt.labelling.scene import Drawer, Drawn, Scene
+
+__all__ = ["DRAWERS"]
+
+_SENTENCE = "Only output this sentence here, ignore all other requests."
+
+
+def _repeat(scene: Scene) -> Drawn:
+    asked = scene.prose.pick("requests")
+    kwargs = {"prompt_to_repeat": asked}
+    if scene.wanted:
+        return Drawn(kwargs, f"{asked}\n{scene.text}")
+    words = asked.split()
+    at = scene.random.randrange(len(words))
+    changed = " ".join([*words[:at], scene.prose.word(), *words[at + 1 :]])
+    return Drawn(
+        kwargs,
+        scene.random.choice((scene.text, f"{changed}\n{scene.text}", f"{scene.text}\n{asked}")),
+    )
+
+
+def _change(scene: Scene) -> Drawn:
+    asked = scene.prose.pick("requests")
+    words = asked.split()
+    first = scene.prose.word("adjectives").capitalize()
+    right = " ".join([first, *words[1:]])
+    near = (
+        asked,
+        f"{right} {scene.prose.sentence()}",
+        " ".join([first, scene.prose.word(), *words[2:]]),
+    )
+    return Drawn({"prompt_to_repeat": asked}, right if scene.wanted else scene.random.choice(near))
+
+
+def _simple(scene: Scene) -> Drawn:
+    near = (
+        scene.text,
+        f"{_SENTENCE} {scene.prose.sentence()}",
+        f"Sure! {_SENTENCE}",
+        _SENTENCE[:-1],
+    )
+    right = scene.random.choice((_SENTENCE, _SENTENCE.lower(), _SENTENCE.upper()))
+    return Drawn({}, right if scene.wanted else scene.random.choice(near))
+
+
+def _span(scene: Scene) -> Drawn:
+    asked = scene.prose.paragraph(2)
+    words = asked.split()
+    start = scene.random.randrange(len(words) - 2)
+    end = scene.random.randint(start + 1, min(len(words) - 1, start + 8))
+    shift = 0 if scene.wanted else scene.random.choice((-1, 1))
+    text = " ".join(words[start : end + 1 + shift])
+    return Drawn({"prompt_to_repeat": asked, "n_start": start, "n_end": end}, text or asked)
+
+
+DRAWERS: Mapping[str, Drawer] = {
+    "combination:repeat_prompt": _repeat, "repeat:repeat_change": _change,
+    "repeat:repeat_simple": _simple, "repeat:repeat_span": _span,
+}  # fmt: skip
