@@ -80,3 +80,12 @@ def test_paraphrases_are_of_known_kinds() -> None:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(UserError, match=r"got \['nothing:known'\]"):
         RuleMade(kinds=("nothing:known",))
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "...", '"', "1", "\u6211", "<<", "a\n\n\nb", ",,,", "word " * 3]
+)
+def test_strange_texts_from_outside_can_be_drawn_for(text: str) -> None:
+    maker = RuleMade(share_given=1.0)
+    rows = islice(maker.examples(seed=0, texts=[Given("Say.", text, "odd")]), len(rule_kinds()))
+    assert {row.kind for row in rows} == set(rule_kinds())

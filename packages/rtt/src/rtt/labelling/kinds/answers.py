@@ -36,7 +36,8 @@ def _multiples(scene: Scene) -> Drawn:
             case _:
                 numbers[0], numbers[-1] = numbers[-1], numbers[0]
     text = scene.random.choice((", ", "\n", " ")).join(map(str, numbers))
-    return Drawn({}, f"Here they are: {text}" if scene.chance(0.3) else text)
+    opening = scene.prose.pick(scene.random.choice(("openings", "exclamations")))
+    return Drawn({}, text if scene.chance(0.2) else f"{opening}\n{text}")
 
 
 def _questions(scene: Scene) -> Drawn:
@@ -74,7 +75,8 @@ def _swapped(scene: Scene, lines: list[str], number: int = 2) -> list[str]:
 
 
 def _countries(scene: Scene) -> Drawn:
-    lines = sorted(bank()["countries"], reverse=True)
+    unsaid = scene.random.sample(bank()["countries"][:-1], 2)  # 52 of 54 are enough
+    lines = sorted(set(bank()["countries"]) - set(unsaid), reverse=True)
     if not scene.wanted:
         lines = (
             _swapped(scene, lines) if scene.chance(0.6) else lines[: scene.random.randint(5, 40)]
@@ -102,7 +104,8 @@ def _capitals(scene: Scene) -> Drawn:
         names = (
             _swapped(scene, names) if scene.chance(0.7) else names[: scene.random.randint(5, 26)]
         )
-    return Drawn({}, ", ".join(names))
+    gaps = [scene.random.choice((", ", ",", ",\n")) for _ in names[1:]]
+    return Drawn({}, names[0] + "".join(map("".join, zip(gaps, names[1:], strict=True))))
 
 
 def _dates(scene: Scene) -> Drawn:

@@ -27,7 +27,7 @@ def _bounds(scene: Scene, count: int, *, least: int = 0) -> list[int | None]:
         count = max(
             count + scene.random.choice((-1, 1)) * (away + 1 + scene.random.randint(0, 2)), least
         )
-    low, high = max(count - away, least), count + away
+    low, high = max(count - away, least), max(count + away, least)
     if sort == "exact":
         return [count, count]
     return [low if sort != "most" else None, high if sort != "least" else None]
@@ -55,7 +55,7 @@ def _keywords(scene: Scene) -> Drawn:
 def _identifiers(scene: Scene) -> Drawn:
     words = scene.text.lstrip(" #\n\t").split()
     asked = " ".join(words[: scene.random.randint(1, 4)])
-    if scene.chance(0.4):
+    if not asked or scene.chance(0.4):
         asked = scene.prose.pick("openings")
         return Drawn({"start": asked}, f"{asked} {scene.text}" if scene.wanted else scene.text)
     if not scene.wanted:
@@ -101,10 +101,9 @@ def _no_marks(scene: Scene) -> Drawn:
     marks = scene.random.sample(("!", "?", ";", ":", ".", ","), scene.random.randint(1, 2))
     text = "".join(char for char in scene.text if char not in marks) or scene.prose.phrase()
     if not scene.wanted:
-        places = scene.random.sample(range(1, len(text)), min(2, len(text) - 1))
-        text = scene.text if any(mark in scene.text for mark in marks) else (
-            text[: places[0]] + marks[0] + text[places[0] :]
-        )  # fmt: skip
+        at = scene.random.randint(0, len(text))
+        has_mark = any(mark in scene.text for mark in marks)
+        text = scene.text if has_mark else f"{text[:at]}{marks[0]}{text[at:]}"
     return Drawn({"marks": marks}, text)
 
 

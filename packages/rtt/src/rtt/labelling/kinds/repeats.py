@@ -45,8 +45,10 @@ def _simple(scene: Scene) -> Drawn:
         f"Sure! {_SENTENCE}",
         _SENTENCE[:-1],
     )
-    right = scene.random.choice((_SENTENCE, _SENTENCE.lower(), _SENTENCE.upper()))
-    return Drawn({}, right if scene.wanted else scene.random.choice(near))
+    words = _SENTENCE.split()
+    for at in scene.random.sample(range(len(words)), 3):  # case does not matter
+        words[at] = scene.random.choice((str.upper, str.lower, str.capitalize))(words[at])
+    return Drawn({}, " ".join(words) if scene.wanted else scene.random.choice(near))
 
 
 def _span(scene: Scene) -> Drawn:
