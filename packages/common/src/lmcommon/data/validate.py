@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lmcommon.data.hub import open_rows
 from lmcommon.data.lengths import Tokenizer, count_tokens
 from lmcommon.data.registry import PROMPTS
 from lmcommon.data.report import BadRow, ValidationReport
@@ -162,7 +161,7 @@ def validate_file(
 
     def read() -> Iterable[RubricPrompt]:
         try:
-            for row in open_rows(spec, hub_file=dataset.hub_file, split=dataset.split, on_bad=note):
+            for row in dataset.rows(spec, on_bad=note):
                 try:
                     prompt = dataset.parse(row)
                 except DataError as error:

@@ -20,7 +20,9 @@ from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from rtt.types import Group, Rollout, Span
 
-__all__ = ["Given", "Tokens", "cut_words", "load_tokenizer", "read_given", "tokens_by"]
+__all__ = [
+    "Given", "Tokens", "cut_words", "given_rollout", "load_tokenizer", "read_given", "tokens_by",
+]  # fmt: skip
 
 Tokens = Callable[[str], tuple[tuple[int, ...], tuple[Span, ...]]]
 """From a text to token ids [T] and the characters that each covers [T]."""
@@ -66,7 +68,7 @@ def read_given(path: str | Path, prompts: Sequence[RubricPrompt], tokens: Tokens
         if prompt is None:
             unmatched.append(f"row {row.index}: {name[:60]}")
         else:
-            rollout = _rollout(prompt.id, row.text("response"), tokens)
+            rollout = given_rollout(prompt.id, row.text("response"), tokens)
             found.setdefault(prompt.id, []).append(rollout)
     if not found:
         raise UserError(
@@ -147,7 +149,8 @@ def _asked(
     raise row.error(f"expected the text of its prompt, or one of {', '.join(_ID_FIELDS)}", "prompt")
 
 
-def _rollout(prompt_id: str, text: str, tokens: Tokens) -> Rollout:
+def given_rollout(prompt_id: str, text: str, tokens: Tokens) -> Rollout:
+    """A response that is there already, cut into tokens; its log-probabilities are not known."""
     ids, offsets = tokens(text)
     return Rollout(
         prompt_id=prompt_id,

@@ -170,7 +170,7 @@ def _satisfied(record: RolloutRecord) -> int:
 def _met(record: RolloutRecord) -> list[bool | None]:
     """Whether the response does what each criterion wants; None: no verdict."""
     return [
-        None if satisfied is None else satisfied is (criterion.weight >= 0)
+        criterion.is_met(satisfied)
         for criterion, satisfied in zip(
             record.prompt.rubric.criteria, record.scored.satisfied, strict=True
         )
