@@ -52,8 +52,8 @@ class DiscriminatorSource(_Keeping):
     this process, on `device`."""
     context: int | None = None
     """Most tokens in a row; None: what the model was made for."""
-    batch_tokens: int = 16_384
-    """Most tokens in a batch, padding included; on a CPU 2,048 if that is less."""
+    batch_tokens: int = 0
+    """Most tokens in a batch, padding included; 0: 2,048 on a CPU, 16,384 elsewhere."""
     precision: str = "fp32"
     """fp32, bf16 or fp16, of weights and activations."""
     compile: bool = False
