@@ -88,6 +88,30 @@ def test_an_example_is_checked_by_program() -> None:
     assert made.metadata["answer"] == "{'bot': '7'}"
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "kwargs"),
+    [
+        ("E2E", "name[A]", {"answers": ["name[A]"], "how": "whole"}),
+        ("CONLL2003", "['A, B', 'B']", {"answers": ["A, B", "B"], "how": "whole"}),
+        ("WIKIEVENTS", "a died\nb died", {"answers": ["a died", "b died"], "how": "lines"}),
+        ("BBH_logical", "(B)", {"answers": ["(B)"], "how": "option"}),
+        ("gsm_8k", "$4", {"answers": ["$4"], "how": "amount"}),
+    ],
+)
+def test_a_known_answer_is_looked_for_by_program(
+    source: str, target: str, kwargs: dict[str, Any]
+) -> None:
+    first, second = prompts(levels(0, 1, 2, source=source, target=target))
+    for made in (first, second):
+        (criterion,) = made.rubric.criteria
+        assert (criterion.constraint_id, criterion.kwargs) == ("followbench:target", kwargs)
+
+
+def test_without_a_target_a_judge_decides() -> None:
+    (made,) = prompts(levels(0, 1, source="E2E"))
+    assert made.rubric.criteria[0].constraint_id is None
+
+
 def test_a_reference_answer_out_of_form_is_doubted() -> None:
     (made,) = prompts(levels(1, **{**EXAMPLE, "answer": "{'bot': 'a\nb'}"}))
     assert "label_doubt" in made.metadata
@@ -104,6 +128,9 @@ def test_a_reference_answer_out_of_form_is_doubted() -> None:
         (levels(0, 1, instruction=3), 0, "instruction"),
         ([{"level": 0}], 0, "example_id"),
         (levels(1, **{**EXAMPLE, "target": "no place"}), 0, "target"),
+        (levels(0, 1, source="CONLL2003", target="[a"), 1, "target"),
+        (levels(0, 1, source="CONLL2003", target="['a', 3]"), 1, "target"),
+        (levels(0, 1, source="CONLL2003", target="[]"), 1, "target"),
     ],
 )
 def test_a_row_without_a_place_on_a_ladder_is_named(
