@@ -10,6 +10,7 @@ from typing import Any
 
 from lmcommon.app import Run
 from lmcommon.runlog import finite, write_atomic
+from rtt.evaluate.agreement import agreement_lines, judge_agreement
 from rtt.evaluate.answers import Item, items_of
 from rtt.evaluate.loose import read_loose
 from rtt.evaluate.results import Results, results_of
@@ -24,18 +25,19 @@ from rtt.run.sharing import SharedRun
 __all__ = ["RESULTS", "conclude", "read_items"]
 
 RESULTS = "results.json"
+_AGREED = ("n", "accuracy", "accuracy_95", "kappa", "balanced_accuracy", "unscored")
 
 
-def read_items(file: Path, has_loose: Sequence[bool]) -> list[list[Item]]:
+def read_items(records: Path, has_loose: Sequence[bool]) -> list[list[Item]]:
     """The items of every benchmark of a finished run, in order.
 
     Args:
-        file: Of its records.
+        records: Their file, or the folder with them.
         has_loose: Of each benchmark, whether it has a loose reading.
     """
-    loose = read_loose(file.parent)
+    loose = read_loose(records if records.is_dir() else records.parent)
     pools: list[list[Any]] = [[] for _ in has_loose]
-    for record in read_rollouts(file):
+    for record in read_rollouts(records):
         pools[record.step].append(record)
     return [
         items_of(pool, loose if wants else None)
@@ -66,6 +68,10 @@ def conclude(
             "reference": {one.reading: one.plain() for one in compared},
         }  # fmt: skip
         details += ["", *section(counted), *_given_lines(one)]
+        if config.agreement and one.benchmark.name == "infobench":
+            agreed = judge_agreement(one.benchmark, items)
+            told[one.benchmark.name]["agreement"] = agreed.plain()
+            details += ["", *agreement_lines(agreed)]
         for each in compared:
             details += ["", *comparison_lines(one.benchmark.name, each)]
     write_atomic(run.folder / RESULTS, _json({"judge": _judge(config), "benchmarks": told}))
@@ -147,6 +153,9 @@ def _figures(
         **spent_in(shared.folder),
         "rollouts": str(file),
     }
+    if config.agreement:
+        agreed = told["infobench"]["agreement"]
+        figures["agreement"] = {key: agreed[key] for key in _AGREED}
     for one in results:
         for reading, compared in told[one.benchmark]["reference"].items():
             figures[one.benchmark][f"reference_{reading}"] = {
