@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lmcommon.data import RubricPrompt, load_prompts, validate_file
 from lmcommon.data.followbench import join_ladders, parse_followbench
@@ -72,6 +75,28 @@ def test_a_mixed_ladder_tags_each_criterion_with_its_own_kind() -> None:
 def test_two_ladders_with_one_number_stay_apart() -> None:
     made = prompts([*levels(0, 1), *levels(0, 1, category="style")])
     assert [one.id for one in made] == ["content-1-level1", "style-1-level1"]
+
+
+@given(st.lists(st.integers(0, 5), max_size=6), st.randoms(use_true_random=False))
+def test_any_ladders_are_joined_in_order_and_a_gap_is_an_error(
+    heights: list[int], random: Random
+) -> None:
+    values = [
+        {"example_id": example, "category": "style", "source": "s", "level": level,
+         "instruction": f"{example}.{level}", "target": ""}
+        for example, height in enumerate(heights) for level in range(height + 1)
+    ]  # fmt: skip
+    joined = [(row.value["example_id"], row.value["ladder"]) for row in join_ladders(rows(values))]
+    assert joined == [
+        (example, [f"{example}.{below}" for below in range(level + 1)])
+        for example, height in enumerate(heights) for level in range(1, height + 1)
+    ]  # fmt: skip
+    inner = [place for place, value in enumerate(values[:-1]) if values[place + 1]["level"] > 0]
+    if inner:
+        del values[(gone := random.choice(inner))]
+        bad: list[DataError] = []
+        assert len(list(join_ladders(rows(values), bad.append))) < len(joined)
+        assert bad[0].row == gone
 
 
 EXAMPLE: dict[str, Any] = {
