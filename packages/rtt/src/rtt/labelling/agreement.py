@@ -31,6 +31,13 @@ class AnnotatorAgreement:
     alone: int
     """Responses that only one of the two labelled."""
 
+    def __add__(self, other: AnnotatorAgreement) -> AnnotatorAgreement:
+        """Counts of both."""
+        names = ("both", "first_only", "second_only", "neither", "rows", "alone")
+        return AnnotatorAgreement(
+            **{name: getattr(self, name) + getattr(other, name) for name in names}
+        )
+
     @property
     def characters(self) -> int:
         """All that were compared."""
@@ -52,6 +59,14 @@ class AnnotatorAgreement:
         if math.isclose(chance, 1.0):
             return None
         return ((self.both + self.neither) / total - chance) / (1 - chance)
+
+    @property
+    def f1(self) -> float | None:
+        """F1 of the characters that the first calls relevant against the second's; None if there
+        is none.
+        """
+        marked = 2 * self.both + self.first_only + self.second_only
+        return 2 * self.both / marked if marked else None
 
     @property
     def iou(self) -> float | None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from lmcommon.judge.types import Criterion, Verdict
 from lmcommon.verify.sentences import split_sentences
-from rtt.labelling.prose import Prose, bank
+from rtt.labelling.prose import Prose
 from rtt.types import Span
 
 __all__ = ["Edited", "edited"]
@@ -51,6 +51,7 @@ def _all(response: str, criterion: Criterion, verdict: Verdict, random: Random) 
     yield from _in_other_case(response, random)
     yield from _shorter(response, random)
     yield from _longer(response, random)
+    yield from _in_other_language(response, random)
 
 
 def _change(text: str, changes: list[tuple[Span, str]]) -> Edited:
@@ -115,7 +116,7 @@ def _with_marks(text: str, random: Random) -> Iterator[Edited]:
     for mark in _MARKS:
         for at in (0, *_gaps(text, random)):
             yield _change(text, [((at, at), mark)])
-    for sign in {*text} - {" "}:
+    for sign in sorted({*text} - {" "}):
         if not sign.isalnum():
             places = [at for at, char in enumerate(text) if char == sign]
             at = random.choice(places)
@@ -139,22 +140,22 @@ def _shorter(text: str, random: Random) -> Iterator[Edited]:
     for units in (words, split_sentences(text), lines):
         if not units:
             continue
-        for span in {units[0], units[-1], *random.sample(units, min(len(units), _LINES))}:
+        for span in sorted({units[0], units[-1], *random.sample(units, min(len(units), _LINES))}):
             yield _change(text, [(span, "")])
         for number in _GROWING:
             if number < len(units):
                 yield _change(text, [((units[-number][0], len(text)), "")])
                 yield _change(text, [((0, units[number - 1][1]), "")])
-    for at in {0, len(text) - 1, *(random.randrange(len(text)) for _ in range(_PLACES))}:
+    places = {0, len(text) - 1, *(random.randrange(len(text)) for _ in range(_PLACES))}
+    for at in sorted(places):
         yield _change(text, [((at, at + 1), "")])
 
 
 def _longer(text: str, random: Random) -> Iterator[Edited]:
     """Words, sentences, items or lines added."""
     end, prose = len(text), Prose.of(random)
-    foreign = bank()["languages"]["de"]
     last = text.rstrip().rsplit("\n", 1)[-1]
-    for at in {end, *_gaps(text, random)}:
+    for at in sorted({end, *_gaps(text, random)}):
         yield _change(text, [((at, at), f" {prose.word()}")])
     for number in _GROWING:
         yield _change(text, [((end, end), " " + " ".join(prose.word() for _ in range(number)))])
@@ -164,7 +165,18 @@ def _longer(text: str, random: Random) -> Iterator[Edited]:
             yield _change(text, [((end, end), f"\n\n# {prose.title()}" * number)])
             yield _change(text, [((end, end), " " + prose.paragraph(number))])
             yield _change(text, [((end, end), f"\n{last}" * number)])
-            yield _change(text, [((end, end), " " + " ".join((foreign * 2)[:number]))])
     yield _change(text, [((0, 0), f"{prose.sentence()}\n\n")])
     yield _change(text, [((end, end), f"\n* {prose.phrase()}")])
     yield _change(text, [((end, end), f"\n1. {prose.phrase()}")])
+
+
+def _in_other_language(text: str, random: Random) -> Iterator[Edited]:
+    """The end, from some place on, in another language."""
+    prose, size = Prose.of(random), len(text)
+    for language in ("en", "de", "ru"):
+        for share in (0.1, 0.25, 0.5, 0.75, 1.0):
+            start, more = int(size * (1 - share)), ""
+            while len(more) < size - start:
+                more += prose.sentence() if language == "en" else prose.foreign(language, 7)
+                more += " "
+            yield _change(text, [((start, size), more.strip())])

@@ -21,7 +21,17 @@ from rtt.labelling.edits import edited
 from rtt.taxonomy import deciding_spans
 from rtt.verdicts.sources import JudgedVerdicts, VerdictSource
 
-__all__ = ["How", "Negative", "Unmade", "broken_by", "label_negative", "minimal_edit"]
+__all__ = [
+    "How",
+    "Negative",
+    "Unmade",
+    "broken_by",
+    "label_negative",
+    "label_response",
+    "minimal_edit",
+    "row_prompt_id",
+    "unmade",
+]
 
 How = Literal["edit", "omission"]
 _ASKED = 3
@@ -111,23 +121,42 @@ def label_negative(negative: Negative) -> list[LabelledResponse]:
 
     What a judge decided has no spans: it is for an annotator.
     """
+    return label_response(
+        negative.prompt, negative.response, negative.verdicts, origin=negative.how
+    )
+
+
+def label_response(
+    prompt: RubricPrompt, response: str, verdicts: Sequence[Verdict], *, origin: str
+) -> list[LabelledResponse]:
+    """Rows of the criteria that a program has decided, by their spans.
+
+    Args:
+        prompt: With its rubric.
+        response: What was judged.
+        verdicts: In rubric order; unscored ones and those of a judge give no row.
+        origin: Where the response comes from.
+    """
     return [
         LabelledResponse(
             criterion=criterion.text,
-            response=negative.response,
+            response=response,
             spans=deciding_spans(criterion, verdict),
-            prompt=negative.prompt.prompt,
-            prompt_id=negative.prompt.id,
+            prompt=prompt.prompt,
+            prompt_id=row_prompt_id(prompt),
             kind=criterion.constraint_id or "judged",
             satisfied=verdict.satisfied,
             source="rules",
-            origin=negative.how,
+            origin=origin,
         )
-        for criterion, verdict in zip(
-            negative.prompt.rubric.criteria, negative.verdicts, strict=True
-        )
+        for criterion, verdict in zip(prompt.rubric.criteria, verdicts, strict=True)
         if verdict.is_scored and verdict.source == "program"
     ]
+
+
+def row_prompt_id(prompt: RubricPrompt) -> str:
+    """The id of a prompt among those of several sets."""
+    return f"{prompt.source}:{prompt.id}" if prompt.source else prompt.id
 
 
 def _unfit(prompt: RubricPrompt, before: Sequence[Verdict], criterion: Criterion) -> str | None:
