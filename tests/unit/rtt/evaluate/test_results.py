@@ -170,6 +170,14 @@ def test_a_ladder_of_which_a_level_is_unscored_is_known_only_up_to_a_failure() -
     assert (rate.worst, rate.best) == (1.0, 1.5)
 
 
+def test_a_ladder_that_lacks_a_level_has_no_consistent_levels() -> None:
+    got = of("followbench", *ladder("a", (True,), (True, True)), *ladder("b", (True,)))
+    rate = got.columns["csl"]
+    assert rate is not None
+    assert (rate.value, rate.units) == (2.0, 1)
+    assert value(got, "hsr") == 1.0, "the other figures count it"
+
+
 def test_the_samples_of_a_ladder_stay_together_in_the_interval() -> None:
     got = of(
         "followbench", *ladder("a", (True,), (True, True)), *ladder("b", (False,), (False, False))

@@ -38,6 +38,7 @@ from rtt.train.overlap import Overlap
 from rtt.train.ranks import failed_verdicts
 from rtt.train.scoring import Scorer
 from rtt.types import Group, ScoredGroup
+from rtt.verdicts.config import LogprobVerdicts
 
 __all__ = ["EvaluateConfig", "evaluate", "main"]
 
@@ -95,12 +96,15 @@ def _sets(config: EvaluateConfig) -> list[EvaluationSet]:
 
 
 def _batches(config: EvaluateConfig, sets: Sequence[EvaluationSet]) -> list[Batch[Any]]:
+    # A threshold is fitted on all verdicts at once.
+    is_fitting = isinstance(config.verdicts, LogprobVerdicts) and config.verdicts.is_fitting
+    size = max(len(one.asked) for one in sets) if is_fitting else config.batch
     parts: Iterator[tuple[EvaluationSet, int]] = (
-        (one, first) for one in sets for first in range(0, len(one.asked), config.batch)
+        (one, first) for one in sets for first in range(0, len(one.asked), size)
     )
     batches: list[Batch[Any]] = []
     for one, first in parts:
-        items = one.asked[first : first + config.batch]
+        items = one.asked[first : first + size]
         sizes = [len(it.rollouts) if isinstance(it, Group) else config.samples for it in items]
         places = tuple(
             (one.number, first + place, sample)
