@@ -19,6 +19,7 @@ from rtt.evaluate.verdict_files import Compared, compare_verdicts, write_verdict
 from rtt.records import read_rollouts
 from rtt.run.evaluation_sets import EvaluationSet
 from rtt.run.evaluation_settings import EvaluateConfig
+from rtt.run.harness import HarnessFigure, harness_lines
 from rtt.run.judging import spent_in, verdict_line
 from rtt.run.sharing import SharedRun
 
@@ -46,7 +47,12 @@ def read_items(records: Path, has_loose: Sequence[bool]) -> list[list[Item]]:
 
 
 def conclude(
-    config: EvaluateConfig, run: Run, sets: Sequence[EvaluationSet], shared: SharedRun, file: Path
+    config: EvaluateConfig,
+    run: Run,
+    sets: Sequence[EvaluationSet],
+    shared: SharedRun,
+    file: Path,
+    harness: Sequence[HarnessFigure] = (),
 ) -> dict[str, Any]:
     """Count what a finished run holds, write its files and its report, print it.
 
@@ -74,8 +80,15 @@ def conclude(
             details += ["", *agreement_lines(agreed)]
         for each in compared:
             details += ["", *comparison_lines(one.benchmark.name, each)]
-    write_atomic(run.folder / RESULTS, _json({"judge": _judge(config), "benchmarks": told}))
+    whole = {
+        "judge": _judge(config), "benchmarks": told,
+        "lm_eval": [asdict(one) for one in harness],
+    }  # fmt: skip
+    write_atomic(run.folder / RESULTS, _json(whole))
     figures = _figures(config, results, told, shared, file)
+    if harness:
+        figures["lm_eval"] = {f"{one.task}/{one.metric}": one.value for one in harness}
+        details += ["", *harness_lines(harness)]
     lines = ["# Evaluation", "", *_settings(config, figures), "", *overview(results), *details]
     run.report("\n".join(lines) + "\n")
     run.console.print("\n".join(lines[2:]), markup=False, highlight=False, soft_wrap=True)
