@@ -163,6 +163,7 @@ JUDGED = {
     "followbench": ("followbench", 944 - 124, 2060),
     "healthbench": ("healthbench/healthbench_500.jsonl.gz", 500, 5965),
     "writingbench": ("writingbench/benchmark_en100.jsonl.gz", 100, 500),
+    "qa_feedback": ("qa_feedback/dev_feedback.json.gz", 500, 1373),
 }
 """Prompts and criteria; FollowBench's rows of level 0 ask for nothing and are no prompts."""
 
