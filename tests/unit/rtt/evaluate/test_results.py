@@ -208,6 +208,11 @@ def test_lengths_and_responses_that_were_cut_off() -> None:
     assert json.loads(json.dumps(plain)) == plain, "nothing but JSON values"
 
 
+def test_of_given_responses_nobody_knows_which_were_cut_off() -> None:
+    given = [item(prompt("a", "k"), answer(True))]
+    assert results_of(BENCHMARKS["task"], given, knows_ends=False).plain()["cut_off"] is None
+
+
 @given(
     told=st.lists(
         st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=4),

@@ -15,7 +15,7 @@ from rtt.evaluate.answers import Item, items_of
 from rtt.evaluate.loose import read_loose
 from rtt.evaluate.results import Results, results_of
 from rtt.evaluate.tables import comparison_lines, overview, section
-from rtt.evaluate.verdict_files import Compared, compare_verdicts, write_verdicts
+from rtt.evaluate.verdict_files import Compared, compare_verdicts, write_responses, write_verdicts
 from rtt.records import read_rollouts
 from rtt.run.evaluation_sets import EvaluationSet
 from rtt.run.evaluation_settings import EvaluateConfig
@@ -64,7 +64,7 @@ def conclude(
     told: dict[str, Any] = {}
     details: list[str] = []
     for one, items in zip(sets, found, strict=True):
-        counted = results_of(one.benchmark, items, seed=config.seed)
+        counted = results_of(one.benchmark, items, seed=config.seed, knows_ends=one.given is None)
         results.append(counted)
         compared = list(_compared(config, one, items))
         left_out = _verdict_files(run.folder / "verdicts" / one.benchmark.name, one, items)
@@ -110,6 +110,7 @@ def _compared(
 def _verdict_files(folder: Path, one: EvaluationSet, items: Sequence[Item]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     left_out = write_verdicts(folder / "eval_results_strict.jsonl", items, "strict")
+    write_responses(folder / "responses.jsonl", items)
     if one.benchmark.has_loose:
         write_verdicts(folder / "eval_results_loose.jsonl", items, "loose")
     return left_out
@@ -155,11 +156,12 @@ def _figures(
         }
         for one in results
     }
-    responses = sum(one.responses for one in results)
+    known = [one.cut_off for one in results if one.cut_off is not None]
+    sampled_responses = sum(one.responses for one in results if one.cut_off is not None)
     figures |= {
-        "responses": responses,
+        "responses": sum(one.responses for one in results),
         "unscored_criteria": sum(sum(one.unscored.values()) for one in results),
-        "cut_off_share": sum(one.cut_off for one in results) / responses if responses else None,
+        "cut_off_share": sum(known) / sampled_responses if sampled_responses else None,
         "tokens_per_s": round(tokens / seconds) if sampled and seconds else None,
         "score_s": round(sum(row["score_s"] for row in rows), 2),
         "processes": shared.world,
