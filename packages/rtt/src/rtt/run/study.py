@@ -73,7 +73,13 @@ def _told(columns: Any) -> str:
     )
 
 
-main = entrypoint("rtt/study", StudyConfig, study, groups=GROUPS, spans_processes=True)
+main = entrypoint(
+    "rtt/study",
+    StudyConfig,
+    study,
+    groups={key: told for key, told in GROUPS.items() if key != "credit"},
+    spans_processes=True,
+)
 
 if __name__ == "__main__":
     main()

@@ -191,7 +191,7 @@ def _of_paper(name: str, table: Table) -> tuple[list[Line], list[Line]]:
                 label = "taxonomy discriminator"
             lines.append(Line(model=model, arm=arm, label=label, origin="paper", cells=cells))
             against = ARMS[arm].against
-            if against in arms:
+            if against is not None and against in arms:
                 pairs = zip(told.columns, values, arms[against], told.sizes, strict=True)
                 apart.append(
                     Line(
