@@ -88,8 +88,8 @@ def run_arm(config: StudyConfig, arm: Arm, seed: int, place: Place, run: Run) ->
     relevance = relevance_of(config, arm)
     if run.is_kept:
         check_settings(place.folder, settings_of(config, arm, relevance))
-        if (done := result_in(place.folder)) is not None:
-            return done
+    if (done := result_in(place.folder)) is not None:
+        return done
     torch.set_num_threads(config.threads)
     start = start_of(config, seed, place.shared)
     own = Run(place.folder / "training", seed=seed) if run.is_kept else run
@@ -113,7 +113,7 @@ def _trained(
 ) -> dict[str, Any]:  # fmt: skip
     """Headline figures of the training run, which is made once."""
     done = place.folder / _TRAINED
-    if run.is_kept and done.exists():
+    if done.exists():
         told: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
         return told
     if arm.kind == "base":
@@ -121,7 +121,7 @@ def _trained(
     elif arm.kind == "rl":
         figures = train(_train_config(config, arm, relevance, seed, start), run)
     else:
-        figures = baseline(_baseline_config(config, arm, seed, start, place), run)
+        figures = baseline(_baseline_config(config, arm, seed, start, place, run), run)
     if run.is_kept:
         write_atomic(done, json.dumps(finite(figures)) + "\n")
     return figures
@@ -144,12 +144,14 @@ def _train_config(
 
 
 def _baseline_config(
-    config: StudyConfig, arm: Arm, seed: int, start: PolicySource, place: Place
+    config: StudyConfig, arm: Arm, seed: int, start: PolicySource, place: Place, run: Run
 ) -> BaselineConfig:
-    is_own = config.rollouts is None
+    given = config.rollouts
+    if given is None:
+        given = str(recorded(config, seed, start, place.shared, run))
     return BaselineConfig(
         seed=seed, baseline=config.sft if arm.kind == "sft" else config.dpo,
-        rollouts=str(recorded(config, seed, start, place.shared)) if is_own else config.rollouts,
+        rollouts=given,
         rejected=config.rejected if arm.kind == "dpo" else None, task=config.task, policy=start,
         verdicts=config.verdicts, judge_llm=config.judge_llm, threads=config.threads,
     )  # fmt: skip
