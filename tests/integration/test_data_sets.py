@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from lmcommon.data import Conversation, describe, load_conversations, load_prompts
+from lmcommon.data import (
+    Conversation,
+    describe,
+    load_conversations,
+    load_marked,
+    load_prompts,
+    validate_file,
+)
 from lmcommon.data.ifeval import read_verdicts
 from lmcommon.data.locomo import read_audit
 from lmcommon.data.longmemeval import read_runs
@@ -149,3 +156,64 @@ def test_infobench_has_a_verdict_for_every_requirement(shared_data: Path) -> Non
     for row in load_prompts("infobench", path):
         assert len(row.metadata["verdicts"]) == len(row.rubric), row.id
         assert all(criterion.tags for criterion in row.rubric.criteria), row.id
+
+
+JUDGED = {
+    "advancedif": ("advancedif/sample_data.jsonl", 30, 217),
+    "followbench": ("followbench", 944 - 124, 2060),
+    "healthbench": ("healthbench/healthbench_500.jsonl.gz", 500, 5965),
+    "writingbench": ("writingbench/benchmark_en100.jsonl.gz", 100, 500),
+    "qa_feedback": ("qa_feedback/dev_feedback.json.gz", 500, 1373),
+}
+"""Prompts and criteria; FollowBench's rows of level 0 ask for nothing and are no prompts."""
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_every_row_of_the_judged_sets_is_read(shared_data: Path, name: str) -> None:
+    path, prompts, criteria = JUDGED[name]
+    report = validate_file(name, shared_data / path)
+    assert report.is_clean, report.lines()
+    assert (report.prompts, report.criteria) == (prompts, criteria)
+
+
+def test_advancedif_ends_with_the_user_and_has_an_answer(shared_data: Path) -> None:
+    rows = load_prompts("advancedif", shared_data / "advancedif/sample_data.jsonl")
+    assert all(row.metadata["output"] for row in rows)
+    roles = [[one["role"] for one in row.messages] for row in rows]
+    assert sum(one[0] == "system" for one in roles) == 10
+    assert sum(len(one) == 1 for one in roles) == 10
+
+
+def test_healthbench_has_negative_points_and_no_rubric_without_positive(shared_data: Path) -> None:
+    rows = load_prompts("healthbench", shared_data / "healthbench/healthbench_500.jsonl.gz")
+    weights = [[one.weight for one in row.rubric.criteria] for row in rows]
+    assert sum(weight < 0 for one in weights for weight in one) == 1859
+    assert all(any(weight > 0 for weight in one) for one in weights)
+    assert sum("ideal_completion" not in row.metadata for row in rows) == 67
+    assert all(row.metadata["canary"] for row in rows)
+    assert sum(len(row.messages) > 1 for row in rows) == 213
+
+
+def test_followbench_has_whole_ladders(shared_data: Path) -> None:
+    rows = load_prompts("followbench", shared_data / "followbench")
+    ladders: dict[str, list[int]] = {}
+    for row in rows:
+        ladders.setdefault(row.metadata["ladder"], []).append(row.metadata["level"])
+        by_program = row.metadata["kind"] == "example"
+        assert len(row.rubric) == (1 if by_program else row.metadata["level"]), row.id
+    assert len(ladders) == 164
+    assert set(map(tuple, ladders.values())) == {(1, 2, 3, 4, 5)}
+    assert sum("label_doubt" in row.metadata for row in rows) == 5
+
+
+def test_writingbench_is_graded_throughout(shared_data: Path) -> None:
+    rows = load_prompts("writingbench", shared_data / "writingbench/benchmark_en100.jsonl.gz")
+    assert all(one.is_graded for row in rows for one in row.rubric.criteria)
+
+
+def test_qa_feedback_has_its_1373_marks(shared_data: Path) -> None:
+    rows = load_marked(shared_data / "qa_feedback/dev_feedback.json.gz")
+    marks = [mark for row in rows for mark in row.marks]
+    assert (len(rows), len(marks)) == (500, 1373)
+    assert sum(mark.kind == "Irrelevant" for mark in marks) == 909
+    assert sum(not row.marks for row in rows) == 36

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from lmcommon.stats import (
     cohen_kappa,
+    holm,
     mcnemar_exact,
     mean_interval,
     paired_bootstrap,
     quantile,
+    ratio_interval,
     sign_flip_test,
     wilson_interval,
 )
@@ -139,3 +141,21 @@ def test_kappa_of_equals_is_one_or_undefined(labels: list[str]) -> None:
 @pytest.mark.parametrize(("share", "value"), [(0.0, 1.0), (0.5, 2.5), (0.95, 3.85), (1.0, 4.0)])
 def test_quantiles_lie_between_neighbours(share: float, value: float) -> None:
     assert quantile([4, 1, 3, 2], share) == pytest.approx(value)
+
+
+def test_holm_multiplies_the_least_by_the_number_of_tests_and_keeps_the_order() -> None:
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_an_interval_of_a_ratio_keeps_what_belongs_to_an_item_together() -> None:
+    low, high = ratio_interval([10, 0], [10, 10], seed=0)
+    assert (low, high) == (0.0, 1.0)
+    low, high = ratio_interval([1, 0] * 200, [1, 1] * 200, seed=0)
+    assert 0.44 < low < 0.5 < high < 0.56
+
+
+def test_items_without_a_whole_do_not_count_in_a_ratio() -> None:
+    assert ratio_interval([2, 0], [4, 0], seed=0) == (0.5, 0.5)
+    assert ratio_interval([], [], seed=0) == (-math.inf, math.inf)

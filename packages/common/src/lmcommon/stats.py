@@ -1,8 +1,9 @@
 """Statistics of shares and means, with their intervals, and tests between two methods.
 
 In: counts, or one number an item. Out: intervals (Wilson, bootstrap), exact p-values (McNemar),
-permutation p-values (paired sign flips), agreement of annotators (Cohen's kappa, several labels).
-Everything random takes a seed. Nothing here knows what the numbers stand for.
+permutation p-values (paired sign flips), Holm's correction of several tests, agreement of
+annotators (Cohen's kappa, several labels). Everything random takes a seed. Nothing here knows what
+the numbers stand for.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 __all__ = [
-    "Interval", "bootstrap_interval", "cohen_kappa", "mcnemar_exact", "mean_interval",
-    "paired_bootstrap", "quantile", "sign_flip_test", "wilson_interval",
+    "Interval", "bootstrap_interval", "cohen_kappa", "holm", "mcnemar_exact", "mean_interval",
+    "paired_bootstrap", "quantile", "ratio_interval", "sign_flip_test", "wilson_interval",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -87,6 +88,33 @@ def mean_interval(
     return quantile(means, (1 - confidence) / 2), quantile(means, (1 + confidence) / 2)
 
 
+def ratio_interval(
+    parts: Sequence[float], wholes: Sequence[float], *, seed: int, draws: int = 2000,
+    confidence: float = 0.95,
+) -> Interval:  # fmt: skip
+    """Percentile bootstrap interval of `sum(parts) / sum(wholes)` over items drawn together.
+
+    Example: criteria met and criteria judged of each prompt give the interval of the share of
+    criteria, with the criteria of a prompt kept together. (-inf, inf) where no whole is above 0.
+
+    Raises:
+        ValueError: Different lengths.
+    """
+    import numpy as np
+
+    pairs = np.array(list(zip(parts, wholes, strict=True)), dtype=float).reshape(-1, 2)
+    if not pairs[:, 1].any():
+        return -math.inf, math.inf
+    rng = np.random.default_rng(seed_for(seed, "ratio"))
+    ratios: list[float] = []
+    while len(ratios) < draws:
+        rows = min(draws - len(ratios), max(1, _CELLS // len(pairs)))
+        sums = pairs[rng.integers(0, len(pairs), size=(rows, len(pairs)))].sum(axis=1)
+        ratios += [one / whole for one, whole in sums.tolist() if whole]
+    ratios.sort()
+    return quantile(ratios, (1 - confidence) / 2), quantile(ratios, (1 + confidence) / 2)
+
+
 def paired_bootstrap(
     left: Sequence[float], right: Sequence[float], *, seed: int, draws: int = 2000,
     confidence: float = 0.95,
@@ -145,6 +173,15 @@ def sign_flip_test(
         reached += int(np.count_nonzero(np.abs(signs @ differences) >= seen))
         left_over -= rows
     return (reached + 1) / (draws + 1)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values of several tests, in their order (Holm 1979): no independence needed."""
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda one: p_values[one])):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = highest
+    return adjusted
 
 
 def cohen_kappa(left: Sequence[Hashable], right: Sequence[Hashable]) -> float | None:

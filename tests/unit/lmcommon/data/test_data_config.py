@@ -45,7 +45,7 @@ def test_a_missing_path_names_the_key(name: str) -> None:
 
 
 def test_an_unknown_set_lists_the_known() -> None:
-    with pytest.raises(UserError, match=r"expected one of hir, ifbench, ifeval, .*got 'ifevil'"):
+    with pytest.raises(UserError, match=r"expected one of .*hir, ifbench, .*got 'ifevil'"):
         load("ifevil", "x.json")
 
 

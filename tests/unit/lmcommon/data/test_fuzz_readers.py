@@ -9,16 +9,36 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lmcommon.data.advancedif import parse_advancedif
+from lmcommon.data.followbench import join_ladders, parse_followbench
+from lmcommon.data.healthbench import parse_healthbench
 from lmcommon.data.hir import parse_hir
 from lmcommon.data.ifeval import parse_ifeval
 from lmcommon.data.infobench import parse_infobench
 from lmcommon.data.locomo import parse_locomo
 from lmcommon.data.longmemeval import parse_longmemeval
 from lmcommon.data.muldimif import parse_muldimif
+from lmcommon.data.qa_feedback import MarkedAnswer, parse_marked
 from lmcommon.data.realmem import parse_realmem
 from lmcommon.data.rows import Row
 from lmcommon.data.types import Conversation, RubricPrompt
+from lmcommon.data.writingbench import parse_writingbench
 from lmcommon.errors import DataError
+
+
+def parse_ladder(row: Row) -> RubricPrompt:
+    """Two levels of an example in one row: their join, and the reader of the second."""
+    levels = [Row(one.value, row.path, row.index) for one in row.rows("levels")]
+    joined = list(join_ladders(levels))
+    if not joined:
+        raise row.error("no level above 0")
+    return parse_followbench(joined[-1])
+
+
+def level(number: int, **more: Any) -> dict[str, Any]:
+    return {"example_id": 3, "category": "style", "source": "s", "level": number,
+            "instruction": f"Do {number}.", "target": "", **more}  # fmt: skip
+
 
 VALID: list[tuple[Callable[[Row], Any], dict[str, Any]]] = [
     (parse_locomo, {
@@ -78,6 +98,33 @@ VALID: list[tuple[Callable[[Row], Any], dict[str, Any]]] = [
         "id": "1", "instruction": "i", "input": "", "decomposed_questions": ["q"],
         "question_label": [["Format"]], "eval": [True], "output": "o",
     }),
+    (parse_advancedif, {
+        "conversation_history": [{"role": "system", "content": "s"},
+                                 {"role": "user", "content": "u"}],
+        "response": [{"role": "assistant", "content": "a"}], "benchmark_name": "b",
+        "prompt_metadata": {"rubrics": ["q", "r"]},
+    }),
+    (parse_healthbench, {
+        "prompt_id": "p", "prompt": [{"role": "user", "content": "u"}], "canary": "c",
+        "rubrics": [{"criterion": "k", "points": -3, "tags": ["t"]}], "example_tags": ["e"],
+        "ideal_completions_data": {"ideal_completion": "i"},
+    }),
+    (parse_writingbench, {
+        "index": 1, "domain1": "d", "domain2": "e", "lang": "en", "query": "q", "checklist": [
+            {"name": "n", "criteria_description": "c", "1-2": "a", "3-4": "b", "5-6": "c",
+             "7-8": "d", "9-10": "e"}],
+    }),
+    (parse_ladder, {"levels": [level(0), level(1), level(2)]}),
+    (parse_ladder, {"levels": [level(1, category="example", target="A: {answer}", answer="A: b")]}),
+    (parse_marked, {
+        "question": "q", "passages": [["t", "s"]], "gold": "g", "prediction 1": "abc",
+        "prediction 2": "b", "prediction 3": "c", "prediction 4": "d",
+        "feedback": {
+            "errors": [{"error type": "Redundant", "start": 0, "end": 2, "explanation": ""}],
+            "missing-info": [{"error type": "m", "passage_id": 1, "sentence_id": [1]}],
+            "corrected-prediction": "c"},
+        "preference": [0, 1, 2, 0, 1, 2],
+    }),
 ]  # fmt: skip
 
 junk = st.recursive(
@@ -122,9 +169,10 @@ def test_a_mutated_row_is_typed_or_a_data_error(data: st.DataObject) -> None:
     except DataError as error:
         assert (error.path, error.row) == ("f.json", 3)  # noqa: PT017
     else:
-        assert isinstance(result, (Conversation, RubricPrompt))
+        assert isinstance(result, (Conversation, RubricPrompt, MarkedAnswer))
 
 
 def test_the_valid_rows_are_valid() -> None:
     for parse, row in VALID:
-        assert isinstance(parse(Row(row, "f.json", 0)), (Conversation, RubricPrompt))
+        result = parse(Row(row, "f.json", 0))
+        assert isinstance(result, (Conversation, RubricPrompt, MarkedAnswer)), row

@@ -102,8 +102,8 @@ def test_messages_as_json_text_and_without_a_prompt() -> None:
     messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hello?"}]
     row = processed("type4", messages=json.dumps(messages), prompt=None)
     prompt = parse(row)
-    assert prompt.prompt == "Hello?"
-    assert prompt.metadata["messages"] == messages
+    assert prompt.prompt == "[system]\nBe kind.\n\n[user]\nHello?"
+    assert prompt.messages == messages
 
 
 def test_weights_and_texts_as_rubrics() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lmcommon.data import load
+from lmcommon.data import DATASETS, load
 from lmcommon.data.hub import HubId, open_rows, parse_spec, rows_of
 from lmcommon.data.ifeval import parse_ifeval
 from lmcommon.errors import UserError
@@ -72,6 +72,16 @@ def test_an_unreachable_hub_names_both_ways(spec: str, monkeypatch: pytest.Monke
     with pytest.raises(UserError, match=r"could not be loaded .* or give the path") as caught:
         list(open_rows(spec))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [name for name, one in DATASETS.items() if one.hub])
+def test_every_set_of_the_hub_says_what_to_do_without_a_network(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("datasets", reason="the extra lmcommon[datasets] is not installed")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(UserError, match=r"could not be loaded .* or give the path"):
+        load(name, str(DATASETS[name].hub))
 
 
 def test_rows_through_datasets_equal_rows_of_the_file(tmp_path: Path) -> None:

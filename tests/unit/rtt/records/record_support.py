@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -32,12 +33,29 @@ def verdicts(draw: st.DrawFn) -> Verdict:
         source=draw(st.sampled_from(("program", "judge"))),
         rationale=draw(TEXTS),
         confidence=draw(st.none() | st.floats(0, 1)),
+        score=None if satisfied is None else draw(st.none() | st.floats(-9, 9)),
     )
+
+
+SCALED = st.sampled_from([
+    {}, {"scale": (1.0, 10.0), "pass_mark": 7.0, "constraint_id": None},
+    {"scale": (0.0, 1.0), "pass_mark": 0.5, "constraint_id": None},
+])  # fmt: skip
+
+
+@st.composite
+def criteria(draw: st.DrawFn, number: int) -> Criterion:
+    values: dict[str, Any] = {
+        "id": f"c{number}", "text": draw(TEXTS), "weight": draw(st.floats(-2, 2)),
+        "constraint_id": draw(st.none() | TEXTS), "tags": tuple(draw(st.lists(TEXTS))[:2]),
+        "kwargs": draw(st.dictionaries(TEXTS, JSON, max_size=2)),
+    }  # fmt: skip
+    return Criterion(**{**values, **draw(SCALED)})
 
 
 @st.composite
 def records(draw: st.DrawFn) -> RolloutRecord:
-    length, criteria = draw(st.integers(0, 3)), draw(st.integers(0, 3))
+    length, count = draw(st.integers(0, 3)), draw(st.integers(0, 3))
 
     def row() -> tuple[float, ...]:
         return tuple(draw(NUMBERS) for _ in range(length))
@@ -45,16 +63,7 @@ def records(draw: st.DrawFn) -> RolloutRecord:
     prompt = RubricPrompt(
         id=draw(TEXTS), prompt=draw(TEXTS), source=draw(TEXTS),
         metadata=draw(st.dictionaries(TEXTS, JSON, max_size=2)),
-        rubric=Rubric(
-            tuple(
-                Criterion(
-                    id=f"c{number}", text=draw(TEXTS), weight=draw(st.floats(-2, 2)),
-                    constraint_id=draw(st.none() | TEXTS), tags=tuple(draw(st.lists(TEXTS))[:2]),
-                    kwargs=draw(st.dictionaries(TEXTS, JSON, max_size=2)),
-                )
-                for number in range(criteria)
-            )
-        ),
+        rubric=Rubric(tuple(draw(criteria(number)) for number in range(count))),
     )  # fmt: skip
     rollout = Rollout(
         prompt_id=draw(TEXTS), text=draw(TEXTS), logprobs=row(),
@@ -65,8 +74,8 @@ def records(draw: st.DrawFn) -> RolloutRecord:
     )  # fmt: skip
     scored = ScoredRollout(
         rollout=rollout,
-        verdicts=tuple(draw(verdicts()) for _ in range(criteria)),
-        relevance=tuple(row() for _ in range(criteria)),
+        verdicts=tuple(draw(verdicts()) for _ in range(count)),
+        relevance=tuple(row() for _ in range(count)),
     )
     return RolloutRecord(
         step=draw(st.integers(0, 3)), group=draw(st.integers(0, 3)), sample=draw(st.integers(0, 3)),

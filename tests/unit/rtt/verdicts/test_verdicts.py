@@ -62,6 +62,14 @@ def test_every_criterion_goes_to_who_can_decide_it() -> None:
     assert told[0].spans == ((2, 3),)
 
 
+def test_what_has_a_scale_is_graded() -> None:
+    graded = Criterion(id="g", text="Calm: how calm?", scale=(1, 5), pass_mark=4)
+    reply = json.dumps({"reason": "", "score": 4})
+    source = HybridVerdicts().build(ScriptedModel({"You grade": reply, "You check": says(False)}))
+    (told,) = source.verdicts([(prompt(SOFT, graded), "calm")])
+    assert [(v.satisfied, v.score) for v in told] == [(False, None), (True, 4.0)]
+
+
 def test_a_judge_that_fails_leaves_its_criteria_unscored_and_the_others_alone() -> None:
     model = ScriptedModel({"": ModelFailure(kind="unavailable", message="no route")})
     (told,) = HybridVerdicts().build(model).verdicts([(prompt(HARD, SOFT), "calm")])

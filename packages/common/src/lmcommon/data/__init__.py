@@ -15,25 +15,35 @@ if TYPE_CHECKING:
         generate_conversations,
     )
     from lmcommon.data.lengths import LengthFilter, filter_by_length
+    from lmcommon.data.qa_feedback import MarkedAnswer, load_marked
     from lmcommon.data.registry import DATASETS, load, load_conversations, load_prompts
     from lmcommon.data.report import ValidationReport
     from lmcommon.data.summary import describe
-    from lmcommon.data.types import Conversation, Question, RubricPrompt, Session, Turn
+    from lmcommon.data.types import (
+        Conversation,
+        Question,
+        RubricPrompt,
+        Session,
+        Turn,
+        transcript,
+    )
     from lmcommon.data.validate import validate_file, validate_prompts
 
 __all__ = [
-    "DATASETS", "Conversation", "Fact", "LengthFilter", "Question", "RubricPrompt", "Session",
-    "Turn", "ValidationReport", "describe", "facts_of", "filter_by_length",
+    "DATASETS", "Conversation", "Fact", "LengthFilter", "MarkedAnswer", "Question", "RubricPrompt",
+    "Session", "Turn", "ValidationReport", "describe", "facts_of", "filter_by_length",
     "generate_conversation", "generate_conversations", "load", "load_conversations",
-    "load_prompts", "validate_file", "validate_prompts",
+    "load_marked", "load_prompts", "transcript", "validate_file", "validate_prompts",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         **dict.fromkeys(
-            ("Conversation", "Question", "RubricPrompt", "Session", "Turn"), "lmcommon.data.types"
+            ("Conversation", "Question", "RubricPrompt", "Session", "Turn", "transcript"),
+            "lmcommon.data.types",
         ),
+        **dict.fromkeys(("MarkedAnswer", "load_marked"), "lmcommon.data.qa_feedback"),
         **dict.fromkeys(
             ("Fact", "facts_of", "generate_conversation", "generate_conversations"),
             "lmcommon.data.generated",

@@ -19,8 +19,11 @@ __all__ = [
     "CONVERSATION_SCHEMAS",
     "DATA_SCHEMAS",
     "PROMPT_SCHEMAS",
+    "AdvancedifConfig",
     "ConversationConfig",
+    "FollowbenchConfig",
     "GeneratedConfig",
+    "HealthbenchConfig",
     "HirConfig",
     "IfbenchConfig",
     "IfevalConfig",
@@ -30,6 +33,7 @@ __all__ = [
     "MuldimifConfig",
     "PromptConfig",
     "RealMemConfig",
+    "WritingbenchConfig",
 ]
 
 
@@ -180,7 +184,7 @@ class PromptConfig:
     name: ClassVar[str]
 
     path: str = ""
-    """File or hub id."""
+    """File, folder (of a set of several files) or hub id."""
     max_prompts: int | None = None
     sample_seed: int | None = None
     """Which prompts `max_prompts` keeps. null: the first; a number: drawn at random."""
@@ -240,6 +244,34 @@ class InfobenchConfig(PromptConfig):
     name: ClassVar[str] = "infobench"
 
 
+@dataclass(kw_only=True)
+class FollowbenchConfig(PromptConfig):
+    """FollowBench: ladders of constraints that a judge must find, and forms for a program."""
+
+    name: ClassVar[str] = "followbench"
+
+
+@dataclass(kw_only=True)
+class AdvancedifConfig(PromptConfig):
+    """AdvancedIF: conversations with yes/no rubrics for a judge."""
+
+    name: ClassVar[str] = "advancedif"
+
+
+@dataclass(kw_only=True)
+class HealthbenchConfig(PromptConfig):
+    """HealthBench: weighted criteria, some of them negative, for a judge."""
+
+    name: ClassVar[str] = "healthbench"
+
+
+@dataclass(kw_only=True)
+class WritingbenchConfig(PromptConfig):
+    """WritingBench: criteria that a judge grades from 1 to 10."""
+
+    name: ClassVar[str] = "writingbench"
+
+
 CONVERSATION_SCHEMAS: dict[str, type[ConversationConfig]] = {
     "generated": GeneratedConfig,
     "locomo": LocomoConfig,
@@ -247,11 +279,15 @@ CONVERSATION_SCHEMAS: dict[str, type[ConversationConfig]] = {
     "realmem": RealMemConfig,
 }
 PROMPT_SCHEMAS: dict[str, type[PromptConfig]] = {
+    "advancedif": AdvancedifConfig,
+    "followbench": FollowbenchConfig,
+    "healthbench": HealthbenchConfig,
     "hir": HirConfig,
     "ifbench": IfbenchConfig,
     "ifeval": IfevalConfig,
     "infobench": InfobenchConfig,
     "muldimif": MuldimifConfig,
+    "writingbench": WritingbenchConfig,
 }
 DATA_SCHEMAS: dict[str, type[ConversationConfig] | type[PromptConfig]] = {
     **CONVERSATION_SCHEMAS,

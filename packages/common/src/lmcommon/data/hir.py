@@ -20,9 +20,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lmcommon.data.hir_checks import find_check
+from lmcommon.data.messages import as_metadata, read_messages
 from lmcommon.data.muldimif import parse_triple
 from lmcommon.data.rows import Row
-from lmcommon.data.types import RubricPrompt
+from lmcommon.data.types import RubricPrompt, transcript
 from lmcommon.data.wording import constraint_text
 from lmcommon.judge.types import Criterion, Rubric
 from lmcommon.verify.sandbox.types import CODE_ID
@@ -61,8 +62,9 @@ def parse_hir(row: Row) -> RubricPrompt:
         DataError: A field is missing or of another type, or a JSON text in it is broken.
     """
     texts, weights = _rubrics(row)
-    messages = _messages(row)
-    truth = _nested(row, "ground_truth") if row.has("ground_truth") else None
+    messages = read_messages(row, "messages") if row.has("messages") else []
+    has_truth = row.has("ground_truth")
+    truth = row.unpacked("ground_truth").row("ground_truth") if has_truth else None
     reading = _Reading(row, row.text_or("source"), truth, texts, weights)
     criteria = _criteria(reading)
     metadata: dict[str, Any] = {
@@ -70,50 +72,17 @@ def parse_hir(row: Row) -> RubricPrompt:
         "question": row.text_or("question"),
         "ground_truth": json.dumps(truth.value if truth else None, ensure_ascii=False),
         "warnings": reading.warnings,
+        **as_metadata(messages),
     }
-    if len(messages) > 1:
-        metadata["messages"] = messages
     return RubricPrompt(
         id=row.scalar_text("id"), prompt=_prompt(row, messages), rubric=Rubric(criteria),
         source="hir", metadata=metadata,
     )  # fmt: skip
 
 
-def _nested(row: Row, key: str) -> Row:
-    """An object, or a JSON text of one: Arrow tables hold it as text."""
-    value = row.value[key]
-    if isinstance(value, str):
-        value = _json(row, key)
-    return Row({key: value}, row.path, row.index, row.prefix).row(key)
-
-
-def _json(row: Row, key: str) -> Any:
-    try:
-        return json.loads(row.value[key])
-    except ValueError as error:
-        raise row.error(f"expected JSON, got {row.value[key][:60]!r} ({error})", key) from error
-
-
-def _messages(row: Row) -> list[dict[str, str]]:
-    if not row.has("messages"):
-        return []
-    holder = row
-    if isinstance(row.value["messages"], str):
-        holder = Row({"messages": _json(row, "messages")}, row.path, row.index, row.prefix)
-    return [
-        {"role": one.text("role"), "content": one.text("content")}
-        for one in holder.rows("messages")
-    ]
-
-
 def _prompt(row: Row, messages: list[dict[str, str]]) -> str:
-    """The prompt, or the last message of the user."""
-    if row.has("prompt") or not messages:
-        return row.text("prompt")
-    asked = [one["content"] for one in messages if one["role"] == "user"]
-    if not asked:
-        raise row.error("expected a message with the role 'user', got none", "messages")
-    return asked[-1]
+    """The prompt as the row words it, or the transcript of its messages."""
+    return row.text("prompt") if row.has("prompt") or not messages else transcript(messages)
 
 
 def _rubrics(row: Row) -> tuple[list[str], list[float]]:

@@ -73,10 +73,11 @@ def open_rows(
 
     Args:
         spec: File, folder or hub id.
-        hub_file: File to read from a hub repository if the spec names no config.
+        hub_file: File to read from a hub repository if the spec names no config; with a `*` in
+            it, all files that fit.
         split: Split to read if the spec names none.
         pattern: Glob for the files of a folder; empty: a folder is refused.
-        on_bad: As for `read_rows`; only of a file given by its path.
+        on_bad: As for `read_rows`; only of files given by their path.
 
     Raises:
         UserError: Nothing is there, or the hub cannot be reached.
@@ -86,7 +87,7 @@ def open_rows(
     if isinstance(source, HubId):
         yield from _hub_rows(source, hub_file, split)
     elif source.is_dir():
-        yield from _folder_rows(source, pattern)
+        yield from _folder_rows(source, pattern, on_bad)
     else:
         yield from read_rows(source, on_bad=on_bad)
 
@@ -97,13 +98,13 @@ def rows_of(dataset: Iterable[Mapping[str, Any]], name: str) -> Iterator[Row]:
         yield Row(value, name, index)
 
 
-def _folder_rows(folder: Path, pattern: str) -> Iterator[Row]:
+def _folder_rows(folder: Path, pattern: str, on_bad: OnBad | None = None) -> Iterator[Row]:
     found = sorted(folder.glob(pattern)) if pattern else []
     if not found:
         wanted = f"files named {pattern}" if pattern else "a file, not a folder"
         raise UserError(f"{folder}: expected {wanted}; the folder has none that fit")
     for path in found:
-        yield from read_rows(path)
+        yield from read_rows(path, on_bad=on_bad)
 
 
 def _hub_rows(source: HubId, hub_file: str | None, split: str) -> Iterator[Row]:
@@ -117,7 +118,7 @@ def _hub_rows(source: HubId, hub_file: str | None, split: str) -> Iterator[Row]:
     try:
         if file is not None:
             hub = require("huggingface_hub", extra=_EXTRA)
-            path = hub.hf_hub_download(source.repo, file, repo_type="dataset")
+            path = _fetched(hub, source.repo, file)
         else:
             dataset = datasets.load_dataset(source.repo, source.config, split=source.split or split)
     except Exception as error:  # the border to a library with many error types
@@ -127,7 +128,16 @@ def _hub_rows(source: HubId, hub_file: str | None, split: str) -> Iterator[Row]:
             "check the id and the network, or give the path of a downloaded file "
             f"({', '.join(SUFFIXES)}): both return the same rows"
         ) from error
-    if file is not None:
-        yield from read_rows(path)
-    else:
+    if file is None:
         yield from rows_of(dataset, str(source))
+    elif path.is_dir():
+        yield from _folder_rows(path, file)
+    else:
+        yield from read_rows(path)
+
+
+def _fetched(hub: Any, repo: str, file: str) -> Path:
+    """A file of a repository; for a pattern, a folder that holds the files that fit."""
+    if "*" in file:
+        return Path(hub.snapshot_download(repo, repo_type="dataset", allow_patterns=[file]))
+    return Path(hub.hf_hub_download(repo, file, repo_type="dataset"))

@@ -30,9 +30,20 @@ _DOUBTED = {
 }
 """Rows of IFEval whose checks are known not to fit their prompts."""
 
+_UNSTEADY = {
+    "1389": "the reference's language detector has no seed",
+    "1645": "the reference's language detector has no seed",
+    "1879": "the count depends on the version of the sentence splitter",
+}
+"""Rows of IFEval of which two runs of the reference checkers may differ."""
+
 
 def parse_ifeval(row: Row) -> RubricPrompt:
-    """Read one IFEval prompt. Doubtful rows say why in `metadata["label_doubt"]`."""
+    """Read one IFEval prompt.
+
+    Doubtful rows say why: `metadata["label_doubt"]` of checks that do not fit their prompt,
+    `metadata["verdict_doubt"]` of reference verdicts that are not the same in every run.
+    """
     return _parse(row, "ifeval")
 
 
@@ -50,6 +61,8 @@ def _parse(row: Row, source: str) -> RubricPrompt:
     }
     if source == "ifeval" and key in _DOUBTED:
         metadata["label_doubt"] = _DOUBTED[key]
+    if source == "ifeval" and key in _UNSTEADY:
+        metadata["verdict_doubt"] = _UNSTEADY[key]
     return RubricPrompt(
         id=key,
         prompt=row.text("prompt"),

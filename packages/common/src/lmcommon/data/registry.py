@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
+from lmcommon.data.advancedif import parse_advancedif
+from lmcommon.data.files import OnBad
+from lmcommon.data.followbench import join_ladders, parse_followbench
+from lmcommon.data.healthbench import parse_healthbench
 from lmcommon.data.hir import parse_hir
 from lmcommon.data.hub import open_rows
 from lmcommon.data.ifeval import parse_ifbench, parse_ifeval
@@ -18,12 +22,15 @@ from lmcommon.data.muldimif import parse_muldimif
 from lmcommon.data.realmem import parse_realmem
 from lmcommon.data.rows import Row
 from lmcommon.data.types import Conversation, RubricPrompt
+from lmcommon.data.writingbench import parse_writingbench
 from lmcommon.errors import UserError
 
 __all__ = ["CONVERSATIONS", "DATASETS", "PROMPTS", "DataSet", "load", "load_conversations",
            "load_prompts"]  # fmt: skip
 
 Item = TypeVar("Item", Conversation, RubricPrompt)
+Join = Callable[[Iterable[Row], OnBad | None], Iterator[Row]]
+"""Gives each row what it needs of the others, for sets whose rows make sense only together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +45,29 @@ class DataSet(Generic[Item]):
     """Id on the hub; None: files only."""
     licence: str
     hub_file: str | None = None
-    """File of the hub repository that is read as it is; None: through `datasets`."""
+    """File of the hub repository that is read as it is, or a pattern of several; None: through
+    `datasets`."""
     split: str = "train"
     pattern: str = ""
-    """Names of the files in a folder, for sets of one file a conversation."""
+    """Names of the files in a folder, for sets of several files."""
+    join: Join | None = None
+    """None: every row stands for itself."""
+
+    def rows(self, spec: str | Path, *, on_bad: OnBad | None = None) -> Iterator[Row]:
+        """The rows that `parse` reads.
+
+        Args:
+            spec: A file, a folder or a hub id.
+            on_bad: As for `read_rows`; also given what `join` cannot use.
+
+        Raises:
+            UserError: Nothing is there, or the hub cannot be reached.
+            DataError: A file is malformed.
+        """
+        rows = open_rows(
+            spec, hub_file=self.hub_file, split=self.split, pattern=self.pattern, on_bad=on_bad
+        )
+        return rows if self.join is None else self.join(rows, on_bad)
 
     def read(self, spec: str | Path) -> list[Item]:
         """Read every row; ids must be unique.
@@ -51,8 +77,7 @@ class DataSet(Generic[Item]):
             DataError: A row is malformed, or its id came before.
         """
         items: dict[str, Item] = {}
-        rows = open_rows(spec, hub_file=self.hub_file, split=self.split, pattern=self.pattern)
-        for row in rows:
+        for row in self.rows(spec):
             item = self.parse(row)
             if item.id in items:
                 raise row.error(f"expected unique ids; {item.id!r} came before")
@@ -94,6 +119,24 @@ PROMPTS: Mapping[str, DataSet[RubricPrompt]] = MappingProxyType(
             licence="not stated",
         ),
         "infobench": DataSet(parse=parse_infobench, hub="kqsong/InFoBench", licence="MIT"),
+        "followbench": DataSet(
+            parse=parse_followbench,
+            hub="YuxinJiang/FollowBench",
+            hub_file="data_en/*.json",
+            pattern="*_constraints.json*",
+            join=join_ladders,
+            licence="Apache-2.0",
+        ),
+        "advancedif": DataSet(
+            parse=parse_advancedif, hub="facebook/AdvancedIF", licence="CC BY-NC 4.0"
+        ),
+        "healthbench": DataSet(
+            parse=parse_healthbench,
+            hub="openai/healthbench",
+            hub_file="2025-05-07-06-14-12_oss_eval.jsonl",
+            licence="MIT",
+        ),
+        "writingbench": DataSet(parse=parse_writingbench, hub=None, licence="Apache-2.0"),
     }
 )
 """Sets of prompts with rubrics."""
@@ -108,7 +151,7 @@ def load(name: str, spec: str | Path) -> list[Conversation] | list[RubricPrompt]
 
     Args:
         name: One of `DATASETS`.
-        spec: A file, a folder (RealMem), or a hub id: `owner/name[:config[:split]]`.
+        spec: A file, a folder (RealMem, FollowBench), or a hub id: `owner/name[:config[:split]]`.
 
     Raises:
         UserError: The name is not known, nothing is there, or the hub cannot be reached.

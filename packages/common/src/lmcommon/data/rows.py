@@ -6,8 +6,10 @@ missing or of another type is an error with file, row and field.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from lmcommon.errors import DataError
@@ -68,6 +70,13 @@ class Row:
             raise self._unexpected("an integer", value, key)
         return value
 
+    def number(self, key: str) -> float:
+        """A number, whole or not."""
+        value = self._get(key)
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not isfinite(value):
+            raise self._unexpected("a number", value, key)
+        return float(value)
+
     def boolean(self, key: str) -> bool:
         """True or false."""
         value = self._get(key)
@@ -93,6 +102,21 @@ class Row:
     def row(self, key: str) -> Row:
         """An object."""
         return self._below(self._get(key), key)
+
+    def unpacked(self, key: str) -> Row:
+        """The object with a field that may hold JSON text replaced by what the text says.
+
+        Arrow tables hold as text what has other keys in each row.
+        """
+        value = self._get(key)
+        if not isinstance(value, str):
+            return self
+        try:
+            said = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            shown = value if len(value) <= 60 else value[:57] + "..."
+            raise self.error(f"expected JSON, got {shown!r} ({error})", key) from error
+        return Row({**self.value, key: said}, self.path, self.index, self.prefix)
 
     def rows(self, key: str) -> list[Row]:
         """A list of objects."""

@@ -6,14 +6,19 @@ noted in `warnings`; what cannot be read is a `DataError` with file, row and fie
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from lmcommon.judge.types import Rubric
 
-__all__ = ["Conversation", "Question", "RubricPrompt", "Session", "Turn"]
+__all__ = [
+    "ChatMessage", "Conversation", "Question", "RubricPrompt", "Session", "Turn", "transcript",
+]  # fmt: skip
+
+ChatMessage = Mapping[str, str]
+"""One message as chat templates read it: `{"role": "system" | "user" | "assistant", "content"}`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +96,43 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RubricPrompt:
-    """A task with its rubric: the input of rtt."""
+    """A task with its rubric: the input of rtt.
+
+    Example:
+        `RubricPrompt(id="7", prompt="Name a river.", rubric=Rubric((...,)))`. One that goes on with
+        a conversation has `metadata={"messages": [{"role": "system", "content": "Hurry."}, ...]}`
+        and its `transcript` as the prompt.
+    """
 
     id: str
     prompt: str
-    """The whole text shown to the policy, constraints included."""
+    """The whole task as text, constraints included: what a judge is shown, and what a policy
+    without a chat template is. Of a conversation: its transcript."""
     rubric: Rubric
     source: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """What a chat template is given, up to where the response begins.
+
+        `metadata["messages"]` where the prompt is a conversation; else one message of the user.
+        """
+        given = self.metadata.get("messages")
+        if not given:
+            return [{"role": "user", "content": self.prompt}]
+        return [{"role": one["role"], "content": one["content"]} for one in given]
+
+
+def transcript(messages: Sequence[ChatMessage]) -> str:
+    r"""A conversation as text for a reader: each message below the name of its role.
+
+    A single message of the user is its content alone, so a plain prompt is its own transcript.
+
+    Example:
+        `transcript([{"role": "system", "content": "Hurry."}, {"role": "user", "content": "Hi"}])`
+        is `"[system]\nHurry.\n\n[user]\nHi"`.
+    """
+    if len(messages) == 1 and messages[0]["role"] == "user":
+        return messages[0]["content"]
+    return "\n\n".join(f"[{one['role']}]\n{one['content']}" for one in messages)

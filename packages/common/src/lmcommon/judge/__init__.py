@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from lmcommon.judge.base import AnswerItem, AnswerJudge, Judge, JudgeItem
     from lmcommon.judge.code import CodeJudge
     from lmcommon.judge.criterion import CriterionJudge, RubricJudge
+    from lmcommon.judge.graded import GradedJudge
     from lmcommon.judge.logprob import Calibration, LogprobJudge, calibrate
     from lmcommon.judge.program import HybridJudge, ProgramJudge
     from lmcommon.judge.types import Criterion, Rubric, Verdict
 
 __all__ = [
     "Agreement", "AnswerItem", "AnswerJudge", "Calibration", "CodeJudge", "Criterion",
-    "CriterionJudge", "HybridJudge", "Judge", "JudgeItem", "LlmAnswerJudge", "LogprobJudge",
-    "NormalizedAnswerJudge", "ProgramJudge", "Rubric", "RubricJudge", "Verdict",
+    "CriterionJudge", "GradedJudge", "HybridJudge", "Judge", "JudgeItem", "LlmAnswerJudge",
+    "LogprobJudge", "NormalizedAnswerJudge", "ProgramJudge", "Rubric", "RubricJudge", "Verdict",
     "bootstrap_interval", "calibrate", "compare_verdicts", "token_f1", "wilson_interval",
 ]  # fmt: skip
 
@@ -38,6 +39,7 @@ _MODULES = {
     "base": ("AnswerItem", "AnswerJudge", "Judge", "JudgeItem"),
     "code": ("CodeJudge",),
     "criterion": ("CriterionJudge", "RubricJudge"),
+    "graded": ("GradedJudge",),
     "logprob": ("Calibration", "LogprobJudge", "calibrate"),
     "program": ("HybridJudge", "ProgramJudge"),
     "types": ("Criterion", "Rubric", "Verdict"),

@@ -6,17 +6,21 @@ unscored verdict that says why.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from lmcommon.errors import ParseError
+from lmcommon.judge.base import JudgeItem
 from lmcommon.judge.parse import VERDICT_SCHEMA, parse_json_verdict, parse_tag_verdict
 from lmcommon.judge.types import Verdict
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import ChatResponse, Sampling, chat
 from lmcommon.prompt import Prompt, load_prompt
 
-__all__ = ["DEFAULT_SAMPLING", "ReplyForm", "ask_verdicts", "failure_text", "form_prompt"]
+__all__ = [
+    "DEFAULT_SAMPLING", "ReplyForm", "ask_verdicts", "but_for_graded", "failure_text",
+    "form_prompt",
+]  # fmt: skip
 
 ReplyForm = Literal["json", "tag"]
 """How a model is asked to reply: a JSON object by schema, or prose with a last tag line."""
@@ -42,6 +46,22 @@ def ask_verdicts(
     schema = VERDICT_SCHEMA if form == "json" else None
     responses = model.generate([chat(text, sampling=sampling, schema=schema) for text in texts])
     return [_verdict(response, form) for response in responses]
+
+
+def but_for_graded(
+    items: Sequence[JudgeItem], judge: Callable[[list[JudgeItem]], list[Verdict]]
+) -> list[Verdict]:
+    """The verdicts of a judge that says yes or no; what must be graded is unscored."""
+    told = iter(judge([item for item in items if not item.criterion.is_graded]))
+    return [
+        Verdict.unscored(
+            f"criterion {item.criterion.id!r} is to be graded, not answered by yes or no "
+            "(lmcommon.judge.GradedJudge)"
+        )
+        if item.criterion.is_graded
+        else next(told)
+        for item in items
+    ]
 
 
 def failure_text(kind: str, message: str) -> str:

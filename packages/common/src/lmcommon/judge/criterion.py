@@ -16,6 +16,7 @@ from lmcommon.judge.asking import (
     DEFAULT_SAMPLING,
     ReplyForm,
     ask_verdicts,
+    but_for_graded,
     failure_text,
     form_prompt,
 )
@@ -58,7 +59,10 @@ class CriterionJudge:
         }  # fmt: skip
 
     def judge(self, items: Sequence[JudgeItem]) -> list[Verdict]:
-        """One verdict per item, in order."""
+        """One verdict per item, in order; a graded criterion is unscored."""
+        return but_for_graded(items, self._judge)
+
+    def _judge(self, items: Sequence[JudgeItem]) -> list[Verdict]:
         texts = [
             self.prompt.fill(
                 prompt=item.prompt, response=item.response, criterion=item.criterion.text,
@@ -98,7 +102,10 @@ class RubricJudge:
         }  # fmt: skip
 
     def judge(self, items: Sequence[JudgeItem]) -> list[Verdict]:
-        """One verdict per item, in order."""
+        """One verdict per item, in order; a graded criterion is unscored."""
+        return but_for_graded(items, self._judge)
+
+    def _judge(self, items: Sequence[JudgeItem]) -> list[Verdict]:
         groups: dict[tuple[str, str], list[int]] = {}
         for index, item in enumerate(items):
             groups.setdefault((item.prompt, item.response), []).append(index)

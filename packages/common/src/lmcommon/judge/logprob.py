@@ -16,7 +16,7 @@ from typing import Any
 
 from lmcommon.errors import UserError
 from lmcommon.judge.agreement import Agreement, compare_verdicts, wilson_interval
-from lmcommon.judge.asking import failure_text
+from lmcommon.judge.asking import but_for_graded, failure_text
 from lmcommon.judge.base import JudgeItem
 from lmcommon.judge.types import Verdict
 from lmcommon.llm.base import ChatModel
@@ -80,7 +80,10 @@ class LogprobJudge:
         }  # fmt: skip
 
     def judge(self, items: Sequence[JudgeItem]) -> list[Verdict]:
-        """One verdict per item, in order."""
+        """One verdict per item, in order; a graded criterion is unscored."""
+        return but_for_graded(items, self._judge)
+
+    def _judge(self, items: Sequence[JudgeItem]) -> list[Verdict]:
         threshold = self.calibration.threshold
         return [
             Verdict.unscored(margin)

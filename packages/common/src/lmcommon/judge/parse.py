@@ -14,8 +14,8 @@ from typing import Any
 from lmcommon.errors import ParseError
 
 __all__ = [
-    "VERDICT_SCHEMA", "parse_json_verdict", "parse_json_verdicts", "parse_tag_verdict",
-    "rubric_schema",
+    "VERDICT_SCHEMA", "grade_schema", "parse_json_grade", "parse_json_verdict",
+    "parse_json_verdicts", "parse_tag_verdict", "rubric_schema",
 ]  # fmt: skip
 
 _TAG = re.compile(r"[*_`#\s]*VERDICT[*_`\s]*:[*_`\s]*(YES|NO)[*_`.\s]*", re.IGNORECASE)
@@ -45,6 +45,18 @@ def rubric_schema(count: int) -> Mapping[str, Any]:
         "type": "object",
         "properties": {"verdicts": verdicts},
         "required": ["verdicts"],
+        "additionalProperties": False,
+    }
+
+
+def grade_schema(low: float, high: float) -> Mapping[str, Any]:
+    """JSON schema of a grade; whole numbers where both ends of the scale are whole."""
+    is_whole = float(low).is_integer() and float(high).is_integer()
+    kind = {"type": "integer" if is_whole else "number", "minimum": low, "maximum": high}
+    return {
+        "type": "object",
+        "properties": {"reason": {"type": "string"}, "score": kind},
+        "required": ["reason", "score"],
         "additionalProperties": False,
     }
 
@@ -96,3 +108,18 @@ def parse_json_verdicts(reply: str, count: int) -> list[tuple[bool, str]]:
         raise ParseError(f"expected the numbers 1 to {count}, found {numbers}", reply=reply)
     verdicts.sort(key=lambda verdict: verdict["number"])
     return [(verdict["satisfied"], verdict["reason"]) for verdict in verdicts]
+
+
+def parse_json_grade(reply: str, low: float, high: float) -> tuple[float, str]:
+    """Read a reply that is one JSON object of `grade_schema`.
+
+    Returns:
+        The grade, in the units of the scale, and the reason.
+
+    Raises:
+        ParseError: Not that, or a grade off the scale.
+    """
+    from lmcommon.llm.structured import parse_reply
+
+    value = parse_reply(reply, grade_schema(low, high))
+    return float(value["score"]), value["reason"]

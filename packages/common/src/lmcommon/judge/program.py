@@ -60,30 +60,35 @@ class HybridJudge:
         program: Judges the rest.
         unknown: What to do with an unknown `constraint_id`.
         code: Runs criteria whose check is source code (`CodeJudge`); None: they are not run.
+        graded: Grades criteria with a scale (`GradedJudge`); None: they go to `other`.
     """
 
     def __init__(
         self, other: Judge, *, program: ProgramJudge | None = None,
         unknown: Literal["error", "judge"] = "error", code: Judge | None = None,
+        graded: Judge | None = None,
     ) -> None:  # fmt: skip
         if unknown not in ("error", "judge"):
             raise ValueError(f"unknown: expected 'error' or 'judge', got {unknown!r}")
         self.other, self.program, self.unknown = other, program or ProgramJudge(), unknown
-        self.code = code
+        self.code, self.graded = code, graded
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """Kind and the identities of both judges."""
+        """Kind and the identities of all judges."""
         return {
             "kind": "hybrid", "program": dict(self.program.identity),
             "other": dict(self.other.identity), "unknown": self.unknown,
             **({"code": dict(self.code.identity)} if self.code else {}),
+            **({"graded": dict(self.graded.identity)} if self.graded else {}),
         }  # fmt: skip
 
     def judge(self, items: Sequence[JudgeItem]) -> list[Verdict]:
         """One verdict per item, in order; each judge gets its items as one batch."""
         verdicts: dict[int, Verdict] = {}
-        judges = {"program": self.program, "other": self.other, "code": self.code}
+        judges = {
+            "program": self.program, "other": self.other, "code": self.code, "graded": self.graded,
+        }  # fmt: skip
         routes = [self._route(item) for item in items]
         for route, judge in judges.items():
             mine = [index for index, taken in enumerate(routes) if taken == route]
@@ -97,6 +102,8 @@ class HybridJudge:
         constraint = item.criterion.constraint_id
         if constraint == CODE_ID and self.code is not None:
             return "code"
+        if item.criterion.is_graded and self.graded is not None:
+            return "graded"
         if constraint is None or (self.unknown == "judge" and not is_known(constraint)):
             return "other"
         return "program"

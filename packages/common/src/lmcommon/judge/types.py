@@ -1,7 +1,8 @@
 """What is judged and what a judge says: criterion, rubric, verdict.
 
 A verdict has one documented range: satisfied, violated, or *unscored* (the judge failed). Unscored
-is never counted as violated; consumers mask it and count it.
+is never counted as violated; consumers mask it and count it. A graded criterion has a scale: its
+verdict holds the grade too, and is satisfied from the criterion's pass mark on.
 """
 
 from __future__ import annotations
@@ -32,6 +33,38 @@ class Criterion:
     weight: float = 1.0
     """Points; negative for a criterion that must not hold."""
     tags: tuple[str, ...] = ()
+    scale: tuple[float, float] | None = None
+    """Lowest and highest grade, for a criterion that a judge grades; None: a yes/no statement."""
+    pass_mark: float | None = None
+    """Grade from which a graded criterion counts as satisfied."""
+
+    def __post_init__(self) -> None:
+        if self.scale is None:
+            if self.pass_mark is not None:
+                raise ValueError(f"criterion {self.id!r}: expected a scale for its pass mark")
+            return
+        low, high = self.scale
+        if self.pass_mark is None or not low < self.pass_mark <= high:
+            raise ValueError(
+                f"criterion {self.id!r}: expected a pass mark above {low} and up to {high}; got "
+                f"{self.pass_mark}"
+            )
+        if self.constraint_id is not None:
+            raise ValueError(
+                f"criterion {self.id!r}: expected a scale or a program check, not both"
+            )
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether a judge grades it, in place of saying yes or no."""
+        return self.scale is not None
+
+    def is_met(self, satisfied: bool | None) -> bool | None:
+        """Whether a verdict is what the criterion wants: at negative weight, that it does not hold.
+
+        None where there is no verdict.
+        """
+        return None if satisfied is None else satisfied is (self.weight >= 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +101,14 @@ class Verdict:
     failure: str | None = None
     confidence: float | None = None
     """In [0, 1], when the judge gives one."""
+    score: float | None = None
+    """Grade of a graded criterion, in the units of its scale; None: a yes/no verdict."""
 
     def __post_init__(self) -> None:
         if (self.satisfied is None) != (self.failure is not None):
             raise ValueError(f"an unscored verdict, and only that, needs a failure; got {self}")
+        if self.satisfied is None and self.score is not None:
+            raise ValueError(f"an unscored verdict has no grade; got {self}")
 
     @property
     def is_scored(self) -> bool:

@@ -18,8 +18,8 @@ from lmcommon.verify.types import Checker, Scope
 __all__ = ["find_checker", "is_known", "known_ids", "scope_of"]
 
 _GROUPS = (
-    "case", "combination", "content", "keywords", "language", "layout", "length", "muldimif",
-    "punctuation", "startend", "words",
+    "case", "combination", "content", "followbench", "keywords", "language", "layout", "length",
+    "muldimif", "punctuation", "startend", "words",
     "ifbench.count", "ifbench.custom", "ifbench.letters", "ifbench.lines", "ifbench.marks",
     "ifbench.places", "ifbench.ratio", "ifbench.repeat", "ifbench.sentence", "ifbench.tables",
 )  # fmt: skip

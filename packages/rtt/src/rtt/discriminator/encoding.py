@@ -2,20 +2,20 @@
 
 In: what is asked, and any fast tokenizer. Out: token ids with, for every response
 token, the characters it covers. The response is tokenised by itself, so that its tokens do not
-depend on the criterion. One too long for the context is read in pieces, each after the criterion:
-no token goes unread.
+depend on the criterion: of many pairs each response, criterion and question is tokenised once. One
+too long for the context is read in pieces, each after the criterion: no token goes unread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from lmcommon.errors import UserError
 from rtt.types import Span
 
-__all__ = ["INSTRUCTION", "Asked", "Encoded", "encode_pair"]
+__all__ = ["INSTRUCTION", "Asked", "Encoded", "encode_pair", "encode_pairs"]
 
 INSTRUCTION = "Mark the words of the response that decide whether it meets the criterion."
 """The one line before every pair."""
@@ -49,52 +49,96 @@ class Encoded:
 def encode_pair(
     tokenizer: Any, asked: Asked, *, context: int, reads_question: bool = False
 ) -> list[Encoded]:
-    """Encode one pair: a single row, or several where the response is too long for one.
+    """Encode one pair; see `encode_pairs`."""
+    (rows,) = encode_pairs(tokenizer, [asked], context=context, reads_question=reads_question)
+    return rows
+
+
+def encode_pairs(
+    tokenizer: Any, asked: Sequence[Asked], *, context: int, reads_question: bool = False
+) -> list[list[Encoded]]:
+    """Encode pairs: each a single row, several where the response is too long, none if it is empty.
 
     A question that leaves the response less than half of the context loses its middle: task and
     requirements stand at its ends.
 
     Args:
         tokenizer: A `transformers` tokenizer that gives offsets (a "fast" one).
-        asked: Criterion, response and question.
+        asked: Criterion, response and question of each pair.
         context: Most tokens in a row.
         reads_question: Whether the question is read.
 
     Raises:
-        UserError: The tokenizer gives no offsets, or the criterion leaves no room.
+        UserError: The tokenizer gives no offsets, or a criterion leaves no room.
     """
     if not getattr(tokenizer, "is_fast", False):
         raise UserError(
             f"discriminator: expected a tokenizer that gives character offsets (a fast one), got "
             f"{type(tokenizer).__name__}; save it with a tokenizer.json"
         )
-    head = _head(tokenizer, asked.criterion, "")
-    if reads_question and asked.question.strip():
-        room = context // 2 - len(head)
-        ids = tokenizer(asked.question, add_special_tokens=False, return_offsets_mapping=True)
-        head = _head(tokenizer, asked.criterion, _shortened(asked.question, ids, room))
-    body = tokenizer(asked.response, add_special_tokens=False, return_offsets_mapping=True)
-    room = context - len(head)
-    if room < 1:
-        raise UserError(
-            f"discriminator: expected a criterion of fewer than {context} tokens, got "
-            f"{len(head)}; shorten it or take a model with a longer context "
-            f"({asked.criterion[:80]!r})"
-        )
-    return list(_pieces(head, body["input_ids"], body["offset_mapping"], room))
-
-
-def _head(tokenizer: Any, criterion: str, question: str) -> list[int]:
-    asked = f"Task: {question}\n" if question else ""
-    ids: list[int] = tokenizer(f"{INSTRUCTION}\n{asked}Criterion: {criterion}\nResponse:\n")[
-        "input_ids"
+    keys = [
+        (one.criterion, one.question if reads_question and one.question.strip() else "")
+        for one in asked
     ]
+    heads = _heads(tokenizer, keys, context)
+    bodies = _bodies(tokenizer, (one.response for one in asked))
+    for key in dict.fromkeys(keys):
+        if len(heads[key]) >= context:
+            raise UserError(
+                f"discriminator: expected a criterion of fewer than {context} tokens, got "
+                f"{len(heads[key])}; shorten it or take a model with a longer context "
+                f"({key[0][:80]!r})"
+            )
+    return [
+        list(_pieces(heads[key], *bodies[one.response], context - len(heads[key])))
+        for key, one in zip(keys, asked, strict=True)
+    ]
+
+
+_Key = tuple[str, str]
+
+
+def _heads(tokenizer: Any, keys: Iterable[_Key], context: int) -> dict[_Key, tuple[int, ...]]:
+    """What comes before the response, by criterion and question."""
+    distinct = list(dict.fromkeys(keys))
+    criteria = list(dict.fromkeys(criterion for criterion, _ in distinct))
+    alone = dict(zip(criteria, _ids(tokenizer, [_text(one, "") for one in criteria]), strict=True))
+    questions = _bodies(tokenizer, (question for _, question in distinct))
+    texts = [
+        _text(criterion, _shortened(question, questions[question][1], room))
+        for criterion, question in distinct
+        for room in (context // 2 - len(alone[criterion]),)
+        if question
+    ]
+    asked = iter(_ids(tokenizer, texts))
+    return {key: tuple(next(asked) if key[1] else alone[key[0]]) for key in distinct}
+
+
+def _text(criterion: str, question: str) -> str:
+    task = f"Task: {question}\n" if question else ""
+    return f"{INSTRUCTION}\n{task}Criterion: {criterion}\nResponse:\n"
+
+
+def _ids(tokenizer: Any, texts: list[str]) -> list[list[int]]:
+    ids: list[list[int]] = tokenizer(texts, verbose=False)["input_ids"] if texts else []
     return ids
 
 
-def _shortened(text: str, coded: Any, room: int) -> str:
+def _bodies(
+    tokenizer: Any, texts: Iterable[str]
+) -> dict[str, tuple[list[int], list[tuple[int, int]]]]:
+    """Ids and offsets of texts that are tokenised by themselves."""
+    distinct = list(dict.fromkeys(texts))
+    if not distinct:
+        return {}
+    told = tokenizer(distinct, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    return dict(
+        zip(distinct, zip(told["input_ids"], told["offset_mapping"], strict=True), strict=True)
+    )
+
+
+def _shortened(text: str, offsets: Sequence[Span], room: int) -> str:
     """At most about `room` tokens: the first and the last ones."""
-    offsets = coded["offset_mapping"]
     if len(offsets) <= room:
         return text
     half = (room - 8) // 2  # the mark between, and tokens that are cut anew
@@ -103,10 +147,12 @@ def _shortened(text: str, coded: Any, room: int) -> str:
     return f"{text[: offsets[half - 1][1]]} [...] {text[offsets[-half][0] :]}"
 
 
-def _pieces(head: list[int], ids: list[int], offsets: list[Span], room: int) -> Iterator[Encoded]:
+def _pieces(
+    head: tuple[int, ...], ids: list[int], offsets: Sequence[Span], room: int
+) -> Iterator[Encoded]:
     for first in range(0, len(ids), room):
         yield Encoded(
             ids=(*head, *ids[first : first + room]),
             start=len(head),
-            offsets=tuple((start, end) for start, end in offsets[first : first + room]),
+            offsets=tuple(offsets[first : first + room]),
         )

@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from lmcommon.errors import UserError
 from lmcommon.hub import check_hub
 from lmcommon.llm.weights import quiet_loading
-from rtt.discriminator.encoding import Asked, Encoded, encode_pair
+from rtt.discriminator.batching import length_buckets
+from rtt.discriminator.characters import Chars, pair_characters
+from rtt.discriminator.encoding import Asked, Encoded, encode_pair, encode_pairs
 
 __all__ = ["TokenDiscriminator", "batch_logits", "length_buckets"]
 
@@ -130,7 +131,7 @@ class TokenDiscriminator:
     @torch.inference_mode()
     def relevances(
         self, pairs: Sequence[tuple[str, ...]], *, batch_tokens: int = 16_384
-    ) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
+    ) -> list[Chars]:
         """Relevance of every character of every response, float32 in [0, 1], [characters].
 
         A character that no token covers (white space, with some tokenizers) gets 0.
@@ -144,19 +145,20 @@ class TokenDiscriminator:
             UserError: A criterion is too long for the context.
         """
         self.model.eval()
-        questions = [Asked(*pair) for pair in pairs]
-        rows = [
-            (number, row) for number, asked in enumerate(questions) for row in self.encode(asked)
-        ]
-        told = [np.zeros(len(response), dtype=np.float32) for _, response, _ in questions]
-        for bucket in length_buckets([len(row.ids) for _, row in rows], batch_tokens):
-            batch = [rows[place] for place in bucket]
-            logits_BL = batch_logits(self, [row.ids for _, row in batch])
+        asked = [Asked(*pair) for pair in pairs]
+        rows = encode_pairs(
+            self.tokenizer, asked, context=self.context, reads_question=self.reads_question
+        )
+        flat = [row for pieces in rows for row in pieces]
+        read: dict[int, Chars] = {}
+        for bucket in length_buckets([len(row.ids) for row in flat], batch_tokens):
+            logits_BL = batch_logits(self, [flat[place].ids for place in bucket])
             values = (logits_BL.float() / self.temperature).sigmoid().cpu().numpy()
-            for (number, row), line in zip(batch, values, strict=True):
-                for (start, end), value in zip(row.offsets, line[row.start :], strict=False):
-                    np.maximum(told[number][start:end], value, out=told[number][start:end])
-        return told
+            for place, line in zip(bucket, values, strict=True):
+                read[place] = line[flat[place].start : len(flat[place].ids)]
+        return pair_characters(
+            [one.response for one in asked], rows, (read[place] for place in range(len(flat)))
+        )
 
 
 def batch_logits(discriminator: TokenDiscriminator, rows: Sequence[Sequence[int]]) -> Tensor:
@@ -168,18 +170,3 @@ def batch_logits(discriminator: TokenDiscriminator, rows: Sequence[Sequence[int]
     mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
     logits: Tensor = discriminator.model(input_ids=ids, attention_mask=mask).logits
     return logits.squeeze(-1)
-
-
-def length_buckets(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
-    """Cut rows into batches of similar length, each of at most `batch_tokens` with padding.
-
-    A single row longer than that is a batch by itself. The longest come first, so that a machine
-    too small for them fails at once.
-    """
-    buckets: list[list[int]] = []
-    for place in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        if buckets and (len(buckets[-1]) + 1) * lengths[buckets[-1][0]] <= batch_tokens:
-            buckets[-1].append(place)
-        else:
-            buckets.append([place])
-    return buckets

@@ -1,7 +1,8 @@
 """Responses that are there already: the outputs of any model, to be scored like sampled ones.
 
-In: a file of rows with `response` and with `prompt` (the exact text) or `id`, the prompts of a data
-set, and a tokenizer. Out: groups of rollouts. They have no log-probabilities (NaN: not measured).
+In: a file of rows with `response` and with `prompt` (the exact text, or messages) or `id`, the
+prompts of a data set, and a tokenizer. Out: groups of rollouts. They have no log-probabilities
+(NaN: not measured).
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from lmcommon.data.files import read_rows
+from lmcommon.data.messages import read_messages
 from lmcommon.data.rows import Row
-from lmcommon.data.types import RubricPrompt
+from lmcommon.data.types import RubricPrompt, transcript
 from lmcommon.errors import UserError
 from rtt.types import Group, Rollout, Span
 
-__all__ = ["Given", "Tokens", "cut_words", "load_tokenizer", "read_given", "tokens_by"]
+__all__ = [
+    "Given", "Tokens", "cut_words", "given_rollout", "load_tokenizer", "read_given", "tokens_by",
+]  # fmt: skip
 
 Tokens = Callable[[str], tuple[tuple[int, ...], tuple[Span, ...]]]
 """From a text to token ids [T] and the characters that each covers [T]."""
@@ -58,6 +62,7 @@ def read_given(path: str | Path, prompts: Sequence[RubricPrompt], tokens: Tokens
         DataError: A row without a response, or without a prompt and an id.
     """
     by_text = {prompt.prompt: prompt for prompt in prompts}
+    by_text |= {transcript(prompt.messages): prompt for prompt in prompts}
     by_id = {prompt.id: prompt for prompt in prompts}
     found: dict[str, list[Rollout]] = {}
     unmatched: list[str] = []
@@ -66,7 +71,7 @@ def read_given(path: str | Path, prompts: Sequence[RubricPrompt], tokens: Tokens
         if prompt is None:
             unmatched.append(f"row {row.index}: {name[:60]}")
         else:
-            rollout = _rollout(prompt.id, row.text("response"), tokens)
+            rollout = given_rollout(prompt.id, row.text("response"), tokens)
             found.setdefault(prompt.id, []).append(rollout)
     if not found:
         raise UserError(
@@ -138,7 +143,8 @@ def _asked(
 ) -> tuple[str, RubricPrompt | None]:
     """What a row names its prompt, and the prompt."""
     if row.has("prompt"):
-        text = row.text("prompt")
+        is_talk = isinstance(row.value["prompt"], list)
+        text = transcript(read_messages(row, "prompt")) if is_talk else row.text("prompt")
         return text, by_text.get(text)
     for field in _ID_FIELDS:
         if row.has(field):
@@ -147,7 +153,8 @@ def _asked(
     raise row.error(f"expected the text of its prompt, or one of {', '.join(_ID_FIELDS)}", "prompt")
 
 
-def _rollout(prompt_id: str, text: str, tokens: Tokens) -> Rollout:
+def given_rollout(prompt_id: str, text: str, tokens: Tokens) -> Rollout:
+    """A response that is there already, cut into tokens; its log-probabilities are not known."""
     ids, offsets = tokens(text)
     return Rollout(
         prompt_id=prompt_id,

@@ -116,10 +116,19 @@ def read_record(loaded: Mapping[str, Any]) -> RolloutRecord:
 
 def prompt_of(loaded: Mapping[str, Any]) -> RubricPrompt:
     """A prompt from the plain mapping that `dataclasses.asdict` makes of it."""
-    criteria = tuple(
-        Criterion(**{**one, "tags": tuple(one["tags"])}) for one in loaded["rubric"]["criteria"]
-    )
+    criteria = tuple(_criterion(one) for one in loaded["rubric"]["criteria"])
     return RubricPrompt(**{**loaded, "rubric": Rubric(criteria)})
+
+
+def _criterion(loaded: dict[str, Any]) -> Criterion:
+    scale = loaded.get("scale")  # older records have none
+    return Criterion(
+        **{
+            **loaded,
+            "tags": tuple(loaded["tags"]),
+            "scale": None if scale is None else tuple(scale),
+        }
+    )
 
 
 def _rollout(loaded: dict[str, Any]) -> Rollout:

@@ -118,7 +118,7 @@ def _schema(arrow: Any) -> Any:
         [
             ("satisfied", arrow.bool_()), ("spans", arrow.list_(span)), ("source", arrow.string()),
             ("rationale", arrow.string()), ("failure", arrow.string()),
-            ("confidence", arrow.float64()),
+            ("confidence", arrow.float64()), ("score", arrow.float64()),
         ]
     )  # fmt: skip
     return arrow.schema(

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,20 +23,17 @@ from lmcommon.rng import seed_for
 from rtt.engine.base import RolloutEngine
 from rtt.engine.drawing import Sampling
 from rtt.engine.given import Given, cut_words, load_tokenizer, read_given, tokens_by
-from rtt.engine.weights import policy_weights
-from rtt.policy.tiny import Policy, TinyPolicy
 from rtt.records import records_of
 from rtt.records.parts import FORMATS, check_format
 from rtt.relevance.policy_scores import PolicyScores
 from rtt.run.identity import check_inputs, inputs_of
 from rtt.run.joining import joined
 from rtt.run.judging import open_scorer
+from rtt.run.policies import open_sampler, weights_of
 from rtt.run.rollout_report import conclude
 from rtt.run.schemas import GROUPS
 from rtt.run.sharing import Batch, SharedRun
-from rtt.tasks.base import SketchingTask
 from rtt.train.clock import Clock
-from rtt.train.local.checkpoint import find_checkpoint, load_checkpoint
 from rtt.train.overlap import Overlap
 from rtt.train.ranks import failed_verdicts
 from rtt.train.scoring import Scorer
@@ -109,8 +105,11 @@ def rollout(config: RolloutConfig, run: Run) -> dict[str, Any]:
     with joined() as ranks:
         check_inputs(
             run,
-            inputs_of(config.relevance, checkpoint=_weights(config), responses=config.responses),
-        )
+            inputs_of(
+                config.relevance, checkpoint=weights_of(config.checkpoint),
+                responses=config.responses,
+            ),
+        )  # fmt: skip
         shared = SharedRun(run, ranks, form=config.format)
         prompts = _prompts(config)
         given = None if config.responses is None else _given(config, prompts)
@@ -118,7 +117,13 @@ def rollout(config: RolloutConfig, run: Run) -> dict[str, Any]:
         with ExitStack() as opened:
             sampler = None
             if mine and given is None:
-                sampler = opened.enter_context(closing(_sampler(config)))
+                task = config.task if config.data is None else None
+                own = _TOKENS if task is None else task.max_tokens
+                sampler = open_sampler(
+                    config, task, max_tokens=config.max_tokens or own,
+                    row_budget=config.batch * config.samples,
+                )  # fmt: skip
+                opened.enter_context(closing(sampler))
             ranks.barrier()  # a server that they share takes no weights while one draws from it
             if mine:
                 scorer = opened.enter_context(_scorer(config, sampler, shared))
@@ -158,31 +163,6 @@ def _batches(
     return batches
 
 
-def _sampler(config: RolloutConfig) -> RolloutEngine:
-    task = config.task if config.data is None else None
-    words = getattr(task, "tokens", ())
-    if isinstance(config.policy, TinyPolicy) and not words:
-        raise UserError(
-            "policy: expected a pretrained one for the prompts of a data set (policy=pretrained), "
-            "or responses=FILE; got the tiny one, which knows none of their words"
-        )
-    policy: Policy = config.policy.build(words, seed=config.seed)
-    if config.checkpoint is not None:
-        _load(policy, Path(config.checkpoint))
-    elif isinstance(task, SketchingTask):
-        config.warm_start.run(policy, task, seed=config.seed)
-    own = _TOKENS if task is None else task.max_tokens
-    sampler: RolloutEngine = config.sampler.build(
-        policy, max_tokens=config.max_tokens or own, sampling=config.sampling,
-        row_budget=config.batch * config.samples, seed=config.seed,
-    )  # fmt: skip
-    if torch.cuda.is_available() and not getattr(sampler, "holds_weights", False):
-        policy.model.to("cuda")  # this process's own device, see `joined`
-    # A server has the weights it was started with, not those of a checkpoint or a warm start.
-    sampler.update(policy_weights(policy), version=0)
-    return sampler
-
-
 @contextmanager
 def _scorer(
     config: RolloutConfig, sampler: RolloutEngine | None, shared: SharedRun
@@ -194,22 +174,6 @@ def _scorer(
         config.verdicts, config.judge_llm, shared.folder, processes=shared.world
     ) as scorer:
         yield replace(scorer, relevance=relevance)
-
-
-def _weights(config: RolloutConfig) -> Path | None:
-    """The file or folder of the checkpoint's weights; None if there is none."""
-    folder = config.checkpoint
-    return None if folder is None else find_checkpoint(Path(folder) / "checkpoint.pt")
-
-
-def _load(policy: Policy, folder: Path) -> None:
-    """The last weights of a training run."""
-    found = find_checkpoint(folder / "checkpoint.pt")
-    if found is None:
-        raise UserError(
-            f"checkpoint: expected a run folder of rtt-train with a checkpoint; got {str(folder)!r}"
-        )
-    load_checkpoint(found, policy, torch.optim.AdamW(policy.model.parameters()))
 
 
 def _take(

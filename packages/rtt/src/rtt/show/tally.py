@@ -1,7 +1,8 @@
 """What scored responses came to: satisfied by kind, unscored, lengths, with intervals.
 
 In: records. Out: a `Tally`. Rates leave out what has no verdict; a response without any verdict
-counts nowhere but among the unscored. Intervals are over prompts: responses to one prompt, and
+counts nowhere but among the unscored. A criterion of negative weight (that must not hold) is met
+where it does not hold. Intervals are over prompts: responses to one prompt, and
 criteria of one response, are not independent.
 """
 
@@ -56,18 +57,18 @@ class Tally:
         self.responses += 1
         self.lengths.append(len(scored.rollout.tokens))
         self.cut_off += scored.rollout.finish_reason == "length"
-        known = [verdict.satisfied for verdict in scored.verdicts if verdict.satisfied is not None]
-        prompts = self.complete.setdefault(prompt, [])
+        prompts, known = self.complete.setdefault(prompt, []), []
+        for criterion, verdict in zip(record.prompt.rubric.criteria, scored.verdicts, strict=True):
+            kind = criterion.constraint_id or next(iter(criterion.tags), "judged")
+            if (met := criterion.is_met(verdict.satisfied)) is None:
+                self.unscored_criteria[(verdict.failure or "no reason given")[:120]] += 1
+            else:
+                known.append(met)
+                self.kinds.setdefault(kind, {}).setdefault(prompt, []).append(met)
         if known:
             prompts.append(all(known))
         else:
             self.unscored += 1
-        for criterion, verdict in zip(record.prompt.rubric.criteria, scored.verdicts, strict=True):
-            kind = criterion.constraint_id or next(iter(criterion.tags), "judged")
-            if verdict.satisfied is None:
-                self.unscored_criteria[(verdict.failure or "no reason given")[:120]] += 1
-            else:
-                self.kinds.setdefault(kind, {}).setdefault(prompt, []).append(verdict.satisfied)
 
     @property
     def satisfied_all(self) -> Rate | None:
@@ -88,7 +89,7 @@ class Tally:
 
     @property
     def satisfied(self) -> Rate | None:
-        """Share of all verdicts that are "satisfied"."""
+        """Share of all scored criteria that are met."""
         merged: dict[str, list[bool]] = {}
         for prompts in self.kinds.values():
             for prompt, hits in prompts.items():

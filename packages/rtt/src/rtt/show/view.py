@@ -32,7 +32,8 @@ class CriterionView:
 
     text: str
     satisfied: bool | None
-    """None: unscored, `reason` says why."""
+    """Whether the response does what the criterion wants: for one of negative weight, that it does
+    not hold. None: unscored, `reason` says why."""
     relevance: tuple[float, ...]
     """How much each token decides it, [T]."""
     part: tuple[float, ...] = ()
@@ -134,7 +135,9 @@ def _view(
 ) -> CreditView:
     rollout, verdicts = record.scored.rollout, record.scored.verdicts
     tokens, gaps = cut_tokens(rollout.text, rollout.offsets)
-    parts = _parts(verdicts, record.scored.relevance)
+    criteria = record.prompt.rubric.criteria
+    met = [one.is_met(told.satisfied) for one, told in zip(criteria, verdicts, strict=True)]
+    parts = _parts(met, record.scored.relevance)
     return CreditView(
         prompt=record.prompt.prompt,
         label=label,
@@ -144,9 +147,7 @@ def _view(
         advantage=advantage,
         criteria=tuple(
             _criterion(*four)
-            for four in zip(
-                record.prompt.rubric.criteria, verdicts, record.scored.relevance, parts, strict=True
-            )
+            for four in zip(criteria, verdicts, record.scored.relevance, parts, strict=True)
         ),
         prompt_id=record.prompt.id,
         step=record.step,
@@ -161,26 +162,34 @@ def _criterion(
     criterion: Criterion, verdict: Verdict, relevance: tuple[float, ...], part: tuple[float, ...]
 ) -> CriterionView:
     return CriterionView(
-        text=criterion.text,
-        satisfied=verdict.satisfied,
+        text=criterion.text if criterion.weight >= 0 else f"must not hold: {criterion.text}",
+        satisfied=criterion.is_met(verdict.satisfied),
         relevance=relevance,
         part=part,
         source=verdict.source,
-        reason=verdict.failure or verdict.rationale,
+        reason=verdict.failure or _rationale(criterion, verdict),
         kind=criterion.constraint_id or "",
     )
 
 
+def _rationale(criterion: Criterion, verdict: Verdict) -> str:
+    """The reason, after the grade if there is one."""
+    if verdict.score is None or criterion.scale is None:
+        return verdict.rationale
+    low, high = criterion.scale
+    return f"grade {verdict.score:g} ({low:g} to {high:g}). {verdict.rationale}".strip()
+
+
 def _parts(
-    verdicts: Sequence[Verdict], relevance: Sequence[tuple[float, ...]]
+    met: Sequence[bool | None], relevance: Sequence[tuple[float, ...]]
 ) -> list[tuple[float, ...]]:
     """Each scored criterion's share of the paper's token credit: alone, over their number."""
-    scored = [k for k, verdict in enumerate(verdicts) if verdict.is_scored and relevance[k]]
-    parts: list[tuple[float, ...]] = [()] * len(verdicts)
+    scored = [k for k, one in enumerate(met) if one is not None and relevance[k]]
+    parts: list[tuple[float, ...]] = [()] * len(met)
     if scored:
         alone_KT = intra_sample(
             [[relevance[k]] for k in scored],
-            [[1.0 if verdicts[k].satisfied else -1.0] for k in scored],
+            [[1.0 if met[k] else -1.0] for k in scored],
         )
         for k, row in zip(scored, (alone_KT / len(scored)).tolist(), strict=True):
             parts[k] = tuple(row)

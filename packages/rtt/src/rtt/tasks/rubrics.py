@@ -32,7 +32,7 @@ class RubricsTask:
     data: str = "ifeval"
     """A set of prompts with rubrics: ifeval, ifbench, muldimif, infobench, ..."""
     path: str = ""
-    """File or hub id."""
+    """File, folder (of a set of several files) or hub id."""
     kinds: list[str] = field(default_factory=list)
     """Constraint ids, or what stands before their colon. A prompt is kept if all its criteria are
     of these; empty: all prompts."""

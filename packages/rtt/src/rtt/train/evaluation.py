@@ -52,6 +52,8 @@ def evaluate(
 ) -> Evaluation:  # fmt: skip
     """Sample each prompt and check every criterion. A sample without verdicts counts nowhere.
 
+    A criterion of negative weight (that must not hold) is satisfied where it does not hold.
+
     Args:
         sampler: Of the policy; asked to sample at temperature 1, whatever else it does.
         prompts: Held-out prompts.
@@ -73,7 +75,15 @@ def evaluate(
         [(group.prompt, rollout.text) for group in groups for rollout in group.rollouts]
     ))  # fmt: skip
     satisfied = [
-        [tuple(verdict.satisfied for verdict in next(told)) for _ in group.rollouts]
+        [
+            tuple(
+                criterion.is_met(verdict.satisfied)
+                for criterion, verdict in zip(
+                    group.prompt.rubric.criteria, next(told), strict=True
+                )
+            )
+            for _ in group.rollouts
+        ]
         for group in groups
     ]
     return _summary(prompts, parallel.collect(list(zip(places, satisfied, strict=True))))

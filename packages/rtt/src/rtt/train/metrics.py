@@ -25,15 +25,15 @@ BINS = 10
 
 
 def satisfied_by_kind(groups: Sequence[ScoredGroup]) -> dict[str, float]:
-    """Share of scored verdicts that are satisfied, by constraint id ("judged" without one)."""
+    """Share of scored criteria that are met, by constraint id ("judged" without one)."""
     hits: dict[str, list[bool]] = {}
     for group in groups:
         for sample in group.samples:
             for criterion, satisfied in zip(
                 group.prompt.rubric.criteria, sample.satisfied, strict=True
             ):
-                if satisfied is not None:
-                    hits.setdefault(criterion.constraint_id or "judged", []).append(satisfied)
+                if (met := criterion.is_met(satisfied)) is not None:
+                    hits.setdefault(criterion.constraint_id or "judged", []).append(met)
     return {kind: sum(found) / len(found) for kind, found in sorted(hits.items())}
 
 

@@ -126,7 +126,7 @@ def score_tensors(groups: Sequence[ScoredGroup]) -> ScoreTensors:
         ):
             if told.satisfied is None:
                 continue
-            verdict[row][k] = float(told.satisfied is (criterion.weight >= 0))
+            verdict[row][k] = float(bool(criterion.is_met(told.satisfied)))
             active[row][k] = 1.0
             weight[row][k] = abs(criterion.weight)
             hard[row][k] = float(told.source == "program")

@@ -60,7 +60,7 @@ class ProgramVerdicts(_Watched):
 
 @dataclass(kw_only=True)
 class HybridVerdicts(_Watched):
-    """A program where there is one, else a language model."""
+    """A program where there is one, else a language model, which grades what has a scale."""
 
     judge: str = "criterion"
     """criterion: one call a criterion; rubric: all criteria of a response in one call, which is
@@ -68,7 +68,7 @@ class HybridVerdicts(_Watched):
     form: str = "json"
     """How the model replies to one criterion: json (by schema) or tag (prose, then a line)."""
     max_tokens: int | None = None
-    """Of one reply; null: 512 for a criterion, 2048 for a rubric."""
+    """Of one reply; null: 512 for a criterion or a grade, 2048 for a rubric."""
     unknown: str = "error"
     """What a constraint without a check here is: an error, or a case for the judge (counted as a
     fallback)."""
@@ -97,6 +97,8 @@ class HybridVerdicts(_Watched):
                 "verdicts=hybrid: expected a model that judges, got none; give "
                 "llm@judge_llm=openai judge_llm.base_url=..., or take verdicts=program"
             )
+        from lmcommon.judge.graded import GradedJudge
+
         rules = self.sandbox.build()
         code: Judge | None = None
         if rules is not None:
@@ -109,6 +111,7 @@ class HybridVerdicts(_Watched):
                 program=self._program(),
                 unknown=self.unknown,  # type: ignore[arg-type]
                 code=code,
+                graded=GradedJudge(model, sampling=self._sampling(512)),
             ),
             rules,
         )
@@ -117,12 +120,15 @@ class HybridVerdicts(_Watched):
         from lmcommon.judge.criterion import CriterionJudge, RubricJudge
 
         if self.judge == "rubric":
-            return RubricJudge(model, sampling=Sampling(max_tokens=self.max_tokens or 2048))
+            return RubricJudge(model, sampling=self._sampling(2048))
         return CriterionJudge(
             model,
             form=self.form,  # type: ignore[arg-type]
-            sampling=Sampling(max_tokens=self.max_tokens or 512),
+            sampling=self._sampling(512),
         )
+
+    def _sampling(self, usual: int) -> Sampling:
+        return Sampling(max_tokens=self.max_tokens or usual)
 
 
 @dataclass(kw_only=True)

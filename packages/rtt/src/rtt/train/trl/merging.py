@@ -54,10 +54,10 @@ def measured(
         for criterion, satisfied in zip(
             row.prompt.rubric.criteria, row.scored.satisfied, strict=True
         ):
-            if satisfied is not None:
+            if (met := criterion.is_met(satisfied)) is not None:
                 kind = criterion.constraint_id or "judged"
                 hits, of = verdicts.get(kind, (0, 0))
-                verdicts[kind] = hits + satisfied, of + 1
+                verdicts[kind] = hits + met, of + 1
     ended = 0.0 if scores.eos_BT is None else float(scores.eos_BT.sum())
     return Measured(
         counts={

@@ -1,0 +1,86 @@
+"""The policy that a verb samples from: built, given its weights, behind a sampler.
+
+In: a verb's settings (policy, sampler, checkpoint, warm start). Out: a rollout engine that holds
+the weights of a training run, of a warm start, or those that the policy comes with.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from lmcommon.errors import UserError
+from rtt.engine.base import RolloutEngine
+from rtt.engine.drawing import Sampling
+from rtt.engine.weights import policy_weights
+from rtt.policy.tiny import Policy, TinyPolicy
+from rtt.tasks.base import SketchingTask
+from rtt.train.local.checkpoint import find_checkpoint, load_checkpoint
+from rtt.train.warm import WarmStart
+
+__all__ = ["SamplingRun", "open_sampler", "weights_of"]
+
+
+class SamplingRun(Protocol):
+    """What is read of a verb's configuration."""
+
+    seed: int
+    policy: Any
+    sampler: Any
+    sampling: Sampling
+    checkpoint: str | None
+    warm_start: WarmStart
+
+
+def open_sampler(
+    config: SamplingRun, task: Any, *, max_tokens: int, row_budget: int
+) -> RolloutEngine:
+    """The sampler of a policy with its weights, on this process's device.
+
+    Args:
+        config: Of the verb.
+        task: Whose prompts are answered; None: prompts of a data set, which a policy with a
+            vocabulary of its own cannot read.
+        max_tokens: Of a response.
+        row_budget: Responses at once.
+
+    Raises:
+        UserError: The policy cannot read the prompts, or there is no such checkpoint.
+    """
+    words = getattr(task, "tokens", ())
+    if isinstance(config.policy, TinyPolicy) and not words:
+        raise UserError(
+            "policy: expected a pretrained one for the prompts of a data set (policy=pretrained), "
+            "or responses=FILE; got the tiny one, which knows none of their words"
+        )
+    policy: Policy = config.policy.build(words, seed=config.seed)
+    if config.checkpoint is not None:
+        _load(policy, Path(config.checkpoint))
+    elif isinstance(task, SketchingTask):
+        config.warm_start.run(policy, task, seed=config.seed)
+    sampler: RolloutEngine = config.sampler.build(
+        policy, max_tokens=max_tokens, sampling=config.sampling, row_budget=row_budget,
+        seed=config.seed,
+    )  # fmt: skip
+    if torch.cuda.is_available() and not getattr(sampler, "holds_weights", False):
+        policy.model.to("cuda")  # this process's own device, see `joined`
+    # A server has the weights it was started with, not those of a checkpoint or a warm start.
+    sampler.update(policy_weights(policy), version=0)
+    return sampler
+
+
+def weights_of(checkpoint: str | None) -> Path | None:
+    """The file or folder of a checkpoint's weights; None if there is none."""
+    return None if checkpoint is None else find_checkpoint(Path(checkpoint) / "checkpoint.pt")
+
+
+def _load(policy: Policy, folder: Path) -> None:
+    """The last weights of a training run."""
+    found = find_checkpoint(folder / "checkpoint.pt")
+    if found is None:
+        raise UserError(
+            f"checkpoint: expected a run folder of rtt-train with a checkpoint; got {str(folder)!r}"
+        )
+    load_checkpoint(found, policy, torch.optim.AdamW(policy.model.parameters()))

@@ -1,0 +1,220 @@
+"""Figures of benchmarks against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lmcommon.stats import wilson_interval
+from rtt.evaluate import BENCHMARKS, Item, Results, results_of
+
+from .evaluate_support import answer, item, prompt
+
+
+def of(name: str, *items: Item) -> Results:
+    return results_of(BENCHMARKS[name], list(items))
+
+
+def value(results: Results, column: str) -> float:
+    rate = results.columns[column]
+    assert rate is not None
+    return rate.value
+
+
+TWO = (
+    item(prompt("a", "k:x", "k:y"), answer(True, True)),
+    item(prompt("b", "k:x"), answer(False, loose=(True,))),
+    item(prompt("c", "k:x", "k:y", "k:y"), answer(True, False, True)),
+)
+
+
+def test_prompt_and_instruction_level_strict_and_loose() -> None:
+    got = of("ifeval", *TWO)
+    assert value(got, "prompt_strict") == pytest.approx(1 / 3)
+    assert value(got, "instruction_strict") == pytest.approx(4 / 6)
+    assert value(got, "prompt_loose") == pytest.approx(2 / 3)
+    assert value(got, "instruction_loose") == pytest.approx(5 / 6)
+
+
+def test_kinds_are_counted_by_criterion_most_frequent_first() -> None:
+    kinds = of("ifeval", *TWO).kinds
+    assert {kind: (rate.value, rate.scored) for kind, rate in kinds.items()} == {
+        "k:x": (pytest.approx(2 / 3), 3),
+        "k:y": (pytest.approx(2 / 3), 3),
+    }
+
+
+def test_a_single_sample_has_wilsons_interval_beside_the_bootstrap() -> None:
+    rate = of("ifeval", *TWO).columns["prompt_strict"]
+    assert rate is not None
+    assert rate.wilson == wilson_interval(1, 3)
+    assert rate.interval == (0.0, 1.0)
+    several = of("ifeval", item(prompt("a", "k:x"), answer(True), answer(False)))
+    assert several.columns["prompt_strict"].wilson is None  # type: ignore[union-attr]
+
+
+def test_an_interval_of_nothing_but_ones_has_a_width() -> None:
+    rate = of("ifeval", *(item(prompt(f"p{n}", "k:x"), answer(True)) for n in range(5)))
+    told = rate.columns["prompt_strict"]
+    assert told is not None
+    assert told.interval == wilson_interval(5, 5)
+
+
+def test_several_samples_give_their_mean_their_spread_and_what_any_and_all_do() -> None:
+    got = of(
+        "task",
+        item(prompt("a", "k:x"), answer(True), answer(True)),
+        item(prompt("b", "k:x"), answer(True), answer(False)),
+        item(prompt("c", "k:x"), answer(False), answer(False)),
+        item(prompt("d", "k:x"), answer(True), answer(False)),
+    )
+    assert value(got, "prompt_strict") == 0.5
+    spread = got.spreads["prompt_strict"]
+    assert spread is not None
+    assert spread.values == (0.75, 0.25)
+    assert spread.deviation == pytest.approx(0.35355, abs=1e-5)
+    assert got.any_sample["prompt_strict"].value == 0.75  # type: ignore[union-attr]
+    assert got.all_samples["prompt_strict"].value == 0.25  # type: ignore[union-attr]
+
+
+def test_unscored_is_no_failure_and_the_bounds_say_what_it_could_be() -> None:
+    got = of(
+        "task",
+        item(prompt("a", "k:x", "k:y"), answer(True, True)),
+        item(prompt("b", "k:x", "k:y"), answer(True, None)),
+        item(prompt("c", "k:x", "k:y"), answer(False, None)),
+        item(prompt("d", "k:x", "k:y"), answer(False, True)),
+    )
+    rate, share = got.columns["prompt_strict"], got.columns["instruction_strict"]
+    assert rate is not None
+    assert (rate.value, rate.scored, rate.unscored) == (0.5, 2, 2)
+    assert (rate.worst, rate.best) == (0.25, 0.5), "c fails whatever its other criterion is"
+    assert share is not None
+    assert (share.value, share.worst, share.best) == (pytest.approx(4 / 6), 0.5, 0.75)
+    assert got.unscored == {"the judge is down": 2}
+    assert got.unscored_responses == 2
+
+
+def test_nothing_scored_is_no_figure() -> None:
+    got = of("task", item(prompt("a", "k:x"), answer(None)))
+    assert got.columns == {"prompt_strict": None, "instruction_strict": None}
+    assert got.kinds == {}
+
+
+def test_an_unscored_sample_leaves_any_open_unless_another_settles_it() -> None:
+    got = of(
+        "task",
+        item(prompt("a", "k:x"), answer(True), answer(None)),
+        item(prompt("b", "k:x"), answer(False), answer(None)),
+    )
+    told, every = got.any_sample["prompt_strict"], got.all_samples["prompt_strict"]
+    assert told is not None
+    assert every is not None
+    assert (told.value, told.scored, told.worst, told.best) == (1.0, 1, 0.5, 1.0)
+    assert (every.value, every.scored, every.worst, every.best) == (0.0, 1, 0.0, 0.5)
+
+
+def test_points_are_of_what_holds_over_the_positive_ones_and_the_mean_is_clipped() -> None:
+    weights = (5.0, 5.0, -10.0)
+    asked = [prompt(name, "p", "q", "bad", weights=weights) for name in "ab"]
+    # Met means, of the bad thing, that it does not happen.
+    well, ill = answer(True, False, True), answer(False, False, False)
+    assert value(of("healthbench", item(asked[0], well)), "score") == 0.5
+    assert value(of("healthbench", item(asked[0], ill)), "score") == 0.0, "-1 is cut to 0"
+    both = of("healthbench", item(asked[0], answer(True, True, True)), item(asked[1], ill))
+    assert value(both, "score") == 0.0, "of single scores 1 and -1: they are not cut, the mean is"
+    assert value(both, "criteria_met") == 0.5
+
+
+def test_points_of_an_unscored_criterion_bound_the_score() -> None:
+    got = of("healthbench", item(prompt("a", "p", "bad", weights=(4.0, -2.0)), answer(True, None)),
+             item(prompt("b", "p", weights=(4.0,)), answer(True)))  # fmt: skip
+    rate = got.columns["score"]
+    assert rate is not None
+    assert (rate.value, rate.worst, rate.best) == (1.0, 0.75, 1.0)
+
+
+def ladder(name: str, *levels: tuple[bool | None, ...]) -> list[Item]:
+    return [
+        item(
+            prompt(f"{name}{n}", *(f"c{k}" for k in range(len(told))), ladder=name, level=n,
+                   category="style"),
+            answer(*told),
+        )
+        for n, told in enumerate(levels, start=1)
+    ]  # fmt: skip
+
+
+def test_ladders_are_hard_soft_and_consistent() -> None:
+    got = of(
+        "followbench",
+        item(prompt("a0", "c0", ladder="a", level=0), answer(False)),
+        *ladder("a", (True,), (True, True), (True, False, True)),
+        *ladder("b", (False,), (True, True), (True, True, True)),
+    )
+    assert value(got, "hsr") == pytest.approx(4 / 6)
+    assert value(got, "ssr") == pytest.approx((1 + 1 + 2 / 3 + 0 + 1 + 1) / 6)
+    assert value(got, "csl") == 1.0, "two levels of a, none of b"
+    by_level = got.parts["level"]
+    assert [by_level[f"level {n}"]["hsr"].value for n in (1, 2, 3)] == [0.5, 1.0, 0.5]  # type: ignore[union-attr]
+
+
+def test_a_ladder_of_which_a_level_is_unscored_is_known_only_up_to_a_failure() -> None:
+    open_, settled = ladder("a", (True,), (None, True)), ladder("b", (True,), (False, None))
+    rate = of("followbench", *open_, *settled).columns["csl"]
+    assert rate is not None
+    assert (rate.value, rate.scored, rate.unscored) == (1.0, 1, 1)
+    assert (rate.worst, rate.best) == (1.0, 1.5)
+
+
+def test_the_samples_of_a_ladder_stay_together_in_the_interval() -> None:
+    got = of(
+        "followbench", *ladder("a", (True,), (True, True)), *ladder("b", (False,), (False, False))
+    )
+    rate = got.columns["hsr"]
+    assert rate is not None
+    assert rate.interval == (0.0, 1.0), "two clusters, not four prompts"
+    assert rate.wilson is None
+
+
+def test_parts_divide_the_prompts() -> None:
+    got = of(
+        "muldimif",
+        item(prompt("a", "k", difficulty="Level 1"), answer(True)),
+        item(prompt("b", "k", difficulty="Level 2"), answer(False)),
+    )
+    told = {part: columns["accuracy"].value for part, columns in got.parts["difficulty"].items()}  # type: ignore[union-attr]
+    assert told == {"Level 1": 1.0, "Level 2": 0.0}
+
+
+def test_lengths_and_responses_that_were_cut_off() -> None:
+    plain = of(
+        "task",
+        item(prompt("a", "k"), answer(True, length=10, is_cut=True), answer(True, length=20)),
+    ).plain()
+    assert plain["length"] == {"mean": 15, "median": 15, "max": 20}
+    assert plain["cut_off"]["share"] == 0.5
+    assert json.loads(json.dumps(plain)) == plain, "nothing but JSON values"
+
+
+@given(
+    told=st.lists(
+        st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=4),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_every_rate_lies_between_its_bounds_and_in_its_interval(
+    told: list[list[bool | None]],
+) -> None:
+    items = [
+        item(prompt(f"p{n}", *(f"k{k}" for k in range(len(row)))), answer(*row))
+        for n, row in enumerate(told)
+    ]
+    rate = results_of(BENCHMARKS["task"], items).columns["instruction_strict"]
+    if rate is not None:
+        assert rate.worst - 1e-9 <= rate.value <= rate.best + 1e-9
+        assert rate.interval[0] - 1e-9 <= rate.value <= rate.interval[1] + 1e-9
