@@ -79,10 +79,38 @@ def test_the_jobs_of_a_multirun_share_a_folder(tmp_path: Path) -> None:
     assert sorted(shown["arm_means"]["tiny"]) == ["base", "rl_aon"]
 
 
+def test_a_benchmark_that_is_added_later_is_measured_without_training_again(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        {"key": n, "prompt": f"Write {n}, no commas.", "kwargs": [{}],
+         "instruction_id_list": ["punctuation:no_comma"]}
+        for n in range(3)
+    ]  # fmt: skip
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "p.jsonl").write_text(text, encoding="utf-8")
+    words = [*SMALL, "tables=null", "arms=[base,rl_aon]", "seeds=1"]
+    first = run("study", *words, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    before = stamps(tmp_path / "arms" / "tiny" / "1" / "rl_aon" / "training")
+    more = run(
+        "study", *words, "evaluate.benchmarks=[ifeval]", "evaluate.ifeval.path=p.jsonl",
+        "evaluate.max_tokens=6", "evaluate.samples=2", cwd=tmp_path,
+    )  # fmt: skip
+    assert more.returncode == 0, more.stderr
+    assert stamps(tmp_path / "arms" / "tiny" / "1" / "rl_aon" / "training") == before
+    told = json.loads((tmp_path / "arms/tiny/1/rl_aon/result.json").read_text(encoding="utf-8"))
+    column = told["columns"]["ifeval/prompt_strict"]
+    assert (len(column["prompts"]), sum(column["counts"])) == (3, 6), column
+    markdown = Path(figures(more)["markdown"])
+    page = (tmp_path / markdown).read_text(encoding="utf-8")
+    assert "| IFEval prompt |" in page, page
+
+
 @pytest.mark.skipif(not is_available("trl"), reason="needs rtt-llm[trl]")
 def test_sft_and_dpo_learn_from_the_start_s_own_responses(tmp_path: Path) -> None:
-    small = [f"{arm}.{key}" for arm in ("sft", "dpo") for key in (
-        "rows_at_once=8", "accumulation=1", "steps=2", "heldout=0", "learning_rate=1e-3")]  # fmt: skip
+    keys = ("rows_at_once=8", "accumulation=1", "steps=2", "heldout=0", "learning_rate=1e-3")
+    small = [f"{arm}.{key}" for arm in ("sft", "dpo") for key in keys]
     done = run(
         "study", "tables=null", "arms=[base,sft,dpo]", "seeds=1", *SMALL, *small,
         "warm_start.steps=100", "record.prompts=128", cwd=tmp_path,

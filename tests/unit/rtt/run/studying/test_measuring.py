@@ -33,9 +33,9 @@ def test_a_criterion_of_negative_weight_is_met_when_it_does_not_hold() -> None:
 
 
 def test_a_missing_verdict_is_never_a_failure() -> None:
-    """What is known to fail has failed; what may have passed counts nowhere."""
-    told = counted(prompt(1, 1), (True, None), (False, None), (None, None))
-    assert told == {"heldout/prompt": (0, 1), "heldout/criteria": (1, 2)}
+    """The response counts in no prompt-level figure, whatever the other criteria say."""
+    told = counted(prompt(1, 1), (True, None), (False, None), (None, None), (True, True))
+    assert told == {"heldout/prompt": (1, 1), "heldout/criteria": (3, 4)}
 
 
 def test_missing_verdicts_are_told() -> None:

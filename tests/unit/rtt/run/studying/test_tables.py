@@ -90,14 +90,14 @@ def test_the_papers_lines_stand_in_the_same_block() -> None:
     (block,) = blocks_of(study(("base", [1]), ("sft", [2])))
     theirs = [line for line in block.lines if line.origin == "paper"]
     assert len(theirs) == 21
-    assert theirs[0].cells["ifeval/prompt"].value == 83.40
+    assert theirs[0].cells["ifeval/prompt_strict"].value == 83.40
     gain = next(line for line in block.differences if line.label == "RTT-AON minus RL-AON")
-    assert gain.cells["ifeval/prompt"].value == pytest.approx(2.22)
+    assert gain.cells["ifeval/prompt_strict"].value == pytest.approx(2.22)
 
 
 def test_shared_columns_put_ours_and_the_papers_into_one_table(tmp_path: Path) -> None:
     apart = write_tables(study(("base", [1]), ("sft", [2])), tmp_path, title="T").markdown
-    told = study(("base", [1]), ("sft", [2]), name="ifeval_prompt")
+    told = study(("base", [1]), ("sft", [2]), name="ifeval_prompt_strict")
     together = write_tables(told, tmp_path, title="T").markdown
     assert apart.count("| model | method |") == 4
     assert together.count("| model | method |") == 2
