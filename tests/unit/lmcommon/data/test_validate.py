@@ -155,6 +155,29 @@ def test_a_broken_file_is_one_malformed_row(tmp_path: Path) -> None:
     assert [bad.row for bad in report.bad_rows] in ([None], [0])
 
 
+def test_marks_of_people_are_counted_by_kind(tmp_path: Path) -> None:
+    feedback = {
+        "missing-info": [],
+        "corrected-prediction": "",
+        "errors": [
+            {"error type": kind, "start": 0, "end": 1} for kind in ("Redundant", "Irrelevant")
+        ],
+    }
+    row = {
+        "question": "q",
+        "passages": [],
+        "feedback": feedback,
+        **{f"prediction {number}": "a" for number in range(1, 5)},
+    }
+    path = tmp_path / "marked.json"
+    path.write_text(json.dumps([row, {**row, "question": 3}, row]), encoding="utf-8")
+    report = validate_file("qa_feedback", path)
+    assert (report.prompts, report.routes) == (1, {"people": 2})
+    assert report.kinds["people"] == {"Redundant": 1, "Irrelevant": 1}
+    assert [one.row for one in report.bad_rows] == [1, 2]
+    assert "by people: 2 (100.0%)" in report.lines()
+
+
 @pytest.mark.parametrize("name", ["locomo", "nothing"])
 def test_only_sets_of_prompts(name: str) -> None:
     with pytest.raises(UserError, match=f"expected one of .*hir, .*got '{name}'"):

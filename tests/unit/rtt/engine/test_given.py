@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmcommon.data.types import RubricPrompt
+from lmcommon.data.types import RubricPrompt, transcript
 from lmcommon.errors import DataError, UserError
 from lmcommon.judge.types import Rubric
 from rtt.engine.given import cut_words, load_tokenizer, read_given, tokens_by
@@ -40,6 +40,18 @@ def test_rows_are_joined_by_text_before_id_and_repeats_are_samples(tmp_path: Pat
     assert texts == {"1": ["a", ""], "2": ["b c"]}
     assert found.unanswered == 1
     assert found.unmatched == ()
+
+
+def test_a_conversation_is_joined_by_its_messages_or_its_transcript(tmp_path: Path) -> None:
+    talk = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi?"}]
+    prompt = RubricPrompt(
+        id="t", prompt=transcript(talk), rubric=Rubric(()), metadata={"messages": talk}
+    )
+    path = written(
+        tmp_path, {"prompt": talk, "response": "a"}, {"prompt": transcript(talk), "response": "b"}
+    )
+    (group,) = read_given(path, [prompt], cut_words).groups
+    assert [one.text for one in group.rollouts] == ["a", "b"]
 
 
 def test_rows_of_other_prompts_are_told(tmp_path: Path) -> None:

@@ -89,3 +89,9 @@ def test_a_held_out_kind_beside_trained_rows_of_its_prompt_is_dropped() -> None:
 def test_shares_above_one_are_refused() -> None:
     with pytest.raises(UserError, match="sum is below 1"):
         Split(validation=0.5, test=0.6)
+
+
+def test_kinds_that_no_program_checks_are_never_held_out() -> None:
+    assert is_held_out_kind("people:redundant"), "its hash alone would say so"
+    parts = Split(validation=0.0, test=0.0).divide([row(kind="people:redundant")]).parts
+    assert len(parts["train"]) == 1

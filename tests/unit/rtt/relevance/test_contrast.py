@@ -125,6 +125,40 @@ def test_a_bare_question_serves_where_the_prompt_words_criteria_otherwise() -> N
     assert drop_criteria(prompt, [START]) == ('Write. Begin with "amber".', "Write.")
 
 
+TALK = [{"role": "user", "content": 'Begin with "amber". Hello.'},
+        {"role": "assistant", "content": "Hi."}, {"role": "user", "content": "Again."}]  # fmt: skip
+
+
+def test_a_criterion_is_taken_out_of_the_message_of_a_conversation_that_words_it() -> None:
+    prompt = RubricPrompt(id="p", prompt="x", rubric=Rubric(()), metadata={"messages": TALK})
+    without = [{"role": "user", "content": "Hello."}, *TALK[1:]]
+    assert drop_criteria(prompt, [START]) == (TALK, without)
+
+
+def test_the_question_of_a_conversation_stands_in_its_last_message() -> None:
+    metadata = {"messages": TALK, "question": "Again."}
+    dropped = drop_criteria(
+        RubricPrompt(id="p", prompt="x", rubric=Rubric(()), metadata=metadata), [END]
+    )
+    assert dropped == (
+        [*TALK[:-1], {"role": "user", "content": 'Again. End with "dune".'}], TALK,
+    )  # fmt: skip
+
+
+def test_a_conversation_is_scored_once_for_each_contrast() -> None:
+    class Counting:
+        pairs = 0
+
+        def score(self, pairs: Sequence[tuple[Any, Rollout]]) -> list[tuple[float, ...]]:
+            self.pairs += len(pairs)
+            return [(0.0, 0.0)] * len(pairs)
+
+    scorer = Counting()
+    prompt = RubricPrompt(id="p", prompt="x", rubric=Rubric(()), metadata={"messages": TALK})
+    told = PolicyContrast(scorer=scorer).relevances([item(START, prompt), item(START, prompt)])
+    assert (told, scorer.pairs) == ([(0.5, 0.5)] * 2, 2)
+
+
 def test_without_either_there_is_no_contrast() -> None:
     prompt = RubricPrompt(id="p", prompt="Write calmly.", rubric=Rubric((START,)))
     assert drop_criteria(prompt, [START]) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,13 @@ def record(
 
 def nothing(_: RubricPrompt) -> bool:
     return False
+
+
+def test_an_example_of_a_conversation_keeps_its_messages() -> None:
+    talk = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi?"}]
+    first = record("p", "all", [True])
+    spoken = replace(first, prompt=replace(first.prompt, metadata={"messages": talk}))
+    assert choose_examples([spoken], is_held_out=nothing).items[0].prompt == talk
 
 
 MIXED = [

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lmcommon.data.types import RubricPrompt
+from lmcommon.data.types import RubricPrompt, transcript
 from lmcommon.errors import UserError
 from lmcommon.judge.types import Criterion, Rubric, Verdict
 from lmcommon.testing.tiny_lm import tiny_tokenizer
@@ -107,6 +107,19 @@ def test_a_prompt_comes_back_from_the_data_set_as_it_went_in() -> None:
     assert [read_rubric_prompt(text) for text in dataset[RUBRIC_COLUMN]] == [PROMPT, other]
     assert dataset[0]["prompt"] == [{"role": "user", "content": "Say it."}]
     assert rubric_dataset([PROMPT], chat=False)[0]["prompt"] == "Say it."
+
+
+TALK = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Say it."}]
+
+
+def test_a_conversation_is_its_messages_its_transcript_or_without_system_message() -> None:
+    talk = RubricPrompt(
+        id="t", prompt=transcript(TALK), rubric=PROMPT.rubric, metadata={"messages": TALK}
+    )
+    assert rubric_dataset([talk, PROMPT])["prompt"] == [TALK, TALK[1:]]
+    folded = [{"role": "user", "content": "Be brief.\n\nSay it."}]
+    assert rubric_dataset([talk], system=False)[0]["prompt"] == folded
+    assert rubric_dataset([talk], chat=False)[0]["prompt"] == transcript(TALK)
 
 
 def test_an_empty_rubric_names_its_prompt() -> None:

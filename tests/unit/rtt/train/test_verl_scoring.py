@@ -174,6 +174,17 @@ def test_a_row_has_the_columns_that_verl_reads() -> None:
     assert (row["extra_info"]["index"], row["extra_info"]["split"]) == (7, "heldout")
 
 
+def test_a_row_of_a_conversation_holds_its_messages() -> None:
+    talk = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Say it."}]
+    prompt = RubricPrompt(
+        id="t", prompt="x", rubric=PROMPT.rubric, metadata={"messages": talk}
+    )  # fmt: skip
+    assert verl_row(prompt, 0)["prompt"] == talk
+    assert verl_row(prompt, 0, system=False)["prompt"] == [
+        {"role": "user", "content": "Be brief.\n\nSay it."}
+    ]
+
+
 def test_a_prompt_without_criteria_is_refused() -> None:
     bare = RubricPrompt(id="p9", prompt="x", source="t", rubric=Rubric(()))
     with pytest.raises(UserError, match=r"prompt 'p9'.*at least one criterion"):

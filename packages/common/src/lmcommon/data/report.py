@@ -44,7 +44,7 @@ class ValidationReport:
     origins: Mapping[str, int]
     """Prompts by source (and by origin, in a set of several)."""
     routes: Mapping[str, int]
-    """Criteria by what decides them: program, code (in a sandbox), judge."""
+    """Criteria by what decides them: program, code (in a sandbox), judge; people, who marked."""
     kinds: Mapping[str, Mapping[str, int]]
     """For each route, criteria by constraint id or, for a judge, by tags."""
     bad_rows: Sequence[BadRow] = ()

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lmcommon.data.files import OnBad
 from lmcommon.data.lengths import Tokenizer, count_tokens
+from lmcommon.data.qa_feedback import read_marked
 from lmcommon.data.registry import PROMPTS
 from lmcommon.data.report import BadRow, ValidationReport
 from lmcommon.data.types import RubricPrompt
@@ -21,7 +23,13 @@ from lmcommon.judge.types import Criterion
 from lmcommon.verify.registry import find_checker, is_known
 from lmcommon.verify.sandbox.types import CODE_ID, rule_source
 
-__all__ = ["validate_file", "validate_prompts"]
+__all__ = ["MARKED", "VALIDATED", "validate_file", "validate_prompts"]
+
+MARKED = "qa_feedback"
+"""Answers that people marked: no prompts with rubrics, but a file that can be wrong as well."""
+
+VALIDATED = (*PROMPTS, MARKED)
+"""What `validate_file` can read."""
 
 
 @dataclass(slots=True)
@@ -141,8 +149,8 @@ def validate_file(
     """Read a set of prompts to its end, whatever is wrong in it, and report.
 
     Args:
-        name: One of `lmcommon.data.registry.PROMPTS`, such as "hir".
-        spec: A file or a hub id.
+        name: One of `VALIDATED`, such as "hir".
+        spec: A file, a folder (of a set of several files) or a hub id.
         tokenizer: As for `validate_prompts`.
         min_tokens: As for `validate_prompts`.
         max_tokens: As for `validate_prompts`.
@@ -150,14 +158,18 @@ def validate_file(
     Raises:
         UserError: The name is not known, nothing is there, or the hub cannot be reached.
     """
-    if name not in PROMPTS:
-        raise UserError(f"data set: expected one of {', '.join(sorted(PROMPTS))}; got {name!r}")
-    dataset, bad_rows = PROMPTS[name], list[BadRow]()
+    if name not in VALIDATED:
+        raise UserError(f"data set: expected one of {', '.join(sorted(VALIDATED))}; got {name!r}")
+    bad_rows: list[BadRow] = []
 
     def note(error: DataError) -> None:
         bad_rows.append(
             BadRow(path=error.path, row=error.row, field=error.field, problem=error.problem)
         )
+
+    if name == MARKED:
+        return _validate_marked(spec, note, bad_rows)
+    dataset = PROMPTS[name]
 
     def read() -> Iterable[RubricPrompt]:
         try:
@@ -174,4 +186,21 @@ def validate_file(
     return validate_prompts(
         read(), name, spec=str(spec), bad_rows=bad_rows, tokenizer=tokenizer,
         min_tokens=min_tokens, max_tokens=max_tokens,
+    )  # fmt: skip
+
+
+def _validate_marked(spec: str | Path, note: OnBad, bad_rows: list[BadRow]) -> ValidationReport:
+    """Count the marks of people by their kind: each is what a criterion is elsewhere."""
+    kinds: Counter[str] = Counter()
+    answers = 0
+    try:
+        for one in read_marked(spec, on_bad=note):
+            answers += 1
+            kinds.update(mark.kind for mark in one.marks)
+    except DataError as error:  # the file as a whole
+        note(error)
+    return ValidationReport(
+        name=MARKED, spec=str(spec), prompts=answers, criteria=kinds.total(),
+        origins={MARKED: answers}, routes={"people": kinds.total()},
+        kinds={"people": dict(kinds.most_common())}, bad_rows=tuple(bad_rows),
     )  # fmt: skip

@@ -21,7 +21,8 @@ from rtt.discriminator.labels import IGNORED, spans_to_chars
 from rtt.types import Span
 
 __all__ = [
-    "LabelSource", "LabelledResponse", "Part", "read_examples", "spans_of_labels", "write_examples",
+    "LabelSource", "LabelledResponse", "Part", "example_from_row", "example_to_json",
+    "read_examples", "spans_of_labels", "write_examples",
 ]  # fmt: skip
 
 LabelSource = Literal["rules", "people", "annotator"]
@@ -93,7 +94,7 @@ def spans_of_labels(char_labels: Sequence[int], *, label: int = 1) -> tuple[Span
 
 def write_examples(path: str | Path, rows: Iterable[LabelledResponse]) -> int:
     """Write rows as JSON lines, all or nothing; how many."""
-    lines = [json.dumps(_to_json(row), ensure_ascii=False) for row in rows]
+    lines = [json.dumps(example_to_json(row), ensure_ascii=False) for row in rows]
     write_atomic(Path(path), "".join(f"{line}\n" for line in lines))
     return len(lines)
 
@@ -106,10 +107,11 @@ def read_examples(path: str | Path) -> Iterator[LabelledResponse]:
         UserError: There is no such file.
     """
     for row in read_rows(path):
-        yield _from_row(row)
+        yield example_from_row(row)
 
 
-def _to_json(row: LabelledResponse) -> dict[str, Any]:
+def example_to_json(row: LabelledResponse) -> dict[str, Any]:
+    """A row as the JSON object that stands in a file."""
     return {
         "criteria": row.criterion, "response": row.response, "spans": row.spans,
         "unlabelled": row.unlabelled, "question": row.prompt, "prompt_id": row.prompt_id,
@@ -117,7 +119,12 @@ def _to_json(row: LabelledResponse) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _from_row(row: Row) -> LabelledResponse:
+def example_from_row(row: Row) -> LabelledResponse:
+    """A row of a file.
+
+    Raises:
+        DataError: It is malformed.
+    """
     response = row.text("response")
     if "spans" in row.value:
         spans = None if row.value["spans"] is None else _spans(row, "spans")

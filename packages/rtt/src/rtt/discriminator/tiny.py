@@ -1,13 +1,14 @@
-"""A tiny discriminator made on the spot: a word tokenizer and a small transformer.
+"""A tiny discriminator made on the spot: a tokenizer and a small transformer.
 
 In: texts it must be able to read, and a seed. Out: a `TokenDiscriminator` with random weights,
-about a quarter million parameters, trained in seconds on one core.
+about a quarter million parameters as it is, trained in seconds on one core.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -16,10 +17,12 @@ from lmcommon.errors import UserError
 from lmcommon.rng import seed_for
 from rtt.discriminator.encoding import INSTRUCTION
 from rtt.discriminator.model import TokenDiscriminator
+from rtt.discriminator.pieces import SPECIAL, piece_tokenizer
 
 __all__ = ["TinyDiscriminator"]
 
-_SPECIAL = {"pad_token": "<pad>", "unk_token": "<unk>"}
+_MOST_TEXTS = 20_000
+"""Texts that pieces are learned from at most; more would not change them much."""
 
 
 @dataclass(kw_only=True)
@@ -33,28 +36,44 @@ class TinyDiscriminator:
     context: int = 256
     bidirectional: bool = False
     """Whether a token sees what follows it (an encoder), or only what precedes it."""
+    pieces: int = 0
+    """Word pieces of the tokenizer (`rtt.discriminator.pieces`); 0: whole words of the texts, and
+    every other word is unknown."""
 
     def __post_init__(self) -> None:
         if self.hidden % (2 * self.heads):
             raise UserError(
                 f"discriminator.hidden: expected a multiple of {2 * self.heads}; got {self.hidden}"
             )
+        if self.pieces and self.pieces < 100:
+            raise UserError(
+                f"discriminator.pieces: expected 0 or at least 100; got {self.pieces!r}"
+            )
 
     def build(self, texts: Iterable[str], *, seed: int) -> TokenDiscriminator:
-        """Make one; words and punctuation marks of `texts` become its tokens."""
+        """Make one; words, or pieces of them, and punctuation marks of `texts` are its tokens."""
         import transformers
 
-        tokenizer = _tokenizer(texts)
-        name = "Bert" if self.bidirectional else "Llama"
+        if self.pieces:
+            lines = [INSTRUCTION, "Task: Criterion: Response:", *islice(texts, _MOST_TEXTS)]
+            tokenizer = piece_tokenizer(lines, size=self.pieces)
+        else:
+            tokenizer = _tokenizer(texts)
+        # Llama's layers both ways; BERT's, with their norm behind, hardly learn from scratch.
+        name = "EuroBert" if self.bidirectional else "Llama"
         config = getattr(transformers, f"{name}Config")(
             vocab_size=len(tokenizer),
             hidden_size=self.hidden,
             intermediate_size=3 * self.hidden,
             num_hidden_layers=self.layers,
             num_attention_heads=self.heads,
+            num_key_value_heads=self.heads,
             max_position_embeddings=self.context,
             initializer_range=self.hidden**-0.5,
             pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=None,
+            eos_token_id=None,
+            mask_token_id=tokenizer.pad_token_id,
             num_labels=1,
             classifier_dropout=0.0,
         )
@@ -71,9 +90,9 @@ def _tokenizer(texts: Iterable[str]) -> Any:
     cut = pre_tokenizers.Whitespace()
     lines = [INSTRUCTION, "Criterion: Response:", *texts]
     words = sorted({word for line in lines for word, _ in cut.pre_tokenize_str(line)})
-    names = [*_SPECIAL.values(), *words]
+    names = [*SPECIAL.values(), *words]
     core = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, unk_token="<unk>"))
     core.pre_tokenizer = cut
     return PreTrainedTokenizerFast(
-        tokenizer_object=core, clean_up_tokenization_spaces=False, **_SPECIAL
+        tokenizer_object=core, clean_up_tokenization_spaces=False, **SPECIAL
     )

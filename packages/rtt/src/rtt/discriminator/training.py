@@ -1,7 +1,6 @@
-"""A small trainer for the discriminator, and how good it is.
+"""A small trainer for the discriminator, in this process (the large one: `trainer`).
 
-In: examples with a label a character. Out: the discriminator trained in place, one loss a step;
-and the area under the ROC curve over tokens of examples it has not seen.
+In: examples with a label a character. Out: the discriminator trained in place, one loss a step.
 """
 
 from __future__ import annotations
@@ -11,21 +10,19 @@ from dataclasses import dataclass
 from math import cos, pi
 from random import Random
 
-import numpy as np
 import torch
 
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.judge.types import Verdict
 from lmcommon.rng import random_for
-from rtt.discriminator.encoding import Asked
 from rtt.discriminator.examples import LabelledResponse
-from rtt.discriminator.labels import chars_to_tokens
 from rtt.discriminator.model import TokenDiscriminator, batch_logits
 from rtt.discriminator.objective import loss
+from rtt.discriminator.rows import token_rows
 from rtt.taxonomy import deciding_spans
 
-__all__ = ["FitSettings", "auroc", "fit", "span_examples"]
+__all__ = ["FitSettings", "fit", "span_examples"]
 
 
 @dataclass(kw_only=True)
@@ -97,8 +94,7 @@ def fit(
         UserError: No example has a token.
     """
     settings = settings or FitSettings()
-    rows = [_labelled(discriminator, example) for example in examples]
-    flat = [piece for pieces in rows for piece in pieces]
+    flat = [row for example in examples for row in token_rows(discriminator, example)]
     if not flat:
         raise UserError("fit: expected examples with at least one token; got none")
     model, order = discriminator.model, _Order(len(flat), random_for(seed, "fit"))
@@ -111,10 +107,10 @@ def fit(
         for group in optimiser.param_groups:
             group["lr"] = settings.rate(step)
         batch = [flat[place] for place in order.take(settings.batch)]
-        logits_BL = batch_logits(discriminator, [ids for ids, _ in batch])
+        logits_BL = batch_logits(discriminator, [row.ids for row in batch])
         labels_BL = torch.full(logits_BL.shape, -1.0, device=logits_BL.device)
-        for line, (_, labels) in zip(labels_BL, batch, strict=True):
-            line[: len(labels)] = torch.tensor(labels, device=line.device)
+        for line, row in zip(labels_BL, batch, strict=True):
+            line[: len(row.labels)] = torch.tensor(row.labels, device=line.device)
         value = loss(logits_BL, labels_BL)
         optimiser.zero_grad()
         value.backward()
@@ -123,37 +119,6 @@ def fit(
         losses.append(value.item())
     model.eval()
     return losses
-
-
-def auroc(scores: Sequence[float], labels: Sequence[int]) -> float | None:
-    """Area under the ROC curve: the chance that a relevant item scores above another; ties half.
-
-    Returns:
-        None when one of the two classes is empty.
-
-    Raises:
-        ValueError: Not as many scores as labels.
-    """
-    values, truth = np.asarray(scores, dtype=np.float64), np.asarray(labels) == 1
-    if values.shape != truth.shape:
-        raise ValueError(f"auroc: expected one label a score; got {values.shape}, {truth.shape}")
-    positive, negative = int(truth.sum()), int((~truth).sum())
-    if not positive or not negative:
-        return None
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks = (last - (counts - 1) / 2)[inverse]  # mean rank among equals, from 1
-    return float((ranks[truth].sum() - positive * (positive + 1) / 2) / (positive * negative))
-
-
-def _labelled(
-    discriminator: TokenDiscriminator, example: LabelledResponse
-) -> list[tuple[tuple[int, ...], list[int]]]:
-    labels = example.char_labels
-    return [
-        (row.ids, [-1] * row.start + chars_to_tokens(labels, row.offsets))
-        for row in discriminator.encode(Asked(example.criterion, example.response, example.prompt))
-    ]
 
 
 class _Order:

@@ -8,6 +8,7 @@ from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.rng import seed_for
 from rtt.engine.text import text_with_offsets
+from rtt.policy.asking import asked
 from rtt.policy.tiny import Policy
 from rtt.types import Rollout
 
@@ -20,7 +21,7 @@ def ask(policy: Policy, prompt: RubricPrompt, max_tokens: int) -> list[int]:
     Raises:
         UserError: It leaves no room for a response in the policy's context.
     """
-    ids = policy.ask(prompt.prompt)
+    ids = policy.ask(asked(prompt))
     context = policy.context
     if context is not None and len(ids) + max_tokens > context:
         raise UserError(

@@ -1,7 +1,8 @@
 """Responses that are there already: the outputs of any model, to be scored like sampled ones.
 
-In: a file of rows with `response` and with `prompt` (the exact text) or `id`, the prompts of a data
-set, and a tokenizer. Out: groups of rollouts. They have no log-probabilities (NaN: not measured).
+In: a file of rows with `response` and with `prompt` (the exact text, or messages) or `id`, the
+prompts of a data set, and a tokenizer. Out: groups of rollouts. They have no log-probabilities
+(NaN: not measured).
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from lmcommon.data.files import read_rows
+from lmcommon.data.messages import read_messages
 from lmcommon.data.rows import Row
-from lmcommon.data.types import RubricPrompt
+from lmcommon.data.types import RubricPrompt, transcript
 from lmcommon.errors import UserError
 from rtt.types import Group, Rollout, Span
 
@@ -60,6 +62,7 @@ def read_given(path: str | Path, prompts: Sequence[RubricPrompt], tokens: Tokens
         DataError: A row without a response, or without a prompt and an id.
     """
     by_text = {prompt.prompt: prompt for prompt in prompts}
+    by_text |= {transcript(prompt.messages): prompt for prompt in prompts}
     by_id = {prompt.id: prompt for prompt in prompts}
     found: dict[str, list[Rollout]] = {}
     unmatched: list[str] = []
@@ -140,7 +143,8 @@ def _asked(
 ) -> tuple[str, RubricPrompt | None]:
     """What a row names its prompt, and the prompt."""
     if row.has("prompt"):
-        text = row.text("prompt")
+        is_talk = isinstance(row.value["prompt"], list)
+        text = transcript(read_messages(row, "prompt")) if is_talk else row.text("prompt")
         return text, by_text.get(text)
     for field in _ID_FIELDS:
         if row.has(field):

@@ -26,14 +26,14 @@ from rtt.labelling.shapes import respond
 from rtt.labelling.wording import worded
 from rtt.taxonomy import deciding_spans
 
-__all__ = ["Case", "Given", "RuleMade", "label_case", "prompt_id", "rule_kinds"]
+__all__ = ["Case", "GivenText", "RuleMade", "label_case", "prompt_id", "rule_kinds"]
 
 _TRIES = 8
 """Draws before an outcome that was not wanted is kept."""
 
 
-class Given(NamedTuple):
-    """A response from outside. Example: `Given("Say hi.", "Hi!", "ifeval")`."""
+class GivenText(NamedTuple):
+    """A response from outside. Example: `GivenText("Say hi.", "Hi!", "ifeval")`."""
 
     prompt: str
     response: str
@@ -119,7 +119,7 @@ class RuleMade:
             raise UserError(f"rules.share_given: expected 0 to 1; got {self.share_given!r}")
 
     def examples(
-        self, seed: int, *, start: int = 0, texts: Sequence[Given] = ()
+        self, seed: int, *, start: int = 0, texts: Sequence[GivenText] = ()
     ) -> Iterator[LabelledResponse]:
         """An endless stream of labelled rows; the same seed gives the same rows.
 
@@ -130,7 +130,9 @@ class RuleMade:
         """
         return map(label_case, self.cases(seed, start=start, texts=texts))
 
-    def cases(self, seed: int, *, start: int = 0, texts: Sequence[Given] = ()) -> Iterator[Case]:
+    def cases(
+        self, seed: int, *, start: int = 0, texts: Sequence[GivenText] = ()
+    ) -> Iterator[Case]:
         """The same stream before it is labelled: with the arguments of each constraint."""
         kinds = self.kinds or rule_kinds()
         usable = [
@@ -145,14 +147,14 @@ class RuleMade:
             yield self._case(random_for(seed, "rules", "row", row), order[place], wanted, usable)
             row += 1
 
-    def _case(self, random: Random, kind: str, wanted: bool, texts: Sequence[Given]) -> Case:
+    def _case(self, random: Random, kind: str, wanted: bool, texts: Sequence[GivenText]) -> Case:
         for _ in range(_TRIES):
             case = self._draw(random, kind, wanted, texts)
             if case.verdict.satisfied is wanted:
                 break
         return case
 
-    def _draw(self, random: Random, kind: str, wanted: bool, texts: Sequence[Given]) -> Case:
+    def _draw(self, random: Random, kind: str, wanted: bool, texts: Sequence[GivenText]) -> Case:
         prose = Prose.of(random)
         given = random.choice(texts) if texts and random.random() < self.share_given else None
         text = given.response if given else respond(prose, longest=self.longest)

@@ -76,10 +76,8 @@ class Scene:
     def bound(self, count: int, *, spread: int | None = None) -> tuple[str, int]:
         """A relation and a bound that a count meets, or just not, as it is wanted."""
         away = self.random.randint(0, spread if spread is not None else max(2, count // 5))
-        if self.chance(0.5):
-            return "at least", max(
-                count - away, 1 if count else 0
-            ) if self.wanted else count + 1 + away
+        if self.chance(0.5) and (count or not self.wanted):  # "at least 0" asks for nothing
+            return "at least", max(count - away, 1) if self.wanted else count + 1 + away
         return "less than", count + 1 + away if self.wanted else max(count - away, 0)
 
     def near(self, count: int, *, least: int = 1) -> int:
@@ -92,7 +90,7 @@ class Scene:
     def at_least(self, count: int, *, least: int = 1) -> int:
         """A bound that a count reaches if that is wanted, else one above it."""
         if self.wanted:
-            return self.random.randint(min(least, count), count)
+            return self.random.randint(least, max(count, least))
         return count + self.random.randint(1, 3)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from lmcommon.errors import UserError
+from lmcommon.verify.registry import is_known
 from rtt.discriminator.examples import LabelledResponse, Part
 
 __all__ = ["Divided", "PartName", "Split", "is_held_out_kind"]
@@ -47,7 +48,7 @@ class Split:
     """Share of the prompts, about."""
     test: float = 0.1
     hold_out_kinds: bool = True
-    """Whether one kind in seven is kept apart."""
+    """Whether one program-checked kind in seven is kept apart."""
 
     def __post_init__(self) -> None:
         if min(self.validation, self.test) < 0 or self.validation + self.test >= 1:
@@ -83,7 +84,7 @@ class Split:
         return Divided(parts, dropped)
 
     def _is_apart(self, row: LabelledResponse) -> bool:
-        return self.hold_out_kinds and is_held_out_kind(row.kind)
+        return self.hold_out_kinds and is_known(row.kind) and is_held_out_kind(row.kind)
 
 
 def _groups(rows: Sequence[LabelledResponse]) -> list[str]:

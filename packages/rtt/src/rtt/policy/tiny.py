@@ -15,6 +15,7 @@ import torch
 
 from lmcommon.errors import UserError
 from lmcommon.rng import seed_for
+from rtt.policy.asking import Asked, chat_text, plain_text
 
 __all__ = ["Policy", "PolicySource", "TinyPolicy", "word_tokenizer"]
 
@@ -61,15 +62,21 @@ class Policy:
         pad = self.tokenizer.pad_token_id
         return next(iter(self.end_ids), 0) if pad is None else pad
 
-    def ask(self, prompt: str) -> list[int]:
-        """Token ids of a prompt, up to where the response begins."""
-        if not self.is_chat:
-            ids: list[int] = self.tokenizer(prompt)["input_ids"]
-            return ids
-        text = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True
-        )
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"]  # type: ignore[no-any-return]
+    def ask(self, prompt: Asked) -> list[int]:
+        """Token ids of a prompt, up to where the response begins.
+
+        Args:
+            prompt: A message of the user, or a conversation (see `rtt.policy.asking.asked`).
+
+        Raises:
+            UserError: The chat template refuses the conversation.
+        """
+        if self.is_chat:
+            coded = self.tokenizer(chat_text(self.tokenizer, prompt), add_special_tokens=False)
+        else:
+            coded = self.tokenizer(plain_text(prompt))
+        ids: list[int] = coded["input_ids"]
+        return ids
 
     def precision(self) -> AbstractContextManager[Any]:
         """What forward passes run under."""

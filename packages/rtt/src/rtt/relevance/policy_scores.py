@@ -1,6 +1,6 @@
 """The policy as a scorer of given responses, in padded batches of similar length.
 
-In: (prompt text, rollout) pairs. Out: log-probability of every response token.
+In: (prompt or conversation, rollout) pairs. Out: log-probability of every response token.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from rtt.discriminator.model import length_buckets
+from rtt.policy.asking import Asked
 from rtt.policy.logprobs import response_logprobs
 from rtt.policy.tiny import Policy
 from rtt.types import Rollout
@@ -35,7 +36,7 @@ class PolicyScores:
     """What runs the forward passes, where weights are spread over processes: calls its argument
     with the model ready. None: nothing to prepare."""
 
-    def score(self, pairs: Sequence[tuple[str, Rollout]]) -> Rows:
+    def score(self, pairs: Sequence[tuple[Asked, Rollout]]) -> Rows:
         """Natural log-probability of each token of each rollout after that prompt, [T]."""
 
         def work() -> Rows:
@@ -44,7 +45,7 @@ class PolicyScores:
         return work() if self.within is None else self.within(work)
 
     @torch.no_grad()
-    def _score(self, pairs: Sequence[tuple[str, Rollout]]) -> Rows:
+    def _score(self, pairs: Sequence[tuple[Asked, Rollout]]) -> Rows:
         model = self.policy.model
         was_training = model.training
         model.eval()

@@ -155,4 +155,4 @@ def files_of(name: str, settings: SetConfig) -> dict[str, Path]:
         "path": settings.path, "responses": settings.responses,
         "reference": settings.reference, "reference_loose": settings.reference_loose,
     }  # fmt: skip
-    return {f"{name}.{key}": Path(one) for key, one in named.items() if one and Path(one).is_file()}
+    return {f"{name}.{key}": Path(one) for key, one in named.items() if one and Path(one).exists()}

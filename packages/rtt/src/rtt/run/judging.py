@@ -18,10 +18,7 @@ from lmcommon.llm.ledger import KeptMeter, read_ledger
 from rtt.train.scoring import Scorer
 from rtt.verdicts.config import NoVerdicts
 
-__all__ = ["open_scorer", "spent_in", "verdict_line"]
-
-CACHE = "judge.sqlite"
-LEDGER = "judge-calls.jsonl"
+__all__ = ["open_model", "open_scorer", "spent_in", "verdict_line"]
 
 
 @contextmanager
@@ -42,37 +39,54 @@ def open_scorer(
     if verdicts is None:
         yield Scorer()
         return
-    with _open(judge_llm, folder, processes) as model, closing(verdicts.build(model)) as source:
+    with (
+        open_model(judge_llm, folder, processes=processes) as model,
+        closing(verdicts.build(model)) as source,
+    ):
         yield Scorer(verdicts=source)
 
 
 @contextmanager
-def _open(
-    settings: ModelConfig | None, folder: Path | None, processes: int
+def open_model(
+    settings: ModelConfig | None, folder: Path | None, *, role: str = "judge", processes: int = 1
 ) -> Iterator[ChatModel | None]:
+    """A model with a task in a run; closed at the end.
+
+    Args:
+        settings: Of the model; None: there is none.
+        folder: Of the run: keeps replies and costs; None: nothing is kept.
+        role: Names its files, `judge.sqlite` and `judge-calls.jsonl`.
+        processes: How many share its budget.
+    """
     if settings is None:
         yield None
         return
     if folder is None:
         model = settings.build()
     else:
-        path = settings.cache.path or str(folder / CACHE)
-        meter = KeptMeter(settings.budget.build(), folder / LEDGER, processes=processes)
+        path = settings.cache.path or str(folder / f"{role}.sqlite")
+        ledger = folder / f"{role}-calls.jsonl"
+        meter = KeptMeter(settings.budget.build(), ledger, processes=processes)
         kept = replace(settings, cache=replace(settings.cache, path=path), budget=BudgetConfig())
         model = kept.build(meter)
     with closing(model):
         yield model
 
 
-def spent_in(folder: Path) -> dict[str, Any]:
-    """What the judge of a run has cost so far, over all attempts and processes, as figures."""
-    spent = read_ledger(folder / LEDGER)
+def spent_in(folder: Path, role: str = "judge") -> dict[str, Any]:
+    """What the judge of a run has cost so far, over all attempts and processes, as figures.
+
+    Args:
+        folder: Of the run.
+        role: Of another model of the run (see `open_model`).
+    """
+    spent = read_ledger(folder / f"{role}-calls.jsonl")
     if not spent.calls:
         return {}
     return {
-        "judge_calls": spent.calls,
-        "judge_tokens": spent.prompt_tokens + spent.completion_tokens,
-        "judge_cost_usd": round(spent.cost_usd, 6),
+        f"{role}_calls": spent.calls,
+        f"{role}_tokens": spent.prompt_tokens + spent.completion_tokens,
+        f"{role}_cost_usd": round(spent.cost_usd, 6),
     }
 
 

@@ -22,6 +22,7 @@ from lmcommon.llm.weights import quiet_loading
 from lmcommon.rng import seed_for
 from lmcommon.runlog import Run
 from rtt.engine.versions import check_stack
+from rtt.policy.asking import asked
 from rtt.policy.pretrained import PretrainedPolicy
 from rtt.policy.tiny import Policy, PolicySource
 from rtt.relevance.config import RelevanceSettings
@@ -116,7 +117,7 @@ def train_with_trl(config: TrlRun, run: Run, *, scorer: Scorer | None = None) ->
         processes=processes,
     )
     if is_vllm and arguments.vllm_max_model_length is None:
-        longest = max(len(policy.ask(prompt.prompt)) for prompt in prompts)
+        longest = max(len(policy.ask(asked(prompt))) for prompt in prompts)
         arguments.vllm_max_model_length = longest + config.task.max_tokens
     heldout = Heldout(
         policy, list(islice(config.task.prompts("heldout", 0), engine.heldout)), scorer.verdicts,

@@ -19,6 +19,8 @@ from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.rng import seed_for
 from lmcommon.runlog import Run
+from rtt.engine.given import load_tokenizer
+from rtt.policy.asking import has_system, takes_system
 from rtt.policy.pretrained import PretrainedPolicy
 from rtt.policy.tiny import PolicySource
 from rtt.relevance.config import RelevanceSettings
@@ -74,9 +76,10 @@ def train_with_verl(config: VerlRun, run: Run) -> dict[str, Any]:
     )
     recipe.write(folder / "scoring.json")
     train, heldout = _prompts(config)
-    write_prompts(folder / "train.parquet", train)
+    system = _takes_system(policy, [*train, *heldout])
+    write_prompts(folder / "train.parquet", train, system=system)
     if heldout:
-        write_prompts(folder / "heldout.parquet", heldout, split="heldout")
+        write_prompts(folder / "heldout.parquet", heldout, split="heldout", system=system)
     command = [engine.python, "-m", "verl.trainer.main_ppo", *overrides]
     _write(folder / "overrides.txt", overrides)
     _write(folder / "start.sh", ["#!/bin/sh", f"exec {_shell(command)}"])
@@ -113,6 +116,13 @@ def _prompts(config: VerlRun) -> tuple[list[RubricPrompt], list[RubricPrompt]]:
     stream = config.task.prompts("train", seed_for(config.seed, "prompts"))
     train = list(islice(stream, engine.prompts * engine.steps))
     return train, list(islice(config.task.prompts("heldout", 0), engine.heldout))
+
+
+def _takes_system(policy: PretrainedPolicy, prompts: Sequence[RubricPrompt]) -> bool:
+    """Whether the template takes the system messages that there are; loads it only for these."""
+    if not any(has_system(one.messages) for one in prompts):
+        return True
+    return takes_system(load_tokenizer(policy.path))
 
 
 def _start(command: Sequence[str], folder: Path) -> None:

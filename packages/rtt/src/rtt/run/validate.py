@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lmcommon.app import Run, entrypoint
-from lmcommon.data.registry import PROMPTS
-from lmcommon.data.validate import validate_file
+from lmcommon.data.validate import VALIDATED, validate_file
 from lmcommon.errors import UserError
 from lmcommon.runlog import finite, write_atomic
 from rtt.engine.given import load_tokenizer
@@ -31,7 +30,7 @@ class ValidateConfig:
     """Which file to check, and as what."""
 
     path: str = "???"
-    """A file of prompts, a hub id, a run folder, or a file of rollouts."""
+    """A file or folder of prompts, a hub id, a run folder, or a file of rollouts."""
     name: str | None = None
     """ifeval, ifbench, muldimif, hir, infobench, ... or rollouts; null: rollouts."""
     tokenizer: str | None = None
@@ -56,8 +55,8 @@ class ValidateConfig:
 
 def validate(config: ValidateConfig, run: Run) -> dict[str, Any]:
     """Say what a file of prompts or rollouts holds and what is wrong with it."""
-    if config.name not in (None, ROLLOUTS, *PROMPTS):
-        known = ", ".join((*PROMPTS, ROLLOUTS))
+    if config.name not in (None, ROLLOUTS, *VALIDATED):
+        known = ", ".join((*VALIDATED, ROLLOUTS))
         raise UserError(f"name: expected one of {known}; got {config.name!r}")
     most = config.most or None
     if _is_rollouts(config):
@@ -86,7 +85,7 @@ def _is_rollouts(config: ValidateConfig) -> bool:
         return True
     raise UserError(
         f"expected {FILE}, a run folder, or what the prompts are: rtt-validate {config.path} NAME "
-        f"with one of {', '.join(PROMPTS)} (or {ROLLOUTS})"
+        f"with one of {', '.join(VALIDATED)} (or {ROLLOUTS})"
     )
 
 

@@ -78,9 +78,7 @@ def evaluate(
         [
             tuple(
                 criterion.is_met(verdict.satisfied)
-                for criterion, verdict in zip(
-                    group.prompt.rubric.criteria, next(told), strict=True
-                )
+                for criterion, verdict in zip(group.prompt.rubric.criteria, next(told), strict=True)
             )
             for _ in group.rollouts
         ]

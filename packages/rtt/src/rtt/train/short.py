@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
+from rtt.policy.asking import Asked, asked, plain_text
 
 __all__ = ["short_enough"]
 
@@ -14,7 +15,7 @@ _PATIENCE = 10_000
 
 
 def short_enough(
-    prompts: Iterable[RubricPrompt], ask: Callable[[str], list[int]], limit: int | None
+    prompts: Iterable[RubricPrompt], ask: Callable[[Asked], list[int]], limit: int | None
 ) -> Iterator[RubricPrompt]:
     """The prompts of at most `limit` tokens, in order.
 
@@ -32,9 +33,11 @@ def short_enough(
     fits: dict[str, bool] = {}  # an endless stream repeats its prompts
     missed = 0
     for prompt in prompts:
-        if prompt.prompt not in fits:
-            fits[prompt.prompt] = len(ask(prompt.prompt)) <= limit
-        if fits[prompt.prompt]:
+        given = asked(prompt)
+        text = plain_text(given)
+        if text not in fits:
+            fits[text] = len(ask(given)) <= limit
+        if fits[text]:
             missed = 0
             yield prompt
             continue

@@ -1,4 +1,4 @@
-"""Drawers of constraints that ask for a copy of the request, or of a part of it."""
+"""Drawers of constraints that ask for a copy: of the request, of a part of it, of a given form."""
 
 from __future__ import annotations
 
@@ -61,7 +61,24 @@ def _span(scene: Scene) -> Drawn:
     return Drawn({"prompt_to_repeat": asked, "n_start": start, "n_end": end}, text or asked)
 
 
+def _form(scene: Scene) -> Drawn:
+    prose = scene.prose
+    before = scene.random.choice(
+        ("Answer: ", f"### {prose.title()}\n", f"{prose.word()} = ", "<a>")
+    )
+    after = scene.random.choice(("", ".", "</a>", "\n###"))
+    text = f"{before}{prose.phrase()}{after}"
+    near = (
+        scene.text,
+        f"{prose.sentence()} {text}",
+        f"{before}{prose.phrase()}\n{prose.phrase()}{after}",
+        text.removeprefix(before),
+    )
+    kwargs = {"before": before, "after": after}
+    return Drawn(kwargs, text if scene.wanted else scene.random.choice(near))
+
+
 DRAWERS: Mapping[str, Drawer] = {
     "combination:repeat_prompt": _repeat, "repeat:repeat_change": _change,
-    "repeat:repeat_simple": _simple, "repeat:repeat_span": _span,
+    "repeat:repeat_simple": _simple, "repeat:repeat_span": _span, "followbench:answer": _form,
 }  # fmt: skip

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rtt.run.studying.arms import ARMS, TABLES, Table
+from rtt.run.studying.evaluating import is_percent
 from rtt.run.studying.intervals import Estimate, difference, estimate, ratio_of_gains
 from rtt.run.studying.paper import paper_table, standard_error
 from rtt.run.studying.results import ArmResult, Column
@@ -24,7 +25,7 @@ _KEPT = (("baseline_learned", "baseline_aon"), ("learned", "rtt_aon"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One figure in percent (a difference: in percentage points)."""
+    """One figure: a share in percent (a difference: in percentage points), a grade as it is."""
 
     value: float
     low: float | None = None
@@ -121,7 +122,7 @@ def _lines(model: str, own: _Arms, table: Table) -> Iterator[Line]:
             continue
         seeds = tuple(sorted(runs))
         cells = {
-            column: _cell(estimate([runs[seed].columns[column] for seed in seeds]))
+            column: _cell(column, estimate([runs[seed].columns[column] for seed in seeds]))
             for column in _columns(runs)
         }
         yield Line(
@@ -141,7 +142,7 @@ def _differences(model: str, own: _Arms, table: Table) -> Iterator[Line]:
             model=model, arm=row.arm, against=against, origin="ours", seeds=seeds,
             label=f"{row.label or ARMS[row.arm].label} minus {ARMS[against].label}",
             cells={
-                column: _cell(difference(
+                column: _cell(column, difference(
                     *(_taken(own[arm], seeds, column) for arm in (row.arm, against))
                 ))
                 for column in _columns(own[row.arm]) if column in shared
@@ -164,12 +165,13 @@ def _columns(runs: dict[int, ArmResult]) -> dict[str, None]:
     }  # fmt: skip
 
 
-def _cell(got: Estimate) -> Cell:
+def _cell(column: str, got: Estimate) -> Cell:
+    scale = 100 if is_percent(column) else 1
     low, high = got.interval or (None, None)
     return Cell(
-        value=100 * (got.value or 0.0), low=None if low is None else 100 * low,
-        high=None if high is None else 100 * high, over=got.over,
-        seeds=tuple(100 * one for one in got.seeds),
+        value=scale * (got.value or 0.0), low=None if low is None else scale * low,
+        high=None if high is None else scale * high, over=got.over,
+        seeds=tuple(scale * one for one in got.seeds),
     )  # fmt: skip
 
 
@@ -191,7 +193,7 @@ def _of_paper(name: str, table: Table) -> tuple[list[Line], list[Line]]:
                 label = "taxonomy discriminator"
             lines.append(Line(model=model, arm=arm, label=label, origin="paper", cells=cells))
             against = ARMS[arm].against
-            if against in arms:
+            if against is not None and against in arms:
                 pairs = zip(told.columns, values, arms[against], told.sizes, strict=True)
                 apart.append(
                     Line(

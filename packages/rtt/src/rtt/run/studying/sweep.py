@@ -28,7 +28,7 @@ def sweep_svg(block: Block) -> str | None:
     Our panel shows the first column that the lines have.
     """
     betas = block.table.betas or {}
-    panels = []
+    panels: list[str] = []
     for origin, name in (("ours", "ours"), ("paper", "the paper's, mean of six columns")):
         lines = [line for line in block.lines if line.origin == origin and line.arm in betas]
         column = next((column for line in lines for column in line.cells), None)

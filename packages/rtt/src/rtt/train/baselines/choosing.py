@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from lmcommon.data.types import RubricPrompt
+from rtt.policy.asking import Asked, asked
 from rtt.records import RolloutRecord
 
 __all__ = ["Chosen", "Example", "Pair", "choose_examples", "choose_pairs"]
@@ -28,7 +29,8 @@ class Example:
         `Example(prompt="Name a river.", response="The Elbe.", is_ended=True)`
     """
 
-    prompt: str
+    prompt: Asked
+    """The text of a plain prompt, or the messages of a conversation."""
     response: str
     is_ended: bool = True
     """Whether the response came to its end; one that was cut short teaches no end."""
@@ -38,7 +40,7 @@ class Example:
 class Pair:
     """Two responses to one prompt, the better one first."""
 
-    prompt: str
+    prompt: Asked
     chosen: Example
     rejected: Example
 
@@ -158,7 +160,7 @@ def _pairs(
         if by_verdicts and _satisfied(first) <= _satisfied(second):
             break
         if first.scored.rollout.text != second.scored.rollout.text:
-            made.append(Pair(prompt=first.prompt.prompt, chosen=_example(first),
+            made.append(Pair(prompt=asked(first.prompt), chosen=_example(first),
                              rejected=_example(second)))  # fmt: skip
     return made
 
@@ -180,6 +182,6 @@ def _met(record: RolloutRecord) -> list[bool | None]:
 def _example(record: RolloutRecord) -> Example:
     rollout = record.scored.rollout
     return Example(
-        prompt=record.prompt.prompt, response=rollout.text,
+        prompt=asked(record.prompt), response=rollout.text,
         is_ended=rollout.finish_reason == "stop",
     )  # fmt: skip

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rtt.loss import Aggregation
+from rtt.policy.asking import asked
 from rtt.policy.packed import Packed, lay_out
 from rtt.policy.tiny import Policy
 from rtt.types import ScoredGroup
@@ -72,7 +73,7 @@ def train_rows(
     given = iter(zip(advantage_BT, relevant_BT, strict=True))
     result = []
     for group in groups:
-        prompt = tuple(policy.ask(group.prompt.prompt))
+        prompt = tuple(policy.ask(asked(group.prompt)))
         rows = []
         for sample in group.samples:
             length = len(sample.rollout.tokens)

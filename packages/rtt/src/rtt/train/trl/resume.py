@@ -7,7 +7,6 @@ writes its part before the rest of the checkpoint, so a finished checkpoint has 
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,9 @@ from typing import Any
 import torch
 
 from lmcommon.errors import UserError
+from lmcommon.llm.checkpoints import last_checkpoint
 
 __all__ = ["last_checkpoint", "load_pending", "save_pending"]
-
-_STATE = "trainer_state.json"
-"""What `transformers` writes last into a checkpoint."""
 
 
 def save_pending(checkpoint: Path, rank: int, pending: dict[str, Any]) -> None:
@@ -46,27 +43,6 @@ def load_pending(checkpoint: Path, rank: int, device: torch.device) -> dict[str,
         )
     pending: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
     return pending
-
-
-def last_checkpoint(folder: str | Path) -> Path | None:
-    """The newest checkpoint in a folder that was written to its end; None: there is none.
-
-    A kill while a checkpoint is written leaves a part of one, which is passed over.
-    """
-    found = [
-        (int(path.name.rpartition("-")[2]), path)
-        for path in Path(folder).glob("checkpoint-*")
-        if path.name.rpartition("-")[2].isdigit() and _is_whole(path)
-    ]
-    return max(found, default=(0, None))[1]
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    try:
-        json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def _place(checkpoint: Path, rank: int) -> Path:

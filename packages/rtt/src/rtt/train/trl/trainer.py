@@ -25,7 +25,7 @@ from rtt.train.trl.checks import check_prompts, check_tokenizer
 from rtt.train.trl.clock import PhaseClock
 from rtt.train.trl.config import RTTConfig
 from rtt.train.trl.credit import RowCredit, give_credit
-from rtt.train.trl.dataset import rubric_dataset
+from rtt.train.trl.dataset import as_dataset
 from rtt.train.trl.installed import GRPOTrainer, gather_objects
 from rtt.train.trl.kernel import add_token_kernel
 from rtt.train.trl.measure import batch_totals, policy_metrics
@@ -91,13 +91,17 @@ class RTTTrainer(GRPOTrainer):  # type: ignore[misc]
         self._is_blind = False
         self.share: dict[str, float] = {}
         """Of the last generation batch, what this process sampled: tokens, verdicts that failed."""
+
+        def made(given: Sequence[RubricPrompt] | Any) -> Any:
+            return as_dataset(given, model, processing_class, chat=chat)
+
         with vllm_below(args, model):
             super().__init__(
                 model=model,
                 reward_funcs=[self._reward, *reward_funcs],
                 args=args,
-                train_dataset=_dataset(prompts, chat=chat),
-                eval_dataset=None if eval_prompts is None else _dataset(eval_prompts, chat=chat),
+                train_dataset=made(prompts),
+                eval_dataset=None if eval_prompts is None else made(eval_prompts),
                 processing_class=processing_class,
                 **grpo,
             )
@@ -256,8 +260,3 @@ def _widened(values_BT: Tensor, like_BT: Tensor) -> Tensor:
     wide_BT = torch.zeros(like_BT.shape, dtype=values_BT.dtype, device=like_BT.device)
     wide_BT[:, : values_BT.shape[1]] = values_BT.to(like_BT.device)
     return wide_BT
-
-
-def _dataset(prompts: Sequence[RubricPrompt] | Any, *, chat: bool) -> Any:
-    is_list = isinstance(prompts, (list, tuple))
-    return rubric_dataset(prompts, chat=chat) if is_list else prompts

@@ -15,20 +15,24 @@ from typing import Any
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.extras import require
-from rtt.train.trl.dataset import RUBRIC_COLUMN, read_rubric_prompt
+from rtt.train.trl.dataset import RUBRIC_COLUMN, chat_messages, read_rubric_prompt
 
 __all__ = ["read_prompts", "verl_row", "write_prompts"]
 
 _EXTRA = "rtt-llm[trl]"
 
 
-def verl_row(prompt: RubricPrompt, index: int, *, split: str = "train") -> dict[str, Any]:
+def verl_row(
+    prompt: RubricPrompt, index: int, *, split: str = "train", system: bool = True
+) -> dict[str, Any]:
     """One row in verl's schema.
 
     Args:
         prompt: A prompt with a rubric.
         index: Its number in the file.
         split: "train" or "heldout".
+        system: Whether the policy's chat template takes a system message; else it goes to the
+            head of the user's message that follows.
 
     Raises:
         UserError: The rubric has no criteria.
@@ -40,7 +44,7 @@ def verl_row(prompt: RubricPrompt, index: int, *, split: str = "train") -> dict[
         )
     return {
         "data_source": "rtt",
-        "prompt": [{"role": "user", "content": prompt.prompt}],
+        "prompt": chat_messages(prompt, system=system),
         "ability": "instruction_following",
         # verl wants a reference answer in every row; a rubric has none.
         "reward_model": {"style": "rubric", "ground_truth": ""},
@@ -52,8 +56,10 @@ def verl_row(prompt: RubricPrompt, index: int, *, split: str = "train") -> dict[
     }
 
 
-def write_prompts(path: Path, prompts: Sequence[RubricPrompt], *, split: str = "train") -> None:
-    """Write prompts, in their order.
+def write_prompts(
+    path: Path, prompts: Sequence[RubricPrompt], *, split: str = "train", system: bool = True
+) -> None:
+    """Write prompts, in their order; `split` and `system` as for `verl_row`.
 
     Raises:
         UserError: No prompts, or one without criteria.
@@ -62,7 +68,9 @@ def write_prompts(path: Path, prompts: Sequence[RubricPrompt], *, split: str = "
     datasets = require("datasets", extra=_EXTRA)
     if not prompts:
         raise UserError(f"{path.name}: expected at least one prompt with a rubric; got none")
-    rows = [verl_row(prompt, index, split=split) for index, prompt in enumerate(prompts)]
+    rows = [
+        verl_row(prompt, index, split=split, system=system) for index, prompt in enumerate(prompts)
+    ]
     datasets.Dataset.from_list(rows).to_parquet(path)
 
 
