@@ -48,6 +48,8 @@ class Row:
     arm: str
     label: str | None = None
     """In place of the arm's own."""
+    paper_label: str | None = None
+    """What the paper has in its place, where that is something else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +124,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
         "relevance": Table(
             title="Token weights", paper="relevance",
             rows=(Row("random"), Row("rl_aon", "uniform (= RL-AON)"), Row("greedy"),
-                  Row("learned"), Row("rtt_aon", "as configured")),
+                  Row("learned"), Row("rtt_aon", "as configured", "taxonomy discriminator")),
         ),
         "beta": Table(
             title="Weight of the token credit", paper="beta", betas=_BETAS,
