@@ -133,7 +133,8 @@ TABLES: Mapping[str, Table] = MappingProxyType(
         "relevance": Table(
             title="Token weights", paper="relevance",
             rows=(Row("random"), Row("rl_aon", "uniform (= RL-AON)"), Row("greedy"),
-                  Row("learned"), Row("learned_floor"), Row("rtt_aon", "as configured", "taxonomy discriminator")),
+                  Row("learned"), Row("learned_floor"),
+                  Row("rtt_aon", "as configured", "taxonomy discriminator")),
         ),
         "beta": Table(
             title="Weight of the token credit", paper="beta", betas=_BETAS,
