@@ -19,7 +19,10 @@ from rtt.run.studying.results import ArmResult, Column
 __all__ = ["Block", "Cell", "Line", "blocks_of", "kept_gains"]
 
 Origin = Literal["ours", "paper"]
-_KEPT = (("baseline_learned", "baseline_aon"), ("learned", "rtt_aon"))
+_KEPT = (
+    ("baseline_learned", "baseline_aon"), ("baseline_learned_floor", "baseline_aon"),
+    ("learned", "rtt_aon"), ("learned_floor", "rtt_aon"),
+)  # fmt: skip
 """Arms with a discriminator, and the same with exact spans."""
 
 
