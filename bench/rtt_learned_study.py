@@ -36,6 +36,7 @@ from rtt.policy import TinyPolicy
 from rtt.policy.tiny import Policy
 from rtt.run.study import main as verb
 from rtt.run.study import study
+from rtt.run.studying.plan import StudyConfig
 from rtt.tasks import Split, WordsTask
 from rtt.train import WarmStart
 from rtt.verdicts import JudgedVerdicts
@@ -144,7 +145,7 @@ def main() -> None:
         "tables=[learned]", f"seeds={arguments.seeds}", "train.record_every=0",
         f"folder={folder / 'arms'}", f"discriminator={discriminator}", *arguments.overrides,
     ]  # fmt: skip
-    config = compose(verb.name, verb.schema, verb.groups, words)
+    config: StudyConfig = compose(verb.name, verb.schema, verb.groups, words)
     figures = study(config, Run(folder / "tables"))
     print((folder / "tables" / "tables.md").read_text(encoding="utf-8"))
     print(json.dumps(figures))

@@ -144,7 +144,7 @@ def trainer(variant: str, given: argparse.Namespace, folder: Path) -> tuple[Any,
             whole = sum(one.numel() for one in judge.model.parameters())
             share = whole - judge.model.get_input_embeddings().weight.numel()
             share /= policy.parameters - policy.model.get_input_embeddings().weight.numel()
-            relevance = DiscriminatorRelevance(discriminator=judge, remember=0)
+            relevance = DiscriminatorRelevance(discriminator=judge, remember_mb=0)
             scorer = Scorer(relevance=relevance)
         made = RTTTrainer(policy.model, asked, scorer=scorer, **common)
     made.remove_callback(PrinterCallback)

@@ -189,6 +189,19 @@ def test_a_judge_that_is_down_leaves_no_figure_and_bounds_of_nothing(
     assert "| infobench | drfr | no verdict |" in (tmp_path / "r/report.md").read_text()
 
 
+def test_responses_that_nobody_judged_are_judged_later(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = requirements(tmp_path)
+    assert evaluate_main.run([*words, "verdicts=none", "hydra.run.dir=r"]) == 0
+    got = told(capsys)
+    assert (got["infobench"]["drfr"], got["cut_off_share"]) == (None, None)
+    later = [*words[:2], "infobench.responses=r/verdicts/infobench/responses.jsonl"]
+    with StubServer(says_dear) as server:
+        assert evaluate_main.run([*later, *ask(server), "hydra.run.dir=s"]) == 0
+    assert told(capsys)["infobench"]["drfr"] == pytest.approx(2 / 6)
+
+
 def test_two_runs_are_compared_and_what_flipped_can_be_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

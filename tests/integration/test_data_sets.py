@@ -18,6 +18,7 @@ from lmcommon.data.ifeval import read_verdicts
 from lmcommon.data.locomo import read_audit
 from lmcommon.data.longmemeval import read_runs
 from lmcommon.data.muldimif import KINDS
+from lmcommon.verify import check
 
 SETS = [
     ("locomo", "locomo/locomo.dev.json"),
@@ -160,7 +161,7 @@ def test_infobench_has_a_verdict_for_every_requirement(shared_data: Path) -> Non
 
 JUDGED = {
     "advancedif": ("advancedif/sample_data.jsonl", 30, 217),
-    "followbench": ("followbench", 944 - 124, 2060),
+    "followbench": ("followbench", 944 - 124, 1830),
     "healthbench": ("healthbench/healthbench_500.jsonl.gz", 500, 5965),
     "writingbench": ("writingbench/benchmark_en100.jsonl.gz", 100, 500),
     "qa_feedback": ("qa_feedback/dev_feedback.json.gz", 500, 1373),
@@ -199,9 +200,16 @@ def test_followbench_has_whole_ladders(shared_data: Path) -> None:
     ladders: dict[str, list[int]] = {}
     for row in rows:
         ladders.setdefault(row.metadata["ladder"], []).append(row.metadata["level"])
-        by_program = row.metadata["kind"] == "example"
+        by_program = row.rubric.criteria[0].constraint_id is not None
         assert len(row.rubric) == (1 if by_program else row.metadata["level"]), row.id
     assert len(ladders) == 164
+    known = [row for row in rows if "target" in row.metadata and row.metadata["kind"] != "example"]
+    assert {row.rubric.criteria[0].constraint_id for row in known} == {"followbench:target"}
+    assert len(known) == 115
+    for row in known:
+        kwargs = row.rubric.criteria[0].kwargs
+        verdict = check("followbench:target", kwargs, prompt="", response=kwargs["answers"][0])
+        assert verdict.satisfied, row.id
     assert set(map(tuple, ladders.values())) == {(1, 2, 3, 4, 5)}
     assert sum("label_doubt" in row.metadata for row in rows) == 5
 

@@ -110,3 +110,27 @@ def test_describe_prompts(ifeval: str) -> None:
         "prompts": 10, "criteria": 10, "program_checked": 10,
         "kinds": {"punctuation:no_comma": 10}, "warnings": 0,
     }  # fmt: skip
+
+
+@pytest.fixture
+def ladders(tmp_path: Path) -> str:
+    path = tmp_path / "style_constraints.json"
+    rows = [
+        {"example_id": example, "category": "style", "source": "s", "level": level,
+         "instruction": f"Do {example} in {level} ways.", "target": ""}
+        for example in range(6) for level in range(6)
+    ]  # fmt: skip
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("seed", [None, 0, 1])
+def test_whole_ladders_are_kept(ladders: str, seed: int | None) -> None:
+    config = PROMPT_SCHEMAS["followbench"](path=ladders, max_prompts=13, sample_seed=seed)
+    names = [row.metadata["ladder"] for row in config.build()]
+    assert [names.count(name) for name in dict.fromkeys(names)] == [5, 5]
+
+
+def test_fewer_prompts_than_a_ladder_has_are_its_first(ladders: str) -> None:
+    config = PROMPT_SCHEMAS["followbench"](path=ladders, max_prompts=3)
+    assert [row.metadata["level"] for row in config.build()] == [1, 2, 3]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lmcommon.data import RubricPrompt, load_prompts, validate_file
 from lmcommon.data.followbench import join_ladders, parse_followbench
@@ -74,6 +77,28 @@ def test_two_ladders_with_one_number_stay_apart() -> None:
     assert [one.id for one in made] == ["content-1-level1", "style-1-level1"]
 
 
+@given(st.lists(st.integers(0, 5), max_size=6), st.randoms(use_true_random=False))
+def test_any_ladders_are_joined_in_order_and_a_gap_is_an_error(
+    heights: list[int], random: Random
+) -> None:
+    values = [
+        {"example_id": example, "category": "style", "source": "s", "level": level,
+         "instruction": f"{example}.{level}", "target": ""}
+        for example, height in enumerate(heights) for level in range(height + 1)
+    ]  # fmt: skip
+    joined = [(row.value["example_id"], row.value["ladder"]) for row in join_ladders(rows(values))]
+    assert joined == [
+        (example, [f"{example}.{below}" for below in range(level + 1)])
+        for example, height in enumerate(heights) for level in range(1, height + 1)
+    ]  # fmt: skip
+    inner = [place for place, value in enumerate(values[:-1]) if values[place + 1]["level"] > 0]
+    if inner:
+        del values[(gone := random.choice(inner))]
+        bad: list[DataError] = []
+        assert len(list(join_ladders(rows(values), bad.append))) < len(joined)
+        assert bad[0].row == gone
+
+
 EXAMPLE: dict[str, Any] = {
     "category": "example", "target": "{instruction}\n{{'bot': '{answer}'}}",
     "answer": "{'bot': '7'}",
@@ -86,6 +111,30 @@ def test_an_example_is_checked_by_program() -> None:
     assert criterion.constraint_id == "followbench:answer"
     assert criterion.kwargs == {"before": "{'bot': '", "after": "'}"}
     assert made.metadata["answer"] == "{'bot': '7'}"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "kwargs"),
+    [
+        ("E2E", "name[A]", {"answers": ["name[A]"], "how": "whole"}),
+        ("CONLL2003", "['A, B', 'B']", {"answers": ["A, B", "B"], "how": "whole"}),
+        ("WIKIEVENTS", "a died\nb died", {"answers": ["a died", "b died"], "how": "lines"}),
+        ("BBH_logical", "(B)", {"answers": ["(B)"], "how": "option"}),
+        ("gsm_8k", "$4", {"answers": ["$4"], "how": "amount"}),
+    ],
+)
+def test_a_known_answer_is_looked_for_by_program(
+    source: str, target: str, kwargs: dict[str, Any]
+) -> None:
+    first, second = prompts(levels(0, 1, 2, source=source, target=target))
+    for made in (first, second):
+        (criterion,) = made.rubric.criteria
+        assert (criterion.constraint_id, criterion.kwargs) == ("followbench:target", kwargs)
+
+
+def test_without_a_target_a_judge_decides() -> None:
+    (made,) = prompts(levels(0, 1, source="E2E"))
+    assert made.rubric.criteria[0].constraint_id is None
 
 
 def test_a_reference_answer_out_of_form_is_doubted() -> None:
@@ -104,6 +153,9 @@ def test_a_reference_answer_out_of_form_is_doubted() -> None:
         (levels(0, 1, instruction=3), 0, "instruction"),
         ([{"level": 0}], 0, "example_id"),
         (levels(1, **{**EXAMPLE, "target": "no place"}), 0, "target"),
+        (levels(0, 1, source="CONLL2003", target="[a"), 1, "target"),
+        (levels(0, 1, source="CONLL2003", target="['a', 3]"), 1, "target"),
+        (levels(0, 1, source="CONLL2003", target="[]"), 1, "target"),
     ],
 )
 def test_a_row_without_a_place_on_a_ladder_is_named(

@@ -62,6 +62,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "count:words_japanese": {"N": 2},
     "format:list": {"sep": "!?!?"},
     "format:options": {"options": "yes/no/maybe"},
+    "followbench:target": {"answers": ["rain", "(A)"], "how": "anywhere"},
     "followbench:answer": {"before": "Answer: ", "after": "!"},
     "ratio:overlap": {"reference_text": "rain A I", "percentage": 50},
     "ratio:stop_words": {"percentage": 30},

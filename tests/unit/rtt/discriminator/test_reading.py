@@ -92,8 +92,8 @@ def test_the_digest_is_of_weights_tokenizer_and_settings() -> None:
 
 
 def test_settings_out_of_range_say_so() -> None:
-    with pytest.raises(UserError, match="batch_tokens: expected at least 1; got 0"):
-        ReadSettings(batch_tokens=0)
+    with pytest.raises(UserError, match="batch_tokens: expected 0 or more; got -1"):
+        ReadSettings(batch_tokens=-1)
     with pytest.raises(UserError, match="precision: expected one of fp32, bf16, fp16; got 'int8'"):
         ReadSettings(precision="int8")  # type: ignore[arg-type]
 

@@ -170,6 +170,14 @@ def test_a_ladder_of_which_a_level_is_unscored_is_known_only_up_to_a_failure() -
     assert (rate.worst, rate.best) == (1.0, 1.5)
 
 
+def test_a_ladder_that_lacks_a_level_has_no_consistent_levels() -> None:
+    got = of("followbench", *ladder("a", (True,), (True, True)), *ladder("b", (True,)))
+    rate = got.columns["csl"]
+    assert rate is not None
+    assert (rate.value, rate.units) == (2.0, 1)
+    assert value(got, "hsr") == 1.0, "the other figures count it"
+
+
 def test_the_samples_of_a_ladder_stay_together_in_the_interval() -> None:
     got = of(
         "followbench", *ladder("a", (True,), (True, True)), *ladder("b", (False,), (False, False))
@@ -198,6 +206,11 @@ def test_lengths_and_responses_that_were_cut_off() -> None:
     assert plain["length"] == {"mean": 15, "median": 15, "max": 20}
     assert plain["cut_off"]["share"] == 0.5
     assert json.loads(json.dumps(plain)) == plain, "nothing but JSON values"
+
+
+def test_of_given_responses_nobody_knows_which_were_cut_off() -> None:
+    given = [item(prompt("a", "k"), answer(True))]
+    assert results_of(BENCHMARKS["task"], given, knows_ends=False).plain()["cut_off"] is None
 
 
 @given(

@@ -12,7 +12,8 @@ from rtt.labelling.wording import paraphrases
 
 
 def test_every_constraint_that_a_program_checks_can_be_drawn() -> None:
-    assert set(rule_kinds()) == set(known_ids())
+    # The known answer of a row of FollowBench belongs to that row: there is nothing to draw.
+    assert set(rule_kinds()) == set(known_ids()) - {"followbench:target"}
 
 
 @pytest.mark.parametrize("kind", rule_kinds())

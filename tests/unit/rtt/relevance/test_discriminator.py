@@ -6,7 +6,7 @@ import pytest
 from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.judge.types import Criterion, Rubric, Verdict
-from rtt.discriminator import TinyDiscriminator
+from rtt.discriminator import TinyDiscriminator, TokenDiscriminator
 from rtt.relevance import DiscriminatorRelevance, DiscriminatorSource, RelevanceItem
 from rtt.relevance.offsets import chars_to_relevance
 from rtt.types import Rollout, Span
@@ -62,8 +62,8 @@ def test_a_pair_is_read_once(source: DiscriminatorRelevance) -> None:
     assert (source.asked, source.skipped) == (1, 5)
 
 
-def test_only_so_many_pairs_are_kept(source: DiscriminatorRelevance) -> None:
-    source.remember = 1
+def test_only_so_much_is_kept(source: DiscriminatorRelevance) -> None:
+    source = DiscriminatorRelevance(discriminator=source.discriminator, remember_mb=0.0003)
     for text in ("amber", "dune", "amber"):
         source.relevances([item(RULE, ((0, 4),), text)])
     assert source.asked == 3
@@ -74,6 +74,7 @@ def test_an_empty_response_has_no_relevance(source: DiscriminatorRelevance) -> N
 
 
 def test_the_settings_load_a_saved_one(source: DiscriminatorRelevance, tmp_path: Path) -> None:
+    assert isinstance(source.discriminator, TokenDiscriminator)
     source.discriminator.save(tmp_path)
     loaded = DiscriminatorSource(folder=str(tmp_path)).build()
     asked = [item(RULE, ((0, 5), (5, 10), (10, 15)))]

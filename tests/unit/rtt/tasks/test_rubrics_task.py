@@ -72,6 +72,20 @@ def test_held_out_prompts_end(file: Path) -> None:
     assert len(list(task.prompts("heldout", 1))) <= 3
 
 
+def test_the_levels_of_a_ladder_are_on_one_side(tmp_path: Path) -> None:
+    rows = [
+        {"example_id": example, "category": "style", "source": "s", "level": level,
+         "instruction": f"Do {example} in {level} ways.", "target": ""}
+        for example in range(24) for level in range(6)
+    ]  # fmt: skip
+    path = tmp_path / "style_constraints.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    task = RubricsTask(data="followbench", path=str(path), heldout_every=3)
+    sides = [{row.metadata["ladder"] for row in task.rows(split)} for split in ("train", "heldout")]
+    assert not sides[0] & sides[1]
+    assert min(map(len, sides)) > 0
+
+
 def test_nothing_is_held_out_on_request(file: Path) -> None:
     assert RubricsTask(path=str(file), heldout_every=0).rows("heldout") == []
 

@@ -9,9 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from lmcommon.data.checks import check_count, checked_path
 from lmcommon.data.generated import SIZES, generate_conversations
-from lmcommon.data.registry import CONVERSATIONS, PROMPTS
-from lmcommon.data.types import Conversation, Question, RubricPrompt
+from lmcommon.data.prompt_config import (
+    PROMPT_SCHEMAS,
+    AdvancedifConfig,
+    FollowbenchConfig,
+    HealthbenchConfig,
+    HirConfig,
+    IfbenchConfig,
+    IfevalConfig,
+    InfobenchConfig,
+    MuldimifConfig,
+    PromptConfig,
+    WritingbenchConfig,
+)
+from lmcommon.data.registry import CONVERSATIONS
+from lmcommon.data.types import Conversation, Question
 from lmcommon.errors import UserError
 from lmcommon.rng import random_for
 
@@ -37,22 +51,6 @@ __all__ = [
 ]
 
 
-def _check_count(key: str, value: int | None, least: int) -> None:
-    if value is not None and value < least:
-        raise UserError(f"data.{key}: expected a number of at least {least}; got {value!r}")
-
-
-def _path(name: str, path: str, hub: str | None) -> str:
-    """The spec of a set that must be given by the user."""
-    if not path.strip():
-        example = f"data.path={hub} (from the hub) or " if hub else ""
-        raise UserError(
-            f"data.path: expected where {name} is; got nothing; "
-            f"give {example}data.path=FILE (.json, .jsonl, also .gz)"
-        )
-    return path
-
-
 @dataclass(kw_only=True)
 class ConversationConfig:
     """What every set of conversations can be asked for."""
@@ -68,8 +66,8 @@ class ConversationConfig:
     """Which questions `max_questions` keeps. null: the first; a number: drawn at random."""
 
     def __post_init__(self) -> None:
-        _check_count("max_conversations", self.max_conversations, 1)
-        _check_count("max_questions", self.max_questions, 0)
+        check_count("max_conversations", self.max_conversations, 1)
+        check_count("max_questions", self.max_questions, 0)
 
     def build(self) -> list[Conversation]:
         """Read the rows and keep what is asked for.
@@ -129,8 +127,8 @@ class GeneratedConfig(ConversationConfig):
 
     def __post_init__(self) -> None:
         ConversationConfig.__post_init__(self)
-        _check_count("number", self.number, 1)
-        _check_count("num_questions", self.num_questions, 0)
+        check_count("number", self.number, 1)
+        check_count("num_questions", self.num_questions, 0)
         if self.size not in SIZES:
             raise UserError(f"data.size: expected one of {', '.join(SIZES)}; got {self.size!r}")
 
@@ -153,7 +151,7 @@ class _ReadConversations(ConversationConfig):
     def read(self) -> list[Conversation]:
         """Read them."""
         dataset = CONVERSATIONS[self.name]
-        return dataset.read(_path(self.name, self.path, dataset.hub))
+        return dataset.read(checked_path(self.name, self.path, dataset.hub))
 
 
 @dataclass(kw_only=True)
@@ -177,117 +175,11 @@ class RealMemConfig(_ReadConversations):
     name: ClassVar[str] = "realmem"
 
 
-@dataclass(kw_only=True)
-class PromptConfig:
-    """A set of prompts with rubrics."""
-
-    name: ClassVar[str]
-
-    path: str = ""
-    """File, folder (of a set of several files) or hub id."""
-    max_prompts: int | None = None
-    sample_seed: int | None = None
-    """Which prompts `max_prompts` keeps. null: the first; a number: drawn at random."""
-
-    def __post_init__(self) -> None:
-        _check_count("max_prompts", self.max_prompts, 1)
-
-    def build(self) -> list[RubricPrompt]:
-        """Read the rows.
-
-        Raises:
-            UserError: Nothing is there.
-            DataError: A row is malformed.
-        """
-        dataset = PROMPTS[self.name]
-        rows = dataset.read(_path(self.name, self.path, dataset.hub))
-        if self.max_prompts is None or self.max_prompts >= len(rows):
-            return rows
-        if self.sample_seed is None:
-            return rows[: self.max_prompts]
-        places = random_for(self.sample_seed, "prompts").sample(range(len(rows)), self.max_prompts)
-        return [rows[place] for place in sorted(places)]
-
-
-@dataclass(kw_only=True)
-class IfevalConfig(PromptConfig):
-    """IFEval: 25 kinds of program-checked constraints."""
-
-    name: ClassVar[str] = "ifeval"
-
-
-@dataclass(kw_only=True)
-class IfbenchConfig(PromptConfig):
-    """IFBench: 58 kinds of program-checked constraints."""
-
-    name: ClassVar[str] = "ifbench"
-
-
-@dataclass(kw_only=True)
-class MuldimifConfig(PromptConfig):
-    """MulDimIF: constraints in prose, of 12 kinds."""
-
-    name: ClassVar[str] = "muldimif"
-
-
-@dataclass(kw_only=True)
-class HirConfig(PromptConfig):
-    """HIR-16K: the training rows of RTT, checked by program, by code of their own, by a judge."""
-
-    name: ClassVar[str] = "hir"
-
-
-@dataclass(kw_only=True)
-class InfobenchConfig(PromptConfig):
-    """InFoBench: yes/no requirements for a judge."""
-
-    name: ClassVar[str] = "infobench"
-
-
-@dataclass(kw_only=True)
-class FollowbenchConfig(PromptConfig):
-    """FollowBench: ladders of constraints that a judge must find, and forms for a program."""
-
-    name: ClassVar[str] = "followbench"
-
-
-@dataclass(kw_only=True)
-class AdvancedifConfig(PromptConfig):
-    """AdvancedIF: conversations with yes/no rubrics for a judge."""
-
-    name: ClassVar[str] = "advancedif"
-
-
-@dataclass(kw_only=True)
-class HealthbenchConfig(PromptConfig):
-    """HealthBench: weighted criteria, some of them negative, for a judge."""
-
-    name: ClassVar[str] = "healthbench"
-
-
-@dataclass(kw_only=True)
-class WritingbenchConfig(PromptConfig):
-    """WritingBench: criteria that a judge grades from 1 to 10."""
-
-    name: ClassVar[str] = "writingbench"
-
-
 CONVERSATION_SCHEMAS: dict[str, type[ConversationConfig]] = {
     "generated": GeneratedConfig,
     "locomo": LocomoConfig,
     "longmemeval": LongMemEvalConfig,
     "realmem": RealMemConfig,
-}
-PROMPT_SCHEMAS: dict[str, type[PromptConfig]] = {
-    "advancedif": AdvancedifConfig,
-    "followbench": FollowbenchConfig,
-    "healthbench": HealthbenchConfig,
-    "hir": HirConfig,
-    "ifbench": IfbenchConfig,
-    "ifeval": IfevalConfig,
-    "infobench": InfobenchConfig,
-    "muldimif": MuldimifConfig,
-    "writingbench": WritingbenchConfig,
 }
 DATA_SCHEMAS: dict[str, type[ConversationConfig] | type[PromptConfig]] = {
     **CONVERSATION_SCHEMAS,

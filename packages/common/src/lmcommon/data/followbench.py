@@ -3,21 +3,24 @@
 Jiang et al., 2024, arXiv 2310.20410 (Apache-2.0). Rows of one example are its levels, 0 to 5; the
 constraints are not listed, they are the differences between neighbouring levels. So the rows of a
 file are first joined to ladders; then each level from 1 on is a prompt whose criterion k shows a
-judge the instructions of levels k-1 and k and asks for what the second adds. Examples of the kind
-"example" have no level 0 and change the form in which solved examples are written: there a program
-checks the form of the answer, once, as in the benchmark's own scorer.
+judge the instructions of levels k-1 and k and asks for what the second adds. A program decides,
+once for all constraints of a level as in the benchmark's own scorer, where the answer is known
+(extractions, edits, small sums) and in examples of the kind "example": they have no level 0, and
+change the form in which solved examples are written, which the answer must have.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from lmcommon.data.files import OnBad
 from lmcommon.data.rows import Row
 from lmcommon.data.types import RubricPrompt
-from lmcommon.errors import DataError
+from lmcommon.errors import DataError, UserError
 from lmcommon.judge.types import Criterion, Rubric
 from lmcommon.verify.checking import check, describe
 
@@ -27,6 +30,13 @@ _EXAMPLE = "example"
 _INSTRUCTION, _ANSWER = "{instruction}\n", "{answer}"
 """Places in the form of an example."""
 _CHECK = "followbench:answer"
+_TARGETS = MappingProxyType({
+    "E2E": "whole", "text_editing": "whole", "CONLL2003": "whole", "WIKIEVENTS": "lines",
+    "BBH_logical": "option", "BBH_time": "date", "gsm_8k": "amount", "self_made_space": "anywhere",
+})  # fmt: skip
+"""Origins of examples whose answer is known, and where a program looks for it."""
+_LISTED = "CONLL2003"
+"""Its target is written as a Python list of equally good answers."""
 
 
 @dataclass(slots=True)
@@ -107,7 +117,12 @@ def parse_followbench(row: Row) -> RubricPrompt:
         "source": row.text("source"),
         **{key: row.text(key) for key in ("target", "answer") if row.text_or(key)},
     }  # fmt: skip
-    criteria = (_form(row, metadata),) if kind == _EXAMPLE else tuple(_added(row, level))
+    if kind == _EXAMPLE:
+        criteria: tuple[Criterion, ...] = (_form(row, metadata),)
+    elif row.text("source") in _TARGETS and row.text_or("target"):
+        criteria = (_target(row, kind),)
+    else:
+        criteria = tuple(_added(row, level))
     return RubricPrompt(
         id=f"{ladder}-level{level}", prompt=row.text("instruction"), rubric=Rubric(criteria),
         source="followbench", metadata=metadata,
@@ -138,6 +153,33 @@ def _difference(before: str, after: str, *, is_last: bool) -> str:
         "The response meets the one requirement that the second of these instructions adds to the "
         f"first.{changed}\n\n<first>\n{before}\n</first>\n\n<second>\n{after}\n</second>"
     )
+
+
+def _target(row: Row, kind: str) -> Criterion:
+    """The known answer, which a program looks for."""
+    source, target = row.text("source"), row.text("target")
+    how = _TARGETS[source]
+    answers = target.split("\n") if how == "lines" else [target]
+    if source == _LISTED:
+        answers = _listed(row, target)
+    kwargs = {"answers": answers, "how": how}
+    try:
+        text = describe("followbench:target", kwargs)
+    except UserError as error:
+        raise row.error(f"expected an answer, got {target!r:.60}", "target") from error
+    return Criterion(
+        id="c0", text=text, constraint_id="followbench:target", kwargs=kwargs, tags=(kind,)
+    )
+
+
+def _listed(row: Row, target: str) -> list[str]:
+    try:
+        answers = ast.literal_eval(target)
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        raise row.error(f"expected a list of texts, got {target!r:.60}", "target") from error
+    if not isinstance(answers, list) or not all(isinstance(one, str) for one in answers):
+        raise row.error(f"expected a list of texts, got {target!r:.60}", "target")
+    return answers
 
 
 def _form(row: Row, metadata: dict[str, Any]) -> Criterion:

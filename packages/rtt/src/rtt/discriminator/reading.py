@@ -34,8 +34,7 @@ __all__ = ["Precision", "ReadSettings", "Reader"]
 Precision = Literal["fp32", "bf16", "fp16"]
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
-_CPU_TOKENS = 2048
-"""On a CPU larger batches are slower: their activations no longer fit its caches."""
+_TOKENS, _CPU_TOKENS = 16_384, 2048  # on a CPU, activations of more do not fit its caches
 _WORTH = 0.1
 """Share of the tokens that sharing must save: attention over what is shared needs a mask."""
 
@@ -44,8 +43,8 @@ _WORTH = 0.1
 class ReadSettings:
     """How a discriminator runs. Example: `ReadSettings(precision="bf16", batch_tokens=65_536)`."""
 
-    batch_tokens: int = 16_384
-    """Most tokens in a batch, padding included; on a CPU 2,048 if that is less."""
+    batch_tokens: int = 0
+    """Most tokens in a batch, padding included; 0: 2,048 on a CPU, 16,384 elsewhere."""
     precision: Precision = "fp32"
     """Of weights and activations; relevances come in float32 all the same."""
     compile: bool = False
@@ -56,8 +55,8 @@ class ReadSettings:
     """Whether float32 matrix products on a CPU go through oneDNN."""
 
     def __post_init__(self) -> None:
-        if self.batch_tokens < 1:
-            raise UserError(f"batch_tokens: expected at least 1; got {self.batch_tokens!r}")
+        if self.batch_tokens < 0:
+            raise UserError(f"batch_tokens: expected 0 or more; got {self.batch_tokens!r}")
         if self.precision not in get_args(Precision):
             raise UserError(
                 f"precision: expected one of {', '.join(get_args(Precision))}; "
@@ -140,8 +139,8 @@ class Reader:
     def _logits(self, rows: Sequence[Encoded]) -> Any:
         """Places of rows, and the logits of their response tokens one after another; by batch."""
         budget = self.settings.batch_tokens
-        if self._forward.device.type == "cpu":
-            budget = min(budget, _CPU_TOKENS)
+        if not budget:
+            budget = _CPU_TOKENS if self._forward.device.type == "cpu" else _TOKENS
         lengths = [len(row.ids) for row in rows]
         bundles = self._bundles(rows, sum(lengths))
         alone = [one.places[0] for one in bundles if not one.shared]

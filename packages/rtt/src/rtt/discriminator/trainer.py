@@ -19,7 +19,6 @@ import transformers
 from torch import Tensor
 
 from lmcommon.errors import UserError
-from lmcommon.extras import require
 from lmcommon.llm.checkpoints import last_checkpoint
 from rtt.discriminator.adapters import adapted, merge
 from rtt.discriminator.encoding import Asked
@@ -29,10 +28,11 @@ from rtt.discriminator.measures import measure
 from rtt.discriminator.model import TokenDiscriminator
 from rtt.discriminator.objective import loss
 from rtt.discriminator.order import row_order
+from rtt.discriminator.processes import gather_objects
 from rtt.discriminator.rows import TokenRow, positive_weight, token_rows
 from rtt.discriminator.settings import TrainSettings
 
-__all__ = ["Trained", "train"]
+__all__ = ["Trained", "last_step", "train"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,8 @@ class Trained:
 
 def train(
     discriminator: TokenDiscriminator, examples: Sequence[LabelledResponse],
-    settings: TrainSettings, folder: str | Path, *, validation: Sequence[LabelledResponse] = (),
+    settings: TrainSettings, folder: str | Path, *, first: Sequence[LabelledResponse] = (),
+    validation: Sequence[LabelledResponse] = (),
     seed: int = 0, log: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> Trained:  # fmt: skip
     """Train in place; goes on from the last whole checkpoint in `folder`, if there is one.
@@ -65,6 +66,7 @@ def train(
         examples: What it learns from.
         settings: Schedule, batches, precision.
         folder: Of the checkpoints; shared by all processes.
+        first: Rows that come before the examples, each once (`rtt.discriminator.finding`).
         validation: What it is measured on along the way, in this order.
         seed: Of the order of the rows, and of adapters.
         log: Called in the first process with each row of figures (`step`, `loss`, `lr`, `f1`).
@@ -78,10 +80,13 @@ def train(
     is_cpu = not torch.cuda.is_available()
     where = {"output_dir": str(folder), "use_cpu": is_cpu}
     world = transformers.TrainingArguments(**where).world_size
-    steps = settings.steps_for(len(rows), processes=world)
+    early = [row for example in first for row in token_rows(discriminator, example)]
+    each = settings.batch * settings.accumulation * world
+    steps = settings.steps_for(len(rows), processes=world, early=len(early))
     weight = settings.positive_weight or positive_weight(rows)
-    order = row_order(
-        rows, batch=settings.batch, batches=steps * settings.accumulation * world,
+    batches = min(len(early) // each, steps) * (each // settings.batch)
+    ordered = _drawn(early, batches, settings, balance=False, seed=seed) + _drawn(
+        rows, steps * (each // settings.batch) - batches, settings,
         balance=settings.balance, seed=seed,
     )  # fmt: skip
     model = adapted(discriminator, settings.lora, seed=seed)
@@ -91,13 +96,13 @@ def train(
         args=transformers.TrainingArguments(
             **where, **settings.arguments(steps=steps, seed=seed, measures=bool(measured))
         ),
-        train_dataset=[rows[place] for place in order],
+        train_dataset=ordered,
         data_collator=_Collator(discriminator.tokenizer.pad_token_id or 0, weight),
         callbacks=[_Log(log)],
     )  # fmt: skip
     _refuse_sharded(trainer)
     trainer.remove_callback(transformers.PrinterCallback)
-    checkpoint = last_checkpoint(folder)
+    checkpoint, resumed = last_checkpoint(folder), last_step(folder)
     begun = time.perf_counter()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     merge(discriminator, model)
@@ -105,9 +110,24 @@ def train(
     scores = [row["eval_f1"] for row in trainer.state.log_history if row.get("eval_f1") is not None]
     return Trained(
         steps=trainer.state.global_step, rows=len(rows), positive_weight=weight,
-        resumed_from=int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0,
+        resumed_from=resumed,
         train_s=time.perf_counter() - begun, best_f1=max(scores, default=None),
     )  # fmt: skip
+
+
+def _drawn(
+    rows: Sequence[TokenRow], batches: int, settings: TrainSettings, *, balance: bool, seed: int
+) -> list[TokenRow]:
+    if not batches:
+        return []
+    order = row_order(rows, batch=settings.batch, batches=batches, balance=balance, seed=seed)
+    return [rows[place] for place in order]
+
+
+def last_step(folder: str | Path) -> int:
+    """Step of the last whole checkpoint in a folder; 0: there is none."""
+    checkpoint = last_checkpoint(folder)
+    return int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +198,7 @@ class _Trainer(transformers.Trainer):  # type: ignore[misc]
                 strict=True)
         )  # fmt: skip
         if world > 1:
-            told = dict(_gathered(list(told.items())))
+            told = dict(gather_objects(list(told.items())))
         measured = measure(
             self._validation, [told[place] for place in range(len(self._validation))], draws=0
         )
@@ -206,12 +226,6 @@ class _Log(transformers.TrainerCallback):  # type: ignore[misc]
                  "eval_f1": "f1", "eval_local_f1": "local_f1"}  # fmt: skip
         told = {names[key]: float(value) for key, value in logs.items() if key in names}
         self._log({"step": state.global_step, **told})
-
-
-def _gathered(items: list[Any]) -> list[Any]:
-    """The items of all processes, in the order of their ranks."""
-    told: list[Any] = require("accelerate.utils", extra="lmcommon[hf]").gather_object(items)
-    return told
 
 
 def _refuse_sharded(trainer: Any) -> None:

@@ -85,7 +85,7 @@ def items_of(
 def _answer(record: RolloutRecord, loose: Met | None) -> Answer:
     verdicts, rollout = record.scored.verdicts, record.scored.rollout
     criteria = record.prompt.rubric.criteria
-    grades = tuple(getattr(verdict, "score", None) for verdict in verdicts)
+    grades = tuple(verdict.score for verdict in verdicts)
     return Answer(
         text=rollout.text,
         strict=tuple(

@@ -68,6 +68,11 @@ def _pair(criterion: Criterion) -> Sequence[str]:
     return (" / ".join(criterion.tags[:2]) or "without a label",)
 
 
+def _passed(_: Criterion) -> Sequence[str]:
+    """Names of graded criteria are as many as there are prompts."""
+    return ("grade from the pass mark on",)
+
+
 def _axis(criterion: Criterion) -> Sequence[str]:
     return [tag for tag in criterion.tags if tag.startswith("axis:")] or ("without an axis",)
 
@@ -121,8 +126,7 @@ _ALL = (
             Column(name="ssr", units=soft),
             Column(name="csl", units=consistent_levels, is_share=False),
         ),
-        needs_judge=True, kinds=_constraint,
-        cuts={"level": _level, "category": _field("category")},
+        needs_judge=True, kinds=_labels, cuts={"level": _level, "kind": _field("kind")},
     ),
     Benchmark(
         name="healthbench",
@@ -135,7 +139,7 @@ _ALL = (
     Benchmark(
         name="writingbench",
         columns=(Column(name="grade", units=grades(), is_share=False),),
-        needs_judge=True, kinds=_labels,
+        needs_judge=True, kinds=_passed,
         cuts={"domain": _field("domain"), "language": _field("language")},
     ),
     Benchmark(name="task", columns=(_PROMPT, _INSTRUCTION), kinds=_constraint),

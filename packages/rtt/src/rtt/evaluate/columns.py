@@ -151,4 +151,4 @@ def _points(criterion: Criterion, met: bool) -> float:
 
 
 def _scale(criterion: Criterion) -> tuple[float, float] | None:
-    return getattr(criterion, "scale", None)
+    return criterion.scale

@@ -40,13 +40,18 @@ def soft(items: Sequence[Item]) -> list[Unit]:
 
 
 def consistent_levels(items: Sequence[Item]) -> list[Unit]:
-    """Units of CSL: one a ladder; a ladder with a level missing is left out."""
+    """Units of CSL: one a ladder.
+
+    A ladder that lacks a level, up to the highest of any, is left out: it cannot be told how far
+    its run goes.
+    """
     ladders: dict[str, dict[int, Item]] = {}
     for item in _raised(items):
         ladders.setdefault(str(item.prompt.metadata["ladder"]), {})[level_of(item.prompt)] = item
+    top = max((level for levels in ladders.values() for level in levels), default=0)
     units = []
     for name, levels in ladders.items():
-        if sorted(levels) != list(range(1, len(levels) + 1)):
+        if len(levels) < top:
             continue
         rungs = [levels[level] for level in sorted(levels)]
         number = min(len(item.answers) for item in rungs)

@@ -50,21 +50,23 @@ class Results:
     """Columns by part of the set: by what it is divided, part, column."""
     lengths: tuple[int, ...]
     """Tokens of every response."""
-    cut_off: int
-    """Responses that ended at the limit of tokens."""
+    cut_off: int | None
+    """Responses that ended at the limit of tokens; None: not known, as of given ones."""
     unscored: Mapping[str, int]
     """Missing verdicts by reason, most frequent first."""
     unscored_responses: int
     """Responses with a verdict missing."""
 
     @property
-    def cut_off_interval(self) -> Interval:
-        """Wilson's interval of the share that was cut off."""
-        return wilson_interval(self.cut_off, self.responses)
+    def cut_off_share(self) -> tuple[float, Interval] | None:
+        """Share that was cut off with Wilson's interval; None: not known."""
+        if self.cut_off is None or not self.responses:
+            return None
+        return self.cut_off / self.responses, wilson_interval(self.cut_off, self.responses)
 
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
-        lengths = sorted(self.lengths)
+        lengths, cut = sorted(self.lengths), self.cut_off_share
         return {
             "benchmark": self.benchmark, "prompts": self.prompts, "responses": self.responses,
             "samples": list(self.samples),
@@ -85,21 +87,21 @@ class Results:
                 "median": statistics.median(lengths) if lengths else None,
                 "max": lengths[-1] if lengths else None,
             },
-            "cut_off": {
-                "share": self.cut_off / self.responses if self.responses else None,
-                "interval": list(self.cut_off_interval),
-            },
+            "cut_off": cut and {"share": cut[0], "interval": list(cut[1])},
             "unscored": dict(self.unscored), "unscored_responses": self.unscored_responses,
         }  # fmt: skip
 
 
-def results_of(benchmark: Benchmark, items: Sequence[Item], *, seed: int = 0) -> Results:
+def results_of(
+    benchmark: Benchmark, items: Sequence[Item], *, seed: int = 0, knows_ends: bool = True
+) -> Results:
     """All figures of a benchmark.
 
     Args:
         benchmark: What to count.
         items: Its prompts with their answers.
         seed: Of the bootstrap.
+        knows_ends: Whether it is known which responses were cut off.
     """
     answers = [answer for item in items for answer in item.answers]
     numbers = [len(item.answers) for item in items]
@@ -121,7 +123,7 @@ def results_of(benchmark: Benchmark, items: Sequence[Item], *, seed: int = 0) ->
         kinds=_by_kind(benchmark, items, seed),
         parts={name: _by_part(benchmark, name, items, seed) for name in benchmark.cuts},
         lengths=tuple(answer.length for answer in answers),
-        cut_off=sum(answer.is_cut for answer in answers),
+        cut_off=sum(answer.is_cut for answer in answers) if knows_ends else None,
         unscored=dict(missing.most_common()),
         unscored_responses=sum(bool(answer.failures) for answer in answers),
     )

@@ -65,11 +65,15 @@ def section(one: Results) -> Iterator[str]:
     number = str(most) if fewest == most else f"{fewest} to {most}"
     yield f"{one.responses} responses to {one.prompts} prompts, {number} a prompt."
     if one.lengths:
-        low, high = one.cut_off_interval
+        cut = "Whether any was cut off is not known."
+        if one.cut_off_share is not None:
+            share, (low, high) = one.cut_off_share
+            cut = (
+                f"Cut off at the limit: {one.cut_off} ({share:.1%}, 95 % {low:.1%} to {high:.1%})."
+            )
         yield (
             f"Tokens: mean {statistics.fmean(one.lengths):.0f}, median "
-            f"{statistics.median(one.lengths):g}, most {max(one.lengths)}. Cut off at the limit: "
-            f"{one.cut_off} ({one.cut_off / one.responses:.1%}, 95 % {low:.1%} to {high:.1%})."
+            f"{statistics.median(one.lengths):g}, most {max(one.lengths)}. {cut}"
         )
     if one.unscored:
         yield f"Responses with a verdict missing: {one.unscored_responses}. Reasons:"

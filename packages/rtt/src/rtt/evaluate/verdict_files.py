@@ -17,7 +17,7 @@ from lmcommon.judge.types import Criterion
 from lmcommon.runlog import write_lines
 from rtt.evaluate.answers import Answer, Item, Reading
 
-__all__ = ["Compared", "Difference", "compare_verdicts", "write_verdicts"]
+__all__ = ["Compared", "Difference", "compare_verdicts", "write_responses", "write_verdicts"]
 
 
 def write_verdicts(path: Path, items: Sequence[Item], reading: Reading) -> int:
@@ -38,6 +38,16 @@ def write_verdicts(path: Path, items: Sequence[Item], reading: Reading) -> int:
             rows.append(_row(item, answer, reading, sample))
     write_lines(path, rows)
     return left_out
+
+
+def write_responses(path: Path, items: Sequence[Item]) -> None:
+    """Write the responses alone, to be judged again or by another judge: rows that are given."""
+    rows = [
+        {"id": item.prompt.id, "prompt": item.prompt.prompt, "response": answer.text}
+        for item in items
+        for answer in item.answers
+    ]
+    write_lines(path, rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

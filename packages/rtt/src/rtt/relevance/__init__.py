@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rtt.relevance.config import (
         RELEVANCE_SCHEMAS,
         ContrastSource,
+        DiscriminatorServerSource,
         DiscriminatorSource,
         RandomSource,
         SpanSource,
@@ -29,16 +30,16 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "RELEVANCE_SCHEMAS", "ContrastSource", "DiscriminatorRelevance", "DiscriminatorSource",
-    "PolicyContrast", "PolicyScorer", "PolicyScores", "RandomRelevance", "RandomSource",
-    "RelevanceItem", "RelevanceSource", "SpanRelevance", "SpanSource", "UniformRelevance",
-    "UniformSource", "chars_to_relevance", "drop_criteria", "spans_to_tokens",
+    "RELEVANCE_SCHEMAS", "ContrastSource", "DiscriminatorRelevance", "DiscriminatorServerSource",
+    "DiscriminatorSource", "PolicyContrast", "PolicyScorer", "PolicyScores", "RandomRelevance",
+    "RandomSource", "RelevanceItem", "RelevanceSource", "SpanRelevance", "SpanSource",
+    "UniformRelevance", "UniformSource", "chars_to_relevance", "drop_criteria", "spans_to_tokens",
 ]  # fmt: skip
 
 _ROOMS = {
     "config": (
-        "RELEVANCE_SCHEMAS", "ContrastSource", "DiscriminatorSource", "RandomSource", "SpanSource",
-        "UniformSource",
+        "RELEVANCE_SCHEMAS", "ContrastSource", "DiscriminatorServerSource", "DiscriminatorSource",
+        "RandomSource", "SpanSource", "UniformSource",
     ),
     "contrast": ("PolicyContrast", "PolicyScorer", "drop_criteria"),
     "discriminator": ("DiscriminatorRelevance",),

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from lmcommon.errors import UserError
 from rtt.relevance.contrast import PolicyContrast, PolicyScorer
-from rtt.relevance.discriminator import DiscriminatorRelevance
+from rtt.relevance.served import DiscriminatorServerSource, DiscriminatorSource
 from rtt.relevance.sources import (
     RandomRelevance,
     RelevanceSource,
@@ -21,8 +21,8 @@ from rtt.relevance.sources import (
 )
 
 __all__ = [
-    "RELEVANCE_SCHEMAS", "ContrastSource", "DiscriminatorSource", "RandomSource",
-    "RelevanceSettings", "SpanSource", "UniformSource",
+    "RELEVANCE_SCHEMAS", "ContrastSource", "DiscriminatorServerSource", "DiscriminatorSource",
+    "RandomSource", "RelevanceSettings", "SpanSource", "UniformSource",
 ]  # fmt: skip
 
 
@@ -64,39 +64,6 @@ class RandomSource:
 
 
 @dataclass(kw_only=True)
-class DiscriminatorSource:
-    """A trained discriminator; `build` loads it."""
-
-    folder: str = ""
-    """What `TokenDiscriminator.save` wrote, or a hub id."""
-    device: str = "cpu"
-    context: int | None = None
-    """Most tokens in a row; None: what the model was made for."""
-    batch_tokens: int = 16_384
-    """Most tokens in a batch, padding included."""
-    remember: int = 4096
-    """Most (criterion, response) pairs to keep."""
-
-    def build(self, scorer: PolicyScorer | None = None) -> DiscriminatorRelevance:
-        """Load the discriminator.
-
-        Raises:
-            UserError: No folder was given, or it cannot be read.
-        """
-        if not self.folder:
-            raise UserError(
-                "relevance.folder: expected the folder of a trained discriminator, got nothing; "
-                "give relevance.folder=..., or take relevance=spans"
-            )
-        from rtt.discriminator.model import TokenDiscriminator
-
-        model = TokenDiscriminator.load(self.folder, context=self.context, device=self.device)
-        return DiscriminatorRelevance(
-            discriminator=model, batch_tokens=self.batch_tokens, remember=self.remember
-        )
-
-
-@dataclass(kw_only=True)
 class ContrastSource:
     """The policy's own likelihoods with and without the criterion (CoRT)."""
 
@@ -128,6 +95,7 @@ class ContrastSource:
 RELEVANCE_SCHEMAS: Mapping[str, type] = MappingProxyType(
     {
         "spans": SpanSource, "discriminator": DiscriminatorSource,
+        "discriminator_server": DiscriminatorServerSource,
         "policy_contrast": ContrastSource, "uniform": UniformSource, "random": RandomSource,
     }
 )  # fmt: skip

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from lmcommon.app import Run, entrypoint
@@ -27,8 +26,7 @@ from rtt.evaluate.comparing import (
 )
 from rtt.evaluate.flips import Flip, flip_lines, flips_of
 from rtt.evaluate.tables import cell
-from rtt.records import rollouts_in
-from rtt.run.evaluation_report import RESULTS, read_items
+from rtt.run.evaluated import Evaluated, read_evaluation, unlike
 
 __all__ = ["CompareConfig", "compare", "main"]
 
@@ -54,17 +52,6 @@ class CompareConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluated:
-    """A finished run of rtt-evaluate."""
-
-    name: str
-    judge: dict[str, Any]
-    told: dict[str, Any]
-    """Figures by benchmark."""
-    items: dict[str, list[Item]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
     """One benchmark of two runs."""
 
@@ -79,8 +66,8 @@ class Compared:
 def compare(config: CompareConfig, run: Run) -> dict[str, Any]:
     """Compare runs and write the report."""
     named = [config.base, config.other, config.third, config.fourth, *config.more]
-    base, *others = [_read(folder) for folder in named if folder is not None]
-    notes = [note for other in others for note in _differences_in_kind(base, other)]
+    base, *others = [read_evaluation(folder) for folder in named if folder is not None]
+    notes = [note for other in others for note in unlike(base, other)]
     if notes and not config.anyway:
         raise UserError(
             f"{notes[0]}; give anyway=true to compare what they have in common"
@@ -113,44 +100,6 @@ def compare(config: CompareConfig, run: Run) -> dict[str, Any]:
             for one in found
         ],
     }  # fmt: skip
-
-
-def _read(folder: str) -> Evaluated:
-    path = Path(folder) / RESULTS
-    if not path.is_file():
-        raise UserError(
-            f"expected a finished run folder of rtt-evaluate (with {RESULTS}); got {folder!r}"
-        )
-    try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
-        told, judge = dict(loaded["benchmarks"]), dict(loaded["judge"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: expected results of rtt-evaluate; got {error!r}") from error
-    has_loose = [BENCHMARKS[name].has_loose for name in told]
-    source = rollouts_in(folder)
-    items = dict(zip(told, read_items(source, has_loose), strict=True))
-    return Evaluated(name=folder, judge=judge, told=told, items=items)
-
-
-def _differences_in_kind(base: Evaluated, other: Evaluated) -> Iterator[str]:
-    """Why two runs should not be compared."""
-    who = f"{other.name} against {base.name}"
-    if base.judge != other.judge:
-        yield f"{who}: expected one judge; got {base.judge} and {other.judge}"
-    if base.told.keys() != other.told.keys():
-        yield f"{who}: expected the same benchmarks; got {list(base.told)} and {list(other.told)}"
-    for name in base.told.keys() & other.told.keys():
-        left, right = base.told[name], other.told[name]
-        if left["set"] != right["set"]:
-            yield f"{who}, {name}: expected the same prompts; got {left['set']}, {right['set']}"
-        # Of given responses nobody knows how they were sampled.
-        if None is left["answers"]["given"] is right["answers"]["given"] and (
-            left["answers"] != right["answers"]
-        ):
-            yield (
-                f"{who}, {name}: expected the same sampling; got {left['answers']} and "
-                f"{right['answers']}"
-            )
 
 
 def _compared(base: Evaluated, other: Evaluated, seed: int) -> Iterator[Compared]:

@@ -26,10 +26,11 @@ from rtt.records.parts import check_format
 from rtt.run.evaluation_report import conclude
 from rtt.run.evaluation_sets import EvaluationSet, files_of, open_set
 from rtt.run.evaluation_settings import EvaluateConfig
+from rtt.run.harness import HarnessFigure, run_harness
 from rtt.run.identity import check_inputs
 from rtt.run.joining import joined
 from rtt.run.judging import open_scorer
-from rtt.run.policies import open_sampler, weights_of
+from rtt.run.policies import open_policy, open_sampler, weights_of
 from rtt.run.schemas import GROUPS
 from rtt.run.sharing import Batch, SharedRun
 from rtt.train.clock import Clock
@@ -38,6 +39,7 @@ from rtt.train.overlap import Overlap
 from rtt.train.ranks import failed_verdicts
 from rtt.train.scoring import Scorer
 from rtt.types import Group, ScoredGroup
+from rtt.verdicts.config import LogprobVerdicts
 
 __all__ = ["EvaluateConfig", "evaluate", "main"]
 
@@ -68,8 +70,9 @@ def evaluate(config: EvaluateConfig, run: Run) -> dict[str, Any]:
                 for batch in run.progress(mine, "responses", total=len(mine)):
                     one = sets[_number(batch)]
                     _take(shared, ranks, batch, one, config, scorer, sampler)
+            found = _harness(config, shared, sampler)
         file = shared.end()
-        return conclude(config, run, sets, shared, file) if shared.is_main else {}
+        return conclude(config, run, sets, shared, file, found) if shared.is_main else {}
 
 
 def _inputs(config: EvaluateConfig) -> dict[str, Any]:
@@ -95,12 +98,16 @@ def _sets(config: EvaluateConfig) -> list[EvaluationSet]:
 
 
 def _batches(config: EvaluateConfig, sets: Sequence[EvaluationSet]) -> list[Batch[Any]]:
+    # A threshold is fitted on all verdicts at once.
+    is_fitting = isinstance(config.verdicts, LogprobVerdicts) and config.verdicts.is_fitting
+    whole = max((len(one.asked) for one in sets), default=1)
+    size = whole if is_fitting else config.batch
     parts: Iterator[tuple[EvaluationSet, int]] = (
-        (one, first) for one in sets for first in range(0, len(one.asked), config.batch)
+        (one, first) for one in sets for first in range(0, len(one.asked), size)
     )
     batches: list[Batch[Any]] = []
     for one, first in parts:
-        items = one.asked[first : first + config.batch]
+        items = one.asked[first : first + size]
         sizes = [len(it.rollouts) if isinstance(it, Group) else config.samples for it in items]
         places = tuple(
             (one.number, first + place, sample)
@@ -128,6 +135,16 @@ def _sampler(config: EvaluateConfig) -> RolloutEngine:
         config, task, max_tokens=config.max_tokens or own,
         row_budget=config.batch * config.samples,
     )  # fmt: skip
+
+
+def _harness(
+    config: EvaluateConfig, shared: SharedRun, sampler: RolloutEngine | None
+) -> list[HarnessFigure]:
+    """What the evaluation harness says; the first process asks it."""
+    if not config.lm_eval.tasks or not shared.is_main:
+        return []
+    policy = open_policy(config, None) if sampler is None else sampler.policy
+    return run_harness(config.lm_eval, policy, shared.folder, seed=config.seed)
 
 
 def _take(

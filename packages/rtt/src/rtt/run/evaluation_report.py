@@ -15,10 +15,11 @@ from rtt.evaluate.answers import Item, items_of
 from rtt.evaluate.loose import read_loose
 from rtt.evaluate.results import Results, results_of
 from rtt.evaluate.tables import comparison_lines, overview, section
-from rtt.evaluate.verdict_files import Compared, compare_verdicts, write_verdicts
+from rtt.evaluate.verdict_files import Compared, compare_verdicts, write_responses, write_verdicts
 from rtt.records import read_rollouts
 from rtt.run.evaluation_sets import EvaluationSet
 from rtt.run.evaluation_settings import EvaluateConfig
+from rtt.run.harness import HarnessFigure, harness_lines
 from rtt.run.judging import spent_in, verdict_line
 from rtt.run.sharing import SharedRun
 
@@ -46,7 +47,12 @@ def read_items(records: Path, has_loose: Sequence[bool]) -> list[list[Item]]:
 
 
 def conclude(
-    config: EvaluateConfig, run: Run, sets: Sequence[EvaluationSet], shared: SharedRun, file: Path
+    config: EvaluateConfig,
+    run: Run,
+    sets: Sequence[EvaluationSet],
+    shared: SharedRun,
+    file: Path,
+    harness: Sequence[HarnessFigure] = (),
 ) -> dict[str, Any]:
     """Count what a finished run holds, write its files and its report, print it.
 
@@ -58,7 +64,7 @@ def conclude(
     told: dict[str, Any] = {}
     details: list[str] = []
     for one, items in zip(sets, found, strict=True):
-        counted = results_of(one.benchmark, items, seed=config.seed)
+        counted = results_of(one.benchmark, items, seed=config.seed, knows_ends=one.given is None)
         results.append(counted)
         compared = list(_compared(config, one, items))
         left_out = _verdict_files(run.folder / "verdicts" / one.benchmark.name, one, items)
@@ -74,8 +80,15 @@ def conclude(
             details += ["", *agreement_lines(agreed)]
         for each in compared:
             details += ["", *comparison_lines(one.benchmark.name, each)]
-    write_atomic(run.folder / RESULTS, _json({"judge": _judge(config), "benchmarks": told}))
+    whole = {
+        "judge": _judge(config), "benchmarks": told,
+        "lm_eval": [asdict(one) for one in harness],
+    }  # fmt: skip
+    write_atomic(run.folder / RESULTS, _json(whole))
     figures = _figures(config, results, told, shared, file)
+    if harness:
+        figures["lm_eval"] = {f"{one.task}/{one.metric}": one.value for one in harness}
+        details += ["", *harness_lines(harness)]
     lines = ["# Evaluation", "", *_settings(config, figures), "", *overview(results), *details]
     run.report("\n".join(lines) + "\n")
     run.console.print("\n".join(lines[2:]), markup=False, highlight=False, soft_wrap=True)
@@ -97,6 +110,7 @@ def _compared(
 def _verdict_files(folder: Path, one: EvaluationSet, items: Sequence[Item]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     left_out = write_verdicts(folder / "eval_results_strict.jsonl", items, "strict")
+    write_responses(folder / "responses.jsonl", items)
     if one.benchmark.has_loose:
         write_verdicts(folder / "eval_results_loose.jsonl", items, "loose")
     return left_out
@@ -142,11 +156,12 @@ def _figures(
         }
         for one in results
     }
-    responses = sum(one.responses for one in results)
+    known = [one.cut_off for one in results if one.cut_off is not None]
+    sampled_responses = sum(one.responses for one in results if one.cut_off is not None)
     figures |= {
-        "responses": responses,
+        "responses": sum(one.responses for one in results),
         "unscored_criteria": sum(sum(one.unscored.values()) for one in results),
-        "cut_off_share": sum(one.cut_off for one in results) / responses if responses else None,
+        "cut_off_share": sum(known) / sampled_responses if sampled_responses else None,
         "tokens_per_s": round(tokens / seconds) if sampled and seconds else None,
         "score_s": round(sum(row["score_s"] for row in rows), 2),
         "processes": shared.world,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,10 @@ class EvaluationSet:
         """What was asked, as JSON values: two runs of one digest can be paired."""
         whole = hashlib.sha256()
         for prompt in self.prompts:
-            rubric = [asdict(one) for one in prompt.rubric.criteria]
+            rubric = [
+                [one.id, one.text, one.constraint_id, dict(one.kwargs), one.weight]
+                for one in prompt.rubric.criteria
+            ]
             told = [prompt.id, prompt.prompt, rubric]
             whole.update(json.dumps(told, sort_keys=True, default=str).encode())
         return {"prompts": len(self.prompts), "digest": whole.hexdigest()[:16]}
@@ -155,4 +158,4 @@ def files_of(name: str, settings: SetConfig) -> dict[str, Path]:
         "path": settings.path, "responses": settings.responses,
         "reference": settings.reference, "reference_loose": settings.reference_loose,
     }  # fmt: skip
-    return {f"{name}.{key}": Path(one) for key, one in named.items() if one and Path(one).is_file()}
+    return {f"{name}.{key}": Path(one) for key, one in named.items() if one and Path(one).exists()}

@@ -10,6 +10,7 @@ from rtt.engine.drawing import Sampling
 from rtt.evaluate.benchmarks import BENCHMARKS
 from rtt.records.parts import FORMATS
 from rtt.run.evaluation_sets import STORED, SetConfig, check_names
+from rtt.run.harness import HarnessConfig
 from rtt.train.warm import WarmStart
 from rtt.verdicts.config import ProgramVerdicts
 
@@ -50,6 +51,8 @@ class EvaluateConfig:
     """What judges where verdicts=hybrid finds no program: llm@judge_llm=openai and its keys."""
     agreement: bool = False
     """Compare the judge with the verdicts that come with the prompts' stored responses."""
+    lm_eval: HarnessConfig = field(default_factory=HarnessConfig)
+    """Tasks of EleutherAI's harness besides (benchmarks=[] for these alone)."""
     tokenizer: str | None = None
     """Of given responses: a folder, a hub id or bundled:smollm2; null: whitespace words."""
     samples: int = 0
@@ -70,7 +73,8 @@ class EvaluateConfig:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        check_names(self.benchmarks)
+        if self.benchmarks or not self.lm_eval.tasks:
+            check_names(self.benchmarks)
         if self.format not in FORMATS:
             raise UserError(f"format: expected one of {', '.join(FORMATS)}; got {self.format!r}")
         for key in ("prompts", "batch", "threads"):

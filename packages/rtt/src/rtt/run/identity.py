@@ -1,8 +1,8 @@
 """What a run was scored with stays what it is: checked when a run goes on.
 
-In: the files that a configuration only names (a discriminator, a checkpoint, recorded rollouts).
-Out: their digests in `inputs.json` of the run folder; a resumed run whose files have changed is
-refused, since its records would come from two different sources.
+In: what a configuration only names: files (a discriminator, a checkpoint, recorded rollouts) and
+the server of a discriminator. Out: their digests in `inputs.json` of the run folder; a resumed run
+for which they have changed is refused, since its records would come from two different sources.
 """
 
 from __future__ import annotations
@@ -10,33 +10,57 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lmcommon.errors import UserError
 from lmcommon.runlog import Run, write_atomic
-from rtt.relevance.config import DiscriminatorSource
+from rtt.relevance.config import DiscriminatorServerSource, DiscriminatorSource
 
-__all__ = ["check_inputs", "digest", "inputs_of"]
+__all__ = ["Served", "check_inputs", "digest", "inputs_of"]
 
 FILE = "inputs.json"
 
 
-def inputs_of(relevance: Any, **paths: str | Path | None) -> dict[str, Path]:
-    """The files and folders on this machine whose content decides what a run records.
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a server has. Example: `Served("http://127.0.0.1:8010", digest)`."""
+
+    url: str
+    digest: str
+
+    def __str__(self) -> str:
+        return self.url
+
+
+def inputs_of(relevance: Any, **paths: str | Path | None) -> dict[str, Path | Served]:
+    """Files, folders and servers whose content decides what a run records.
 
     Args:
         relevance: Settings of the relevance source; a discriminator has weights.
         paths: Further ones by what they are called; None and names that are no path (a hub id)
             are left out.
+
+    Raises:
+        UserError: The server of a discriminator cannot be reached.
     """
     named = dict(paths)
     if isinstance(relevance, DiscriminatorSource):
         named["relevance.folder"] = relevance.folder or None
-    return {key: Path(one) for key, one in named.items() if one is not None and Path(one).exists()}
+    found: dict[str, Path | Served] = {
+        key: Path(one) for key, one in named.items() if one is not None and Path(one).exists()
+    }
+    if isinstance(relevance, DiscriminatorServerSource):
+        reader = relevance.reader()
+        try:
+            found["relevance.url"] = Served(relevance.url, reader.digest)
+        finally:
+            reader.close()
+    return found
 
 
-def check_inputs(run: Run, inputs: Mapping[str, Path]) -> None:
+def check_inputs(run: Run, inputs: Mapping[str, Path | Served]) -> None:
     """Note the digests of a run's inputs; on a resumed run, compare them with the first ones.
 
     Args:
@@ -49,7 +73,10 @@ def check_inputs(run: Run, inputs: Mapping[str, Path]) -> None:
     if not run.is_kept:
         return
     path = run.folder / FILE
-    now = {key: digest(one) for key, one in sorted(inputs.items())}
+    now = {
+        key: one.digest if isinstance(one, Served) else digest(one)
+        for key, one in sorted(inputs.items())
+    }
     if not path.exists():
         if now:
             write_atomic(path, json.dumps(now, indent=2) + "\n")

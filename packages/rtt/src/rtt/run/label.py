@@ -14,7 +14,7 @@ from typing import Any
 from lmcommon.app import Run, entrypoint
 from lmcommon.data.config import PROMPT_SCHEMAS
 from rtt.labelling.sources import LabelSourceOf
-from rtt.run.identity import check_inputs, inputs_of
+from rtt.run.identity import Served, check_inputs, inputs_of
 from rtt.run.label_report import conclude
 from rtt.run.label_settings import LabelConfig
 from rtt.run.label_sources import STORED, OpenSources
@@ -42,7 +42,7 @@ def _take(run: Run, name: str, source: LabelSourceOf, size: int) -> None:
             run.append(kept, outcome.to_json())
 
 
-def _inputs(config: LabelConfig) -> dict[str, Path]:
+def _inputs(config: LabelConfig) -> dict[str, Path | Served]:
     responses = None if config.responses == STORED else config.responses
     named = {f"files ({number})": path for number, path in enumerate(config.files)}
     data = None if config.data is None else config.data.path

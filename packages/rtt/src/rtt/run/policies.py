@@ -20,7 +20,7 @@ from rtt.tasks.base import SketchingTask
 from rtt.train.local.checkpoint import find_checkpoint, load_checkpoint
 from rtt.train.warm import WarmStart
 
-__all__ = ["SamplingRun", "open_sampler", "weights_of"]
+__all__ = ["SamplingRun", "open_policy", "open_sampler", "weights_of"]
 
 
 class SamplingRun(Protocol):
@@ -49,6 +49,28 @@ def open_sampler(
     Raises:
         UserError: The policy cannot read the prompts, or there is no such checkpoint.
     """
+    policy = open_policy(config, task)
+    sampler: RolloutEngine = config.sampler.build(
+        policy, max_tokens=max_tokens, sampling=config.sampling, row_budget=row_budget,
+        seed=config.seed,
+    )  # fmt: skip
+    if torch.cuda.is_available() and not getattr(sampler, "holds_weights", False):
+        policy.model.to("cuda")  # this process's own device, see `joined`
+    # A server has the weights it was started with, not those of a checkpoint or a warm start.
+    sampler.update(policy_weights(policy), version=0)
+    return sampler
+
+
+def open_policy(config: SamplingRun, task: Any) -> Policy:
+    """The policy alone, with its weights.
+
+    Args:
+        config: Of the verb.
+        task: As for `open_sampler`.
+
+    Raises:
+        UserError: The policy cannot read the prompts, or there is no such checkpoint.
+    """
     words = getattr(task, "tokens", ())
     if isinstance(config.policy, TinyPolicy) and not words:
         raise UserError(
@@ -60,15 +82,7 @@ def open_sampler(
         _load(policy, Path(config.checkpoint))
     elif isinstance(task, SketchingTask):
         config.warm_start.run(policy, task, seed=config.seed)
-    sampler: RolloutEngine = config.sampler.build(
-        policy, max_tokens=max_tokens, sampling=config.sampling, row_budget=row_budget,
-        seed=config.seed,
-    )  # fmt: skip
-    if torch.cuda.is_available() and not getattr(sampler, "holds_weights", False):
-        policy.model.to("cuda")  # this process's own device, see `joined`
-    # A server has the weights it was started with, not those of a checkpoint or a warm start.
-    sampler.update(policy_weights(policy), version=0)
-    return sampler
+    return policy
 
 
 def weights_of(checkpoint: str | None) -> Path | None:

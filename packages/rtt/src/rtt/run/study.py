@@ -7,6 +7,7 @@ go on.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def study(config: StudyConfig, run: Run) -> dict[str, Any]:
     """Train and measure every arm of the tables asked for, and write the tables."""
     if isinstance(config.verdicts, NoVerdicts):
         raise UserError("verdicts: expected program or hybrid to train with; got none")
+    _refuse_processes(config)
     config.model = config.model or str(getattr(config.policy, "path", "") or "tiny")
     arms, left_out = _arms(config)
     folder = Path(config.folder) if config.folder else run.folder / "arms"
@@ -47,6 +49,16 @@ def study(config: StudyConfig, run: Run) -> dict[str, Any]:
     written = write_tables(read_results(folder), run.folder, title=f"Study of {config.model}")
     run.report(written.markdown)
     return {**figures, **written.figures}
+
+
+def _refuse_processes(config: StudyConfig) -> None:
+    """Several processes train one arm together: they must find it, and none waits for measuring."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not (config.folder and config.train_only):
+        raise UserError(
+            "folder, train_only: expected folder=FOLDER train_only=true with several processes; "
+            f"got {config.folder!r}, {config.train_only}; measure afterwards with the same command "
+            "without the launcher and train_only"
+        )
 
 
 def _arms(config: StudyConfig) -> tuple[list[Arm], list[str]]:

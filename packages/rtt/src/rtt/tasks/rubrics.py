@@ -1,7 +1,8 @@
 """The rubrics task: the prompts of a data set, filtered, split into training and held-out ones.
 
 In: the name of a set of `lmcommon.data` and its file. Out: `RubricPrompt` rows. A prompt belongs to
-the held-out split by a hash of its text, so neither order nor filters move one across.
+the held-out split by a hash of its text, so neither order nor filters move one across; levels of
+one ladder (FollowBench) contain each other and stay together.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ class RubricsTask:
 
     def is_held_out(self, prompt: RubricPrompt) -> bool:
         """Whether a prompt belongs to the held-out split."""
-        digest = hashlib.sha256(prompt.prompt.encode("utf-8", "surrogatepass")).hexdigest()
+        text = str(prompt.metadata.get("ladder") or prompt.prompt)
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         return self.heldout_every > 0 and int(digest[:8], 16) % self.heldout_every == 0
 
     @cached_property

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 
 from lmcommon.errors import UserError
@@ -21,7 +22,9 @@ from lmcommon.verify.sandbox.rules import SandboxedRules
 from rtt.verdicts.sources import JudgedVerdicts, UnjudgedVerdicts
 from rtt.verdicts.watch import WatchedVerdicts
 
-__all__ = ["VERDICT_SCHEMAS", "HybridVerdicts", "NoVerdicts", "ProgramVerdicts"]
+__all__ = [
+    "VERDICT_SCHEMAS", "HybridVerdicts", "LogprobVerdicts", "NoVerdicts", "ProgramVerdicts",
+]  # fmt: skip
 
 
 @dataclass(kw_only=True)
@@ -132,6 +135,51 @@ class HybridVerdicts(_Watched):
 
 
 @dataclass(kw_only=True)
+class LogprobVerdicts(_Watched):
+    """A program where there is one, else log P(yes) - log P(no) of a small model, by threshold."""
+
+    calibration: str = "calibration.json"
+    """File of the fitted threshold. If it is not there and the prompts bring verdicts of another
+    judge, it is fitted on those and written (rtt-evaluate, agreement=true)."""
+    reads: str = "first_token"
+    """Of a calibration that is made: first_token (endpoints that tell log-probabilities) or
+    continuation (llm=local, llm=vllm)."""
+
+    def __post_init__(self) -> None:
+        _Watched.__post_init__(self)
+        _choose("reads", self.reads, ("first_token", "continuation"))
+
+    @property
+    def is_fitting(self) -> bool:
+        """Whether there is no calibration yet."""
+        return not Path(self.calibration).is_file()
+
+    def build(self, model: ChatModel | None = None) -> WatchedVerdicts:
+        """The source.
+
+        Raises:
+            UserError: There is no model, or the calibration is no better than chance, or another
+                model's.
+        """
+        if model is None:
+            raise UserError(
+                "verdicts=logprob: expected a model that judges, got none; give "
+                "llm@judge_llm=llamacpp judge_llm.model=..., or take verdicts=program"
+            )
+        from lmcommon.judge.logprob import LogprobJudge
+        from rtt.verdicts.logprob import CrossFitted, read_calibration
+
+        path = Path(self.calibration)
+        if self.is_fitting:
+            fitted = CrossFitted(model, path, self.reads)  # type: ignore[arg-type]
+            return WatchedVerdicts(
+                source=fitted, max_unscored=self.max_unscored, patience=self.patience
+            )
+        judge = LogprobJudge(model, read_calibration(path))
+        return self._watch(HybridJudge(judge, program=self._program()))
+
+
+@dataclass(kw_only=True)
 class NoVerdicts:
     """Nobody judges: every criterion is unscored, to be judged later by rtt-score."""
 
@@ -151,6 +199,11 @@ def _choose(key: str, value: str, options: tuple[str, ...]) -> None:
 
 
 VERDICT_SCHEMAS: Mapping[str, type] = MappingProxyType(
-    {"program": ProgramVerdicts, "hybrid": HybridVerdicts, "none": NoVerdicts}
+    {
+        "program": ProgramVerdicts,
+        "hybrid": HybridVerdicts,
+        "logprob": LogprobVerdicts,
+        "none": NoVerdicts,
+    }
 )
 """Options of the group `verdicts`."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rtt.run.studying.arms import ARMS, TABLES, Table
+from rtt.run.studying.evaluating import is_percent
 from rtt.run.studying.intervals import Estimate, difference, estimate, ratio_of_gains
 from rtt.run.studying.paper import paper_table, standard_error
 from rtt.run.studying.results import ArmResult, Column
@@ -18,13 +19,16 @@ from rtt.run.studying.results import ArmResult, Column
 __all__ = ["Block", "Cell", "Line", "blocks_of", "kept_gains"]
 
 Origin = Literal["ours", "paper"]
-_KEPT = (("baseline_learned", "baseline_aon"), ("learned", "rtt_aon"))
+_KEPT = (
+    ("baseline_learned", "baseline_aon"), ("baseline_learned_floor", "baseline_aon"),
+    ("learned", "rtt_aon"), ("learned_floor", "rtt_aon"),
+)  # fmt: skip
 """Arms with a discriminator, and the same with exact spans."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One figure in percent (a difference: in percentage points)."""
+    """One figure: a share in percent (a difference: in percentage points), a grade as it is."""
 
     value: float
     low: float | None = None
@@ -74,7 +78,7 @@ def blocks_of(results: Sequence[ArmResult]) -> list[Block]:
             lines += list(_lines(model, own, table))
             differences += list(_differences(model, own, table))
         if lines:
-            theirs, apart = _of_paper(name, table)
+            theirs, apart = _of_paper(table)
             blocks.append(
                 Block(
                     name=name,
@@ -121,7 +125,7 @@ def _lines(model: str, own: _Arms, table: Table) -> Iterator[Line]:
             continue
         seeds = tuple(sorted(runs))
         cells = {
-            column: _cell(estimate([runs[seed].columns[column] for seed in seeds]))
+            column: _cell(column, estimate([runs[seed].columns[column] for seed in seeds]))
             for column in _columns(runs)
         }
         yield Line(
@@ -141,7 +145,7 @@ def _differences(model: str, own: _Arms, table: Table) -> Iterator[Line]:
             model=model, arm=row.arm, against=against, origin="ours", seeds=seeds,
             label=f"{row.label or ARMS[row.arm].label} minus {ARMS[against].label}",
             cells={
-                column: _cell(difference(
+                column: _cell(column, difference(
                     *(_taken(own[arm], seeds, column) for arm in (row.arm, against))
                 ))
                 for column in _columns(own[row.arm]) if column in shared
@@ -155,31 +159,33 @@ def _taken(runs: dict[int, ArmResult], seeds: Sequence[int], column: str) -> lis
 
 def _columns(runs: dict[int, ArmResult]) -> dict[str, None]:
     """Columns that every seed of an arm has with something counted, in their order."""
-    first, *rest = runs.values()
+    first = next(iter(runs.values()))
     return {
         name: None
         for name in first.columns
         if all(name in one.columns and one.columns[name].value is not None for one in runs.values())
-        or (not rest and first.columns[name].value is not None)
-    }  # fmt: skip
+    }
 
 
-def _cell(got: Estimate) -> Cell:
+def _cell(column: str, got: Estimate) -> Cell:
+    scale = 100 if is_percent(column) else 1
     low, high = got.interval or (None, None)
     return Cell(
-        value=100 * (got.value or 0.0), low=None if low is None else 100 * low,
-        high=None if high is None else 100 * high, over=got.over,
-        seeds=tuple(100 * one for one in got.seeds),
+        value=scale * (got.value or 0.0), low=None if low is None else scale * low,
+        high=None if high is None else scale * high, over=got.over,
+        seeds=tuple(scale * one for one in got.seeds),
     )  # fmt: skip
 
 
-def _of_paper(name: str, table: Table) -> tuple[list[Line], list[Line]]:
+def _of_paper(table: Table) -> tuple[list[Line], list[Line]]:
     """The paper's lines and differences; a difference's error takes the two as independent."""
     if table.paper is None:
         return [], []
     told = paper_table(table.paper)
     lines, apart = [], []
-    labels = {row.arm: row.label or ARMS[row.arm].label for row in table.rows}
+    labels = {
+        row.arm: row.paper_label or row.label or ARMS[row.arm].label for row in table.rows
+    }  # fmt: skip
     for model, arms in told.rows.items():
         for arm, values in arms.items():
             cells = {
@@ -187,8 +193,6 @@ def _of_paper(name: str, table: Table) -> tuple[list[Line], list[Line]]:
                 for column, value, size in zip(told.columns, values, told.sizes, strict=True)
             }
             label = labels[arm]
-            if name == "relevance" and arm == "rtt_aon":
-                label = "taxonomy discriminator"
             lines.append(Line(model=model, arm=arm, label=label, origin="paper", cells=cells))
             against = ARMS[arm].against
             if against is not None and against in arms:

@@ -55,8 +55,8 @@ def columns_of(
 ) -> tuple[dict[str, Column], int]:
     """Columns from verdicts [prompts, samples, criteria], and how many verdicts are missing.
 
-    A response with a missing verdict counts in no prompt-level figure unless another criterion is
-    known to be unmet.
+    A response with a missing verdict counts in no prompt-level figure, whatever the others say:
+    counting those that fail anyway would pull the rate down.
     """
     whole: list[tuple[float, float]] = []
     single: list[tuple[float, float]] = []
@@ -66,13 +66,13 @@ def columns_of(
         criteria: list[bool] = []
         for verdicts in samples:
             known = [
-                verdict.satisfied is (criterion.weight >= 0)
+                bool(criterion.is_met(verdict.satisfied))
                 for criterion, verdict in zip(prompt.rubric.criteria, verdicts, strict=True)
                 if verdict.satisfied is not None
             ]
             missing += len(verdicts) - len(known)
             criteria += known
-            if known and (len(known) == len(verdicts) or not all(known)):
+            if known and len(known) == len(verdicts):
                 responses.append(all(known))
         whole.append((sum(responses), len(responses)))
         single.append((sum(criteria), len(criteria)))

@@ -23,7 +23,7 @@ class PaperTable:
     source: str
     """Which table or figure."""
     columns: tuple[str, ...]
-    """Names, such as "ifeval/prompt"."""
+    """Names, such as "ifeval/prompt_strict"."""
     labels: tuple[str, ...]
     sizes: tuple[int | None, ...]
     """Items of the test set; None: not given."""

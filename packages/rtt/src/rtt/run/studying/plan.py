@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lmcommon.errors import UserError
 from rtt.engine.drawing import Sampling
+from rtt.run.evaluation_settings import EvaluateConfig
 from rtt.run.launching import Launch
 from rtt.run.studying.arms import TABLES, arms_of
 from rtt.train.baselines.settings import DpoBaseline, SftBaseline
 from rtt.train.local.settings import TrainSettings
 from rtt.train.warm import WarmStart
 
-__all__ = ["Measuring", "Recording", "StudyConfig"]
+__all__ = ["Benchmarks", "Measuring", "Recording", "StudyConfig"]
 
 
 @dataclass(kw_only=True)
 class Measuring:
-    """How a trained arm is measured."""
+    """How a trained arm is measured on the prompts that its task holds out."""
 
     prompts: int = 256
     """Held-out prompts of the task at most; 0: they are not asked."""
@@ -32,6 +33,41 @@ class Measuring:
                 "measure: expected prompts of 0 or more and samples above 0; got "
                 f"{self.prompts!r}, {self.samples!r}"
             )
+
+
+_OF_STUDY = ("task", "policy", "sampler", "verdicts", "judge_llm", "checkpoint")
+
+
+@dataclass(kw_only=True)
+class Benchmarks(EvaluateConfig):
+    """Benchmarks that every trained arm is measured on besides, by rtt-evaluate.
+
+    Example:
+        `evaluate.benchmarks=[ifeval] evaluate.ifeval.path=FILE`, decoding as in the paper.
+    """
+
+    benchmarks: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.benchmarks:
+            super().__post_init__()
+        if "task" in self.benchmarks:
+            raise UserError(
+                "evaluate.benchmarks: expected sets of prompts; got task, whose held-out prompts "
+                "are measured by measure.prompts"
+            )
+
+    def of_arm(self, **given: Any) -> EvaluateConfig:
+        """The configuration of rtt-evaluate for one arm.
+
+        Raises:
+            UserError: Something was set here that is the study's to say.
+        """
+        if set_here := [key for key in _OF_STUDY if getattr(self, key) is not None]:
+            raise UserError(
+                f"evaluate.{set_here[0]}: expected nothing; a study's own {set_here[0]} counts"
+            )
+        return replace(self, **given)
 
 
 @dataclass(kw_only=True)
@@ -92,6 +128,7 @@ class StudyConfig:
     """For DPO: where the rejected responses come from; null: from rollouts too."""
     record: Recording = field(default_factory=Recording)
     measure: Measuring = field(default_factory=Measuring)
+    evaluate: Benchmarks = field(default_factory=Benchmarks)
     launch: Launch = field(default_factory=Launch)
     threads: int = 1
 

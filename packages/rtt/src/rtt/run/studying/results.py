@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +50,13 @@ class ArmResult:
     arm: str
     seed: int
     columns: Mapping[str, Column]
-    """By "benchmark/figure", such as "ifeval/prompt"."""
+    """By "benchmark/figure", such as "ifeval/prompt_strict"."""
     unscored: int = 0
     """Verdicts that could not be had; they count in no column."""
     training: Mapping[str, Any]
     """Headline figures of the training run."""
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that the columns were measured with."""
 
 
 def write_result(folder: Path, result: ArmResult) -> None:
@@ -134,6 +136,7 @@ def _from_json(path: Path, told: Mapping[str, Any]) -> ArmResult:
                 for name, one in told["columns"].items()
             },
             unscored=int(told["unscored"]), training=told["training"],
+            measured=told.get("measured", {}),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(

@@ -18,10 +18,10 @@ from rtt.run.identity import digest
 from rtt.run.studying.arms import Arm
 from rtt.run.studying.plan import StudyConfig
 
-__all__ = ["check_settings", "settings_of"]
+__all__ = ["check_settings", "measured_with", "settings_of"]
 
 _FILE = "settings.json"
-_SHARED = ("task", "policy", "verdicts", "warm_start", "measure")
+_SHARED = ("task", "policy", "verdicts", "warm_start")
 _BY_KIND = {
     "base": (),
     "sft": ("sft", "rollouts", "record"),
@@ -31,7 +31,7 @@ _BY_KIND = {
 
 
 def settings_of(config: StudyConfig, arm: Arm, relevance: Any) -> dict[str, Any]:
-    """Everything the arm's numbers depend on, but for its seed.
+    """Everything the arm's weights depend on, but for its seed.
 
     Args:
         config: Of the study.
@@ -48,6 +48,13 @@ def settings_of(config: StudyConfig, arm: Arm, relevance: Any) -> dict[str, Any]
         if is_used and folder and Path(folder).exists():
             told["relevance"]["folder"] = digest(Path(folder))
     return told
+
+
+def measured_with(config: StudyConfig) -> dict[str, Any]:
+    """Everything the columns depend on beside the weights: other settings measure anew."""
+    told = {key: _plain(getattr(config, key)) for key in ("measure", "evaluate", "verdicts")}
+    plain: dict[str, Any] = json.loads(json.dumps(told))
+    return plain
 
 
 def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:

@@ -53,10 +53,11 @@ def start_of(config: StudyConfig, seed: int, folder: Path) -> PolicySource:
     return PretrainedPolicy(path=str(place))
 
 
-def recorded(config: StudyConfig, seed: int, start: PolicySource, folder: Path) -> Path:
+def recorded(config: StudyConfig, seed: int, start: PolicySource, folder: Path, run: Run) -> Path:
     """Responses of the start to training prompts, judged: a folder that rtt-baseline reads.
 
-    A killed recording goes on where it stopped.
+    A killed recording goes on where it stopped. `run` is the study's; one without a folder belongs
+    to another process than the first.
     """
     place, done = folder / "recorded", folder / "recorded" / "done"
     if not done.exists():
@@ -68,8 +69,9 @@ def recorded(config: StudyConfig, seed: int, start: PolicySource, folder: Path) 
             max_tokens=config.record.max_tokens, warm_start=replace(NO_WARM_START), batch=128,
             threads=config.threads,
         )  # fmt: skip
-        rollout(asked, Run(place, seed=seed))
-        done.touch()
+        rollout(asked, Run(place, seed=seed) if run.is_kept else run)
+        if run.is_kept:
+            done.touch()
     return place
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from lmcommon.errors import UserError
 from lmcommon.extras import require
+from rtt.discriminator.processes import gather_objects, same_everywhere
 from rtt.train.trl.vllm import quiet_about_tested_versions
 
 __all__ = [
@@ -36,20 +37,6 @@ def check_version(found: str) -> None:
             f"expected trl >={first},<{last}; got trl {found}; "
             f"pip install '{_EXTRA}' (or pip install 'trl>={first},<{last}')"
         )
-
-
-def gather_objects(items: list[Any]) -> list[Any]:
-    """The items of all processes, in the order of their ranks; a process alone gets its own."""
-    gathered: list[Any] = require("accelerate.utils", extra=_EXTRA).gather_object(items)
-    return gathered
-
-
-def same_everywhere(value: Any, *, use_cpu: bool) -> Any:
-    """A value of the first process, on all; joins the processes that a launcher has started."""
-    require("accelerate", extra=_EXTRA).PartialState(cpu=use_cpu)
-    values = [value]
-    require("accelerate.utils", extra=_EXTRA).broadcast_object_list(values)
-    return values[0]
 
 
 _trl = require("trl", extra=_EXTRA)

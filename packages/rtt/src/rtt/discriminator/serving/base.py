@@ -1,0 +1,36 @@
+"""What every way of running a discriminator can do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from rtt.discriminator.characters import Chars
+
+__all__ = ["CharacterReader"]
+
+
+class CharacterReader(Protocol):
+    """Reads pairs of texts, wherever the weights are."""
+
+    @property
+    def reads_question(self) -> bool:
+        """Whether it reads the task as well."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of all that decides what it says; raises `UserError` if out of reach."""
+        ...
+
+    def relevances(self, pairs: Sequence[tuple[str, ...]]) -> list[Chars]:
+        """Relevance of every character of every response, in the order of the pairs.
+
+        Args:
+            pairs: (criterion, response[, question]) texts.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of processes, connections and files; may be called again."""
+        ...
