@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from lmcommon.stats import mcnemar_exact
+from lmcommon.stats import mcnemar_exact, wilson_interval
 from rtt.evaluate import BENCHMARKS, Item
 from rtt.evaluate.comparing import compare_columns, compare_kinds, paired, with_holm
 from rtt.evaluate.flips import flip_lines, flips_of
@@ -96,7 +96,14 @@ def test_an_interval_excludes_zero_where_most_prompts_gain_and_not_where_they_dr
     whole = compare_columns(TASK, paired(left, right))[0]
     assert 0 < whole.interval[0] < whole.value < whole.interval[1]
     same = compare_columns(TASK, paired(left, left))[0]
-    assert (same.value, same.interval, same.p) == (0.0, (0.0, 0.0), 1.0)
+    assert (same.value, same.p) == (0.0, 1.0)
+    few = wilson_interval(0, 200)[1]
+    assert same.interval == (-few, few), "no difference in 200 prompts is not none at all"
+
+
+def test_an_interval_of_prompts_that_all_gain_has_a_width() -> None:
+    whole = compare_columns(TASK, paired(side(*[False] * 7), side(*[True] * 7)))[0]
+    assert whole.interval == (pytest.approx(wilson_interval(7, 7)[0]), 1.0)
 
 
 def test_flips_name_the_criteria_that_make_the_difference() -> None:

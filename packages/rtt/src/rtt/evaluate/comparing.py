@@ -18,7 +18,7 @@ import numpy as np
 
 from lmcommon.judge.types import Criterion
 from lmcommon.rng import seed_for
-from lmcommon.stats import Interval, holm, mcnemar_exact, sign_flip_test
+from lmcommon.stats import Interval, holm, mcnemar_exact, sign_flip_test, wilson_interval
 from rtt.evaluate.answers import Answer, Item, Met
 from rtt.evaluate.benchmarks import Benchmark
 from rtt.evaluate.columns import Column, instructions
@@ -147,19 +147,27 @@ def _difference(
     mine_value, other_value = _values(sums_C4.sum(axis=0)[None], column.is_clipped)
     return Difference(
         name=column.name, left=float(mine_value[0]), right=float(other_value[0]),
-        interval=_interval(sums_C4, column.is_clipped, seed), p=p, test=test,
+        interval=_interval(sums_C4, column, seed), p=p, test=test,
         only_left=only_left, only_right=only_right, units=len(both),
     )  # fmt: skip
 
 
-def _interval(sums_C4: np.ndarray, is_clipped: bool, seed: int) -> Interval:
-    """Percentile bootstrap of the difference: both sides of a cluster are drawn together."""
+def _interval(sums_C4: np.ndarray, column: Column, seed: int) -> Interval:
+    """Percentile bootstrap of the difference: both sides of a cluster are drawn together.
+
+    Where all clusters of a share differ alike, resampling has no width: there, what Wilson's
+    interval says of as many clusters that might differ otherwise.
+    """
+    shift_C = sums_C4[:, 2] / sums_C4[:, 3] - sums_C4[:, 0] / sums_C4[:, 1]
+    if column.is_share and (shift_C == shift_C[0]).all():
+        _, other = wilson_interval(0, len(shift_C))
+        return max(-1.0, float(shift_C[0]) - other), min(1.0, float(shift_C[0]) + other)
     rng = np.random.default_rng(seed_for(seed, "pairs"))
     number = len(sums_C4)
     drawn_D4 = np.stack(
         [sums_C4[rng.integers(0, number, size=number)].sum(axis=0) for _ in range(_DRAWS)]
     )
-    left_D, right_D = _values(drawn_D4, is_clipped)
+    left_D, right_D = _values(drawn_D4, column.is_clipped)
     low, high = np.percentile(right_D - left_D, [2.5, 97.5])
     return float(low), float(high)
 
