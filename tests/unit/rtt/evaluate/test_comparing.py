@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from lmcommon.stats import mcnemar_exact
+from lmcommon.stats import mcnemar_exact, wilson_interval
 from rtt.evaluate import BENCHMARKS, Item
 from rtt.evaluate.comparing import compare_columns, compare_kinds, paired, with_holm
-from rtt.evaluate.flips import flip_lines, flips_of
+from rtt.evaluate.flips import Flip, anchors_of, flip_lines, flips_of
 
 from .evaluate_support import answer, item, prompt
 
@@ -96,7 +96,19 @@ def test_an_interval_excludes_zero_where_most_prompts_gain_and_not_where_they_dr
     whole = compare_columns(TASK, paired(left, right))[0]
     assert 0 < whole.interval[0] < whole.value < whole.interval[1]
     same = compare_columns(TASK, paired(left, left))[0]
-    assert (same.value, same.interval, same.p) == (0.0, (0.0, 0.0), 1.0)
+    assert (same.value, same.p) == (0.0, 1.0)
+
+
+def test_where_no_prompt_differs_the_interval_says_how_many_could() -> None:
+    most = wilson_interval(0, 3)[1]
+    for row in compare_columns(TASK, paired(side(True, False, True), side(True, False, True))):
+        assert (row.value, row.interval) == (0.0, (-most, most))
+
+
+def test_prompts_whose_rubrics_differ_are_not_paired() -> None:
+    left = [item(prompt("a", "k:x"), answer(True)), item(prompt("b", "k:x"), answer(True))]
+    right = [item(prompt("a", "k:x", "k:y"), answer(True, False)), *left[1:]]
+    assert [one.prompt.id for one, _ in paired(left, right)] == ["b"]
 
 
 def test_flips_name_the_criteria_that_make_the_difference() -> None:
@@ -115,14 +127,22 @@ def test_flips_name_the_criteria_that_make_the_difference() -> None:
     found = flips_of("task", paired(left, right))
     assert [(one.prompt, one.left, one.right) for one in found] == [("b", 0, 1), ("a", 1, 0.5)]
     assert found[1].criteria == (("c1", "k:y", 1.0, 0.5),)
-    assert found[1].anchor == "task-a"
+
+
+def test_every_flip_has_a_place_of_its_own() -> None:
+    ids = ["a 1", "b", "a/1", "a-1", "b", "a-1-again-2", "\u4e8c", "\u4e00"]
+    flips = [Flip(benchmark="task", prompt=one, left=0.0, right=1.0, criteria=()) for one in ids]
+    assert anchors_of(flips) == [
+        "task-a-1", "task-b", "task-a-1-again-2", "task-a-1-again-3", "task-b-again-2",
+        "task-a-1-again-2-again-2", "task", "task-again-2",
+    ]  # fmt: skip
 
 
 def test_a_flip_shows_both_responses_whatever_marks_they_hold() -> None:
     left = item(prompt("a", "k:x"), answer(False, text="```\n# no heading\n```"))
     right = item(prompt("a", "k:x"), answer(True, text="fine"))
     (flip,) = flips_of("task", [(left, right)])
-    shown = "\n".join(flip_lines(flip, left, right, ("one", "two")))
+    shown = "\n".join(flip_lines(flip, left, right, ("one", "two"), "task-a"))
     assert "````text\n```\n# no heading\n```\n````" in shown
     assert '<a id="task-a"></a>' in shown
     assert "- c0 k:x: met 0% on the left, met 100% on the right" in shown

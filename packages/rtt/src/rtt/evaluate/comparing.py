@@ -18,7 +18,7 @@ import numpy as np
 
 from lmcommon.judge.types import Criterion
 from lmcommon.rng import seed_for
-from lmcommon.stats import Interval, holm, mcnemar_exact, sign_flip_test
+from lmcommon.stats import Interval, holm, mcnemar_exact, sign_flip_test, wilson_interval
 from rtt.evaluate.answers import Answer, Item, Met
 from rtt.evaluate.benchmarks import Benchmark
 from rtt.evaluate.columns import Column, instructions
@@ -42,7 +42,8 @@ class Difference:
     left: float
     right: float
     interval: Interval
-    """95 % of `right - left`."""
+    """95 % of `right - left`, bootstrap; where no prompt differs, Wilson's bound on those that
+    would, either way."""
     p: float
     test: str
     only_left: int
@@ -59,7 +60,7 @@ class Difference:
 
 
 def paired(left: Sequence[Item], right: Sequence[Item]) -> list[tuple[Item, Item]]:
-    """The prompts that both sides have, by id and text, in the order of the left.
+    """The prompts that both sides have, by id, text and rubric, in the order of the left.
 
     Where both have one response, a criterion without a verdict on either side has none on both.
     """
@@ -68,6 +69,7 @@ def paired(left: Sequence[Item], right: Sequence[Item]) -> list[tuple[Item, Item
         (item, others[key])
         for item in left
         if (key := (item.prompt.id, item.prompt.prompt)) in others
+        and item.prompt.rubric == others[key].prompt.rubric
     ]
     return [_jointly_scored(*pair) for pair in pairs]
 
@@ -145,9 +147,13 @@ def _difference(
         shift_C = weight_C * (sums_C4[:, 2] / sums_C4[:, 3] - sums_C4[:, 0] / sums_C4[:, 1])
         test, p = "sign flips", sign_flip_test(shift_C.tolist(), [0.0] * len(pools), seed=seed)
     mine_value, other_value = _values(sums_C4.sum(axis=0)[None], column.is_clipped)
+    interval = _interval(sums_C4, column.is_clipped, seed)
+    if column.is_share and interval == (0.0, 0.0):  # no prompt differs: resampling sees no width
+        most = wilson_interval(0, len(pools))[1]  # of prompts that would
+        interval = (-most, most)
     return Difference(
         name=column.name, left=float(mine_value[0]), right=float(other_value[0]),
-        interval=_interval(sums_C4, column.is_clipped, seed), p=p, test=test,
+        interval=interval, p=p, test=test,
         only_left=only_left, only_right=only_right, units=len(both),
     )  # fmt: skip
 
