@@ -97,12 +97,13 @@ def test_an_interval_excludes_zero_where_most_prompts_gain_and_not_where_they_dr
     assert 0 < whole.interval[0] < whole.value < whole.interval[1]
     same = compare_columns(TASK, paired(left, left))[0]
     assert (same.value, same.p) == (0.0, 1.0)
+    few = wilson_interval(0, 200)[1]
+    assert same.interval == (-few, few), "no difference in 200 prompts is not none at all"
 
 
-def test_where_no_prompt_differs_the_interval_says_how_many_could() -> None:
-    most = wilson_interval(0, 3)[1]
-    for row in compare_columns(TASK, paired(side(True, False, True), side(True, False, True))):
-        assert (row.value, row.interval) == (0.0, (-most, most))
+def test_an_interval_of_prompts_that_all_gain_has_a_width() -> None:
+    whole = compare_columns(TASK, paired(side(*[False] * 7), side(*[True] * 7)))[0]
+    assert whole.interval == (pytest.approx(wilson_interval(7, 7)[0]), 1.0)
 
 
 def test_prompts_whose_rubrics_differ_are_not_paired() -> None:

@@ -92,7 +92,7 @@ class TokenDiscriminator:
         except (OSError, ValueError) as error:
             raise UserError(
                 f"discriminator: expected a folder or hub id of a model with a tokenizer, got "
-                f"{name!r}: {error}"
+                f"{name!r}: {str(error).strip().splitlines()[0]}"
             ) from error
         return cls(model.eval().to(device or "cpu"), tokenizer, context=context)
 

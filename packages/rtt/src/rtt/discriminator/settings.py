@@ -46,7 +46,7 @@ class TrainSettings:
     epochs: float = 1.0
     """Times through the rows, if steps is not given."""
     steps: int | None = None
-    """Optimiser steps in place of epochs."""
+    """Optimiser steps in place of epochs, early rows included."""
     batch: int = 32
     """Rows in one forward pass of a process."""
     accumulation: int = 1
@@ -110,11 +110,12 @@ class TrainSettings:
                 f"{self.save_every} and {self.eval_every}"
             )
 
-    def steps_for(self, rows: int, *, processes: int = 1) -> int:
-        """Optimiser steps of a run over so many rows."""
+    def steps_for(self, rows: int, *, processes: int = 1, early: int = 0) -> int:
+        """Optimiser steps of a run over so many rows, after early ones that come once."""
         if self.steps is not None:
             return self.steps
-        return max(ceil(self.epochs * rows / (self.batch * self.accumulation * processes)), 1)
+        each = self.batch * self.accumulation * processes
+        return max(ceil(self.epochs * rows / each) + early // each, 1)
 
     def arguments(self, *, steps: int, seed: int, measures: bool) -> dict[str, Any]:
         """The settings as `transformers.TrainingArguments`.

@@ -53,7 +53,8 @@ class Trained:
 
 def train(
     discriminator: TokenDiscriminator, examples: Sequence[LabelledResponse],
-    settings: TrainSettings, folder: str | Path, *, validation: Sequence[LabelledResponse] = (),
+    settings: TrainSettings, folder: str | Path, *, first: Sequence[LabelledResponse] = (),
+    validation: Sequence[LabelledResponse] = (),
     seed: int = 0, log: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> Trained:  # fmt: skip
     """Train in place; goes on from the last whole checkpoint in `folder`, if there is one.
@@ -65,6 +66,7 @@ def train(
         examples: What it learns from.
         settings: Schedule, batches, precision.
         folder: Of the checkpoints; shared by all processes.
+        first: Rows that come before the examples, each once (`rtt.discriminator.finding`).
         validation: What it is measured on along the way, in this order.
         seed: Of the order of the rows, and of adapters.
         log: Called in the first process with each row of figures (`step`, `loss`, `lr`, `f1`).
@@ -78,10 +80,13 @@ def train(
     is_cpu = not torch.cuda.is_available()
     where = {"output_dir": str(folder), "use_cpu": is_cpu}
     world = transformers.TrainingArguments(**where).world_size
-    steps = settings.steps_for(len(rows), processes=world)
+    early = [row for example in first for row in token_rows(discriminator, example)]
+    each = settings.batch * settings.accumulation * world
+    steps = settings.steps_for(len(rows), processes=world, early=len(early))
     weight = settings.positive_weight or positive_weight(rows)
-    order = row_order(
-        rows, batch=settings.batch, batches=steps * settings.accumulation * world,
+    batches = min(len(early) // each, steps) * (each // settings.batch)
+    ordered = _drawn(early, batches, settings, balance=False, seed=seed) + _drawn(
+        rows, steps * (each // settings.batch) - batches, settings,
         balance=settings.balance, seed=seed,
     )  # fmt: skip
     model = adapted(discriminator, settings.lora, seed=seed)
@@ -91,7 +96,7 @@ def train(
         args=transformers.TrainingArguments(
             **where, **settings.arguments(steps=steps, seed=seed, measures=bool(measured))
         ),
-        train_dataset=[rows[place] for place in order],
+        train_dataset=ordered,
         data_collator=_Collator(discriminator.tokenizer.pad_token_id or 0, weight),
         callbacks=[_Log(log)],
     )  # fmt: skip
@@ -108,6 +113,15 @@ def train(
         resumed_from=resumed,
         train_s=time.perf_counter() - begun, best_f1=max(scores, default=None),
     )  # fmt: skip
+
+
+def _drawn(
+    rows: Sequence[TokenRow], batches: int, settings: TrainSettings, *, balance: bool, seed: int
+) -> list[TokenRow]:
+    if not batches:
+        return []
+    order = row_order(rows, batch=settings.batch, batches=batches, balance=balance, seed=seed)
+    return [rows[place] for place in order]
 
 
 def last_step(folder: str | Path) -> int:

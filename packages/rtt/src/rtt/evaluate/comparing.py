@@ -11,6 +11,7 @@ are not independent, so whole prompts (ladders) change sides.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -42,8 +43,7 @@ class Difference:
     left: float
     right: float
     interval: Interval
-    """95 % of `right - left`, bootstrap; where no prompt differs, Wilson's bound on those that
-    would, either way."""
+    """95 % of `right - left`; of a mean of a single prompt: unbounded."""
     p: float
     test: str
     only_left: int
@@ -147,25 +147,31 @@ def _difference(
         shift_C = weight_C * (sums_C4[:, 2] / sums_C4[:, 3] - sums_C4[:, 0] / sums_C4[:, 1])
         test, p = "sign flips", sign_flip_test(shift_C.tolist(), [0.0] * len(pools), seed=seed)
     mine_value, other_value = _values(sums_C4.sum(axis=0)[None], column.is_clipped)
-    interval = _interval(sums_C4, column.is_clipped, seed)
-    if column.is_share and interval == (0.0, 0.0):  # no prompt differs: resampling sees no width
-        most = wilson_interval(0, len(pools))[1]  # of prompts that would
-        interval = (-most, most)
     return Difference(
         name=column.name, left=float(mine_value[0]), right=float(other_value[0]),
-        interval=interval, p=p, test=test,
+        interval=_interval(sums_C4, column, seed), p=p, test=test,
         only_left=only_left, only_right=only_right, units=len(both),
     )  # fmt: skip
 
 
-def _interval(sums_C4: np.ndarray, is_clipped: bool, seed: int) -> Interval:
-    """Percentile bootstrap of the difference: both sides of a cluster are drawn together."""
+def _interval(sums_C4: np.ndarray, column: Column, seed: int) -> Interval:
+    """Percentile bootstrap of the difference: both sides of a cluster are drawn together.
+
+    Where all clusters of a share differ alike, resampling has no width: there, what Wilson's
+    interval says of as many clusters that might differ otherwise.
+    """
+    shift_C = sums_C4[:, 2] / sums_C4[:, 3] - sums_C4[:, 0] / sums_C4[:, 1]
+    if column.is_share and (shift_C == shift_C[0]).all():
+        _, other = wilson_interval(0, len(shift_C))
+        return max(-1.0, float(shift_C[0]) - other), min(1.0, float(shift_C[0]) + other)
+    if len(shift_C) == 1:  # a mean of a single one says nothing of how others would differ
+        return -math.inf, math.inf
     rng = np.random.default_rng(seed_for(seed, "pairs"))
     number = len(sums_C4)
     drawn_D4 = np.stack(
         [sums_C4[rng.integers(0, number, size=number)].sum(axis=0) for _ in range(_DRAWS)]
     )
-    left_D, right_D = _values(drawn_D4, is_clipped)
+    left_D, right_D = _values(drawn_D4, column.is_clipped)
     low, high = np.percentile(right_D - left_D, [2.5, 97.5])
     return float(low), float(high)
 

@@ -16,7 +16,7 @@ from lmcommon.rng import random_for
 from lmcommon.verify.checking import check
 from rtt.labelling.kinds import DRAWERS
 from rtt.labelling.prose import Prose
-from rtt.labelling.rules import Case, RuleMade, prompt_id
+from rtt.labelling.rules import Case, RuleMade, prompt_id, rule_kinds
 from rtt.labelling.scene import Scene
 from rtt.labelling.wording import worded
 
@@ -51,9 +51,10 @@ def compliant_responses(made: RuleMade, seed: int, *, start: int = 0) -> Iterato
 
 
 def _one(made: RuleMade, random: Random) -> Compliant:
-    first = next(
-        case for case in made.cases(random.getrandbits(32)) if case.verdict.satisfied is True
-    )
+    kinds = made.kinds or rule_kinds()
+    first = made.draw(random, random.choice(kinds), True)
+    while not first.verdict.satisfied:
+        first = made.draw(random, random.choice(kinds), True)
     criteria = [first.criterion, *_fitting(first, random)]
     named = [replace(one, id=f"c{place}") for place, one in enumerate(criteria)]
     request = first.prompt.removesuffix(f" {first.criterion.text}")

@@ -104,10 +104,13 @@ def _gaps(text: str, random: Random) -> list[int]:
 
 
 def _with_words(text: str, words: list[str], random: Random) -> Iterator[Edited]:
+    places = [match.span() for match in re.finditer(r"\w+", text)]
     for word in words:
         for at in _gaps(text, random):
             yield _change(text, [((at, at), f" {word}")])
         yield _change(text, [((0, 0), f"{word} ")])
+        for span in random.sample(places, min(len(places), _SPANS)):
+            yield _change(text, [(span, word)])
         for times in _GROWING[1:]:
             yield _change(text, [((len(text), len(text)), f" {word}" * times)])
 

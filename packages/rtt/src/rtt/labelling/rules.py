@@ -144,17 +144,20 @@ class RuleMade:
             cycle, place = divmod(row, len(kinds))
             order = random_for(seed, "rules", "order", cycle).sample(kinds, len(kinds))
             wanted = (cycle + kinds.index(order[place])) % 2 == 0
-            yield self._case(random_for(seed, "rules", "row", row), order[place], wanted, usable)
+            yield self.draw(random_for(seed, "rules", "row", row), order[place], wanted, usable)
             row += 1
 
-    def _case(self, random: Random, kind: str, wanted: bool, texts: Sequence[GivenText]) -> Case:
+    def draw(
+        self, random: Random, kind: str, wanted: bool, texts: Sequence[GivenText] = ()
+    ) -> Case:
+        """One case of a kind, with the wanted outcome if a few tries find it."""
         for _ in range(_TRIES):
-            case = self._draw(random, kind, wanted, texts)
+            case = self._drawn(random, kind, wanted, texts)
             if case.verdict.satisfied is wanted:
                 break
         return case
 
-    def _draw(self, random: Random, kind: str, wanted: bool, texts: Sequence[GivenText]) -> Case:
+    def _drawn(self, random: Random, kind: str, wanted: bool, texts: Sequence[GivenText]) -> Case:
         prose = Prose.of(random)
         given = random.choice(texts) if texts and random.random() < self.share_given else None
         text = given.response if given else respond(prose, longest=self.longest)

@@ -85,7 +85,9 @@ def _keywords(pair: Asked) -> list[Span]:
     words = {word.lower() for word in _WORD.findall(pair.criterion)} - _EMPTY
     spans = [one.span() for one in _WORD.finditer(pair.response) if one.group().lower() in words]
     for phrase in filter(None, quoted):
-        found = re.finditer(re.escape(phrase), pair.response, re.IGNORECASE)
+        pattern = rf"(?<!\w){re.escape(phrase)}" if phrase[0].isalnum() else re.escape(phrase)
+        pattern += r"(?!\w)" if phrase[-1].isalnum() else ""
+        found = re.finditer(pattern, pair.response, re.IGNORECASE)
         spans += [one.span() for one in found]
     return spans
 

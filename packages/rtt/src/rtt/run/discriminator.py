@@ -24,6 +24,7 @@ from rtt.discriminator.backbones import BACKBONE_SCHEMAS
 from rtt.discriminator.card import Card, export
 from rtt.discriminator.encoding import INSTRUCTION
 from rtt.discriminator.examples import LabelledResponse
+from rtt.discriminator.finding import finding_rows
 from rtt.discriminator.model import TokenDiscriminator
 from rtt.discriminator.processes import same_everywhere
 from rtt.discriminator.settings import TrainSettings
@@ -43,7 +44,7 @@ class DiscriminatorConfig:
 
     seed: int = 0
     """Of the first weights, the order of the rows and the bootstrap."""
-    data: str | None = None
+    labels: str | None = None
     """Folder of rtt-label; null: rule-made rows."""
     rules: RuleRecipe = field(default_factory=RuleRecipe)
     train: bool = True
@@ -52,6 +53,8 @@ class DiscriminatorConfig:
     """With train=false: the trained discriminator, a folder or a hub id."""
     backbone: Any = None
     training: TrainSettings = field(default_factory=TrainSettings)
+    finding: int = 0
+    """Rows of finding words again that come first: for a backbone made from scratch."""
     reads_question: bool = False
     """Whether the task is read as well (the paper's discriminator does not)."""
     name: str = "discriminator"
@@ -71,6 +74,8 @@ class DiscriminatorConfig:
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.floors) - set(FLOORS)):
             raise UserError(f"floors: expected some of {', '.join(FLOORS)}; got {unknown}")
+        if self.finding < 0:
+            raise UserError(f"finding: expected 0 or more rows; got {self.finding!r}")
         for key in ("floor_rows", "contrast_rows", "threads"):
             if getattr(self, key) < 1:
                 raise UserError(f"{key}: expected at least 1; got {getattr(self, key)!r}")
@@ -136,10 +141,10 @@ def _train(
 
     if not parts["train"]:
         raise UserError(
-            "data: expected rows to train on (train.jsonl); got none; give train=false "
+            "labels: expected rows to train on (train.jsonl); got none; give train=false "
             "folder=DISCRIMINATOR to measure only"
         )
-    texts = (f"{one.criterion} {one.response}" for one in parts["train"])
+    texts = [f"{one.criterion} {one.response}" for one in parts["train"]]
     model = config.backbone.build(texts, seed=config.seed)
     kinds = sorted({one.kind for one in parts["train"]})
     model.tell(reads_question=config.reads_question, instruction=INSTRUCTION, kinds=kinds)
@@ -148,6 +153,7 @@ def _train(
         keep_rows(run, last_step(checkpoints))
     trained = train(
         model, parts["train"], config.training, checkpoints,
+        first=list(finding_rows(texts, config.finding, seed=config.seed)),
         validation=_mixed(parts["validation"]), seed=config.seed,
         log=run.metrics if run.is_kept else None,
     )  # fmt: skip
@@ -162,20 +168,20 @@ def _mixed(rows: Sequence[LabelledResponse]) -> list[LabelledResponse]:
 
 
 def _parts(config: DiscriminatorConfig) -> Parts:
-    if config.data is None:
+    if config.labels is None:
         return draw_parts(config.rules, seed=config.seed)
-    return read_parts(config.data)
+    return read_parts(config.labels)
 
 
 def _inputs(config: DiscriminatorConfig) -> dict[str, Path]:
-    named = {"data": config.data, "folder": config.folder}
+    named = {"labels": config.labels, "folder": config.folder}
     named["backbone.path"] = getattr(config.backbone, "path", None) if config.train else None
     return {key: Path(one) for key, one in named.items() if one and Path(one).exists()}
 
 
 def _card(config: DiscriminatorConfig, found: Findings, lines: Sequence[str]) -> Card:
     settings, path = config.training, getattr(config.backbone, "path", None)
-    origin = "Rows drawn by rules" if config.data is None else "Rows of a folder of rtt-label"
+    origin = "Rows drawn by rules" if config.labels is None else "Rows of a folder of rtt-label"
     counts = ", ".join(f"{name} {number:,}" for name, number in found.rows.items())
     return Card(
         name=config.name,

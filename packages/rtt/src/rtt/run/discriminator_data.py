@@ -67,8 +67,8 @@ def read_parts(folder: str | Path) -> Parts:
     found = {name: file for name, file in files.items() if file.is_file()}
     if not found:
         raise UserError(
-            f"data: expected a folder with {', '.join(one.name for one in files.values())} (what "
-            f"rtt-label writes), or some of them; got {str(folder)!r}; give data=FOLDER, or leave "
+            f"labels: expected a folder with {', '.join(one.name for one in files.values())} (what "
+            f"rtt-label writes), or some of them; got {str(folder)!r}; give labels=FOLDER, or leave "
             "it out for rule-made rows"
         )
     return {name: list(read_examples(found[name])) if name in found else [] for name in files}

@@ -108,11 +108,11 @@ class Floors:
 def calibrate(model: TokenDiscriminator, rows: Sequence[LabelledResponse]) -> Calibration:
     """Fit a temperature by the likelihood of the labels of words (validation rows).
 
-    What the model was told before is undone first, so that fitting twice is fitting once.
+    What the model was told before is undone, so that fitting twice is fitting once.
     """
-    model.tell(temperature=1.0)
     labels, scores = _words(rows, model.relevances(_asked(rows)))
-    return Calibration(temperature=fit_temperature(scores, labels))
+    plain = tempered(scores, 1 / model.temperature)
+    return Calibration(temperature=fit_temperature(plain, labels))
 
 
 def test_parts(

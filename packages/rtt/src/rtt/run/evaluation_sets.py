@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,10 @@ class EvaluationSet:
         """What was asked, as JSON values: two runs of one digest can be paired."""
         whole = hashlib.sha256()
         for prompt in self.prompts:
-            rubric = [asdict(one) for one in prompt.rubric.criteria]
+            rubric = [
+                [one.id, one.text, one.constraint_id, dict(one.kwargs), one.weight]
+                for one in prompt.rubric.criteria
+            ]
             told = [prompt.id, prompt.prompt, rubric]
             whole.update(json.dumps(told, sort_keys=True, default=str).encode())
         return {"prompts": len(self.prompts), "digest": whole.hexdigest()[:16]}

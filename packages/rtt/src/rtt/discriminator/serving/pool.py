@@ -21,6 +21,7 @@ from lmcommon.errors import UserError
 from rtt.discriminator.characters import Chars
 from rtt.discriminator.encoding import Asked
 from rtt.discriminator.serving.base import CharacterReader
+from rtt.discriminator.serving.worker import answer_of, work
 
 __all__ = ["ReaderPool"]
 
@@ -93,7 +94,7 @@ class ReaderPool:
             kind, told = worker.pipe.recv()
         except (EOFError, OSError) as error:
             raise self._lost(worker) from error
-        return str(_told(kind, told))
+        return str(answer_of(kind, told))
 
     @property
     def pids(self) -> list[int]:
@@ -160,7 +161,7 @@ class ReaderPool:
     def _start(self, device: str) -> _Worker:
         mine, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=_work, args=(self._load, device, self._threads, theirs), daemon=True,
+            target=work, args=(self._load, device, self._threads, theirs), daemon=True,
             name=f"relevance on {device}",
         )  # fmt: skip
         process.start()
@@ -175,7 +176,7 @@ class ReaderPool:
                     f"relevance: expected the discriminator on {worker.device} within "
                     f"{_START_S:.0f} s; got nothing; is the device free?"
                 )
-            worker.facts = _told(*worker.pipe.recv())
+            worker.facts = answer_of(*worker.pipe.recv())
         except (EOFError, OSError) as error:
             raise self._lost(worker) from error
 
@@ -232,46 +233,3 @@ def _shares(pairs: Sequence[Asked], workers: int) -> list[list[Asked]]:
         shares[-1].append(one)
         room -= size
     return shares
-
-
-def _told(kind: str, told: Any) -> Any:
-    if kind == "refused":
-        raise UserError(told)
-    if kind == "broken":
-        raise RuntimeError(f"relevance:\n{told}")
-    return told
-
-
-def _work(
-    load: Callable[[str], CharacterReader], device: str, threads: int, pipe: Connection
-) -> None:
-    """What a process does until nobody asks any more."""
-    import signal
-    import traceback
-
-    import torch
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and closes the pipe
-    torch.set_num_threads(threads)
-    reader: CharacterReader | None = None
-    try:
-        while True:
-            try:
-                if reader is None:
-                    reader = load(device)
-                    told: Any = {"reads_question": reader.reads_question}
-                else:
-                    order, pairs = pipe.recv()
-                    told = reader.digest if order == "digest" else reader.relevances(pairs)
-                pipe.send(("told", told))
-            except UserError as error:
-                pipe.send(("refused", str(error)))
-            except (EOFError, OSError):
-                return
-            except Exception:  # the border to another process: it goes there as text
-                pipe.send(("broken", traceback.format_exc()))
-                return
-            if reader is None:
-                return
-    finally:
-        pipe.close()

@@ -48,6 +48,8 @@ class Row:
     arm: str
     label: str | None = None
     """In place of the arm's own."""
+    paper_label: str | None = None
+    """What the paper has in its place, where that is something else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +68,17 @@ def _arm(name: str, label: str, against: str, credit: Credit, judge: Judge | Non
     return Arm(name=name, label=label, against=against, credit=credit, judge=judge)
 
 
-def _intra(weight: float = 0.5, reward: str = "aon") -> Credit:
-    return Credit(scheme="intra", reward=reward, weight=weight)
+_FLOOR = 0.05
+"""A response on which a discriminator's relevances spread less than this has no relevant token: the
+normalisation would stretch what is left, its noise, to unit variance."""
 
 
-def _baseline(reward: str = "aon") -> Credit:
-    return Credit(scheme="baseline_intra", reward=reward, weight=1.0)
+def _intra(weight: float = 0.5, reward: str = "aon", floor: float = 0.0) -> Credit:
+    return Credit(scheme="intra", reward=reward, weight=weight, floor=floor)
+
+
+def _baseline(reward: str = "aon", floor: float = 0.0) -> Credit:
+    return Credit(scheme="baseline_intra", reward=reward, weight=1.0, floor=floor)
 
 
 ARMS: Mapping[str, Arm] = MappingProxyType(
@@ -96,6 +103,10 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
             _arm("learned", "discriminator", "rl_aon", _intra(), "discriminator"),
             _arm("baseline_learned", "with baseline, discriminator", "rl_aon", _baseline(),
                  "discriminator"),
+            _arm("learned_floor", "discriminator, floor 0.05", "rl_aon", _intra(floor=_FLOOR),
+                 "discriminator"),
+            _arm("baseline_learned_floor", "with baseline, discriminator, floor 0.05", "rl_aon",
+                 _baseline(floor=_FLOOR), "discriminator"),
             _arm("beta_025", "beta 0.25", "rl_aon", _intra(0.25)),
             _arm("beta_075", "beta 0.75", "rl_aon", _intra(0.75)),
             _arm("beta_1", "beta 1", "rl_aon", _intra(1.0)),
@@ -122,7 +133,8 @@ TABLES: Mapping[str, Table] = MappingProxyType(
         "relevance": Table(
             title="Token weights", paper="relevance",
             rows=(Row("random"), Row("rl_aon", "uniform (= RL-AON)"), Row("greedy"),
-                  Row("learned"), Row("rtt_aon", "as configured")),
+                  Row("learned"), Row("learned_floor"),
+                  Row("rtt_aon", "as configured", "taxonomy discriminator")),
         ),
         "beta": Table(
             title="Weight of the token credit", paper="beta", betas=_BETAS,
@@ -131,7 +143,8 @@ TABLES: Mapping[str, Table] = MappingProxyType(
         "learned": Table(
             title="A learned discriminator beside exact spans",
             rows=tuple(map(Row, (
-                "rl_aon", "baseline_aon", "baseline_learned", "rtt_aon", "learned",
+                "rl_aon", "baseline_aon", "baseline_learned", "baseline_learned_floor", "rtt_aon",
+                "learned", "learned_floor",
             ))),
         ),
     }

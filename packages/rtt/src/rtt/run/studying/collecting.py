@@ -19,7 +19,10 @@ from rtt.run.studying.results import ArmResult, Column
 __all__ = ["Block", "Cell", "Line", "blocks_of", "kept_gains"]
 
 Origin = Literal["ours", "paper"]
-_KEPT = (("baseline_learned", "baseline_aon"), ("learned", "rtt_aon"))
+_KEPT = (
+    ("baseline_learned", "baseline_aon"), ("baseline_learned_floor", "baseline_aon"),
+    ("learned", "rtt_aon"), ("learned_floor", "rtt_aon"),
+)  # fmt: skip
 """Arms with a discriminator, and the same with exact spans."""
 
 
@@ -75,7 +78,7 @@ def blocks_of(results: Sequence[ArmResult]) -> list[Block]:
             lines += list(_lines(model, own, table))
             differences += list(_differences(model, own, table))
         if lines:
-            theirs, apart = _of_paper(name, table)
+            theirs, apart = _of_paper(table)
             blocks.append(
                 Block(
                     name=name,
@@ -156,13 +159,12 @@ def _taken(runs: dict[int, ArmResult], seeds: Sequence[int], column: str) -> lis
 
 def _columns(runs: dict[int, ArmResult]) -> dict[str, None]:
     """Columns that every seed of an arm has with something counted, in their order."""
-    first, *rest = runs.values()
+    first = next(iter(runs.values()))
     return {
         name: None
         for name in first.columns
         if all(name in one.columns and one.columns[name].value is not None for one in runs.values())
-        or (not rest and first.columns[name].value is not None)
-    }  # fmt: skip
+    }
 
 
 def _cell(column: str, got: Estimate) -> Cell:
@@ -175,13 +177,15 @@ def _cell(column: str, got: Estimate) -> Cell:
     )  # fmt: skip
 
 
-def _of_paper(name: str, table: Table) -> tuple[list[Line], list[Line]]:
+def _of_paper(table: Table) -> tuple[list[Line], list[Line]]:
     """The paper's lines and differences; a difference's error takes the two as independent."""
     if table.paper is None:
         return [], []
     told = paper_table(table.paper)
     lines, apart = [], []
-    labels = {row.arm: row.label or ARMS[row.arm].label for row in table.rows}
+    labels = {
+        row.arm: row.paper_label or row.label or ARMS[row.arm].label for row in table.rows
+    }  # fmt: skip
     for model, arms in told.rows.items():
         for arm, values in arms.items():
             cells = {
@@ -189,8 +193,6 @@ def _of_paper(name: str, table: Table) -> tuple[list[Line], list[Line]]:
                 for column, value, size in zip(told.columns, values, told.sizes, strict=True)
             }
             label = labels[arm]
-            if name == "relevance" and arm == "rtt_aon":
-                label = "taxonomy discriminator"
             lines.append(Line(model=model, arm=arm, label=label, origin="paper", cells=cells))
             against = ARMS[arm].against
             if against is not None and against in arms:

@@ -23,7 +23,7 @@ _STYLE = (
 
 
 def sweep_svg(block: Block) -> str | None:
-    """The picture; None where a sweep has fewer than two measured weights.
+    """The picture; None where no weight was measured.
 
     Our panel shows the first column that the lines have.
     """
@@ -40,7 +40,7 @@ def sweep_svg(block: Block) -> str | None:
             for model in dict.fromkeys(line.model for line in lines)
         }
         panels.append(_panel(series, column, betas, named, len(panels) * _WIDTH))
-    if not any(line.origin == "ours" for line in block.lines) or len(block.lines) < 2:
+    if not any(line.origin == "ours" and line.cells for line in block.lines):
         return None
     width = _WIDTH * len(panels)
     return (
