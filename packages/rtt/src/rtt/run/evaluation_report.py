@@ -27,7 +27,9 @@ from rtt.run.sharing import SharedRun
 __all__ = ["RESULTS", "conclude", "read_items"]
 
 RESULTS = "results.json"
-_AGREED = ("n", "accuracy", "accuracy_95", "kappa", "balanced_accuracy", "unscored")
+_AGREED = (
+    "n", "accuracy", "accuracy_95", "kappa", "kappa_95", "balanced_accuracy", "unscored",
+)  # fmt: skip
 
 
 def read_items(records: Path, has_loose: Sequence[bool]) -> list[list[Item]]:
@@ -76,7 +78,7 @@ def conclude(
         }  # fmt: skip
         details += ["", *section(counted), *_given_lines(one)]
         if config.agreement and one.benchmark.name == "infobench":
-            agreed = judge_agreement(one.benchmark, items)
+            agreed = judge_agreement(one.benchmark, items, seed=config.seed)
             told[one.benchmark.name]["agreement"] = agreed.plain()
             details += ["", *agreement_lines(agreed)]
         for each in compared:
