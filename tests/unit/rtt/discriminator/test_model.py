@@ -7,7 +7,7 @@ import torch
 from lmcommon.errors import UserError
 from lmcommon.testing.tiny_lm import make_tiny_lm
 from rtt.discriminator import TinyDiscriminator, TokenDiscriminator
-from rtt.discriminator.encoding import INSTRUCTION, Asked
+from rtt.discriminator.encoding import INSTRUCTION, Asked, with_verdict
 from rtt.discriminator.model import length_buckets
 
 RULE = 'The word "dune" occurs.'
@@ -155,3 +155,17 @@ def test_the_temperature_and_what_is_read_come_back_with_the_checkpoint(tmp_path
     logits = np.log(plain / (1 - plain), where=plain > 0, out=np.zeros_like(plain))
     expected = np.where(plain > 0, 1 / (1 + np.exp(-logits / 2)), 0)
     np.testing.assert_allclose(warm, expected, atol=1e-5)
+
+
+def test_whether_the_verdict_is_told_comes_back_with_the_checkpoint(tmp_path: Path) -> None:
+    model = tiny()
+    assert not model.reads_verdict
+    model.tell(reads_verdict=True)
+    model.save(tmp_path)
+    assert TokenDiscriminator.load(tmp_path).reads_verdict
+
+
+def test_a_verdict_is_a_line_of_its_own_after_the_criterion() -> None:
+    assert with_verdict("No commas.", False) == "No commas.\nVerdict: not met"
+    assert with_verdict("No commas.", True) == "No commas.\nVerdict: met"
+    assert with_verdict("No commas.", None) == "No commas."
