@@ -155,3 +155,11 @@ def test_the_temperature_and_what_is_read_come_back_with_the_checkpoint(tmp_path
     logits = np.log(plain / (1 - plain), where=plain > 0, out=np.zeros_like(plain))
     expected = np.where(plain > 0, 1 / (1 + np.exp(-logits / 2)), 0)
     np.testing.assert_allclose(warm, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("pieces", [0, 400])
+def test_half_a_surrogate_pair_is_one_character_like_any_other(pieces: int) -> None:
+    model = TinyDiscriminator(pieces=pieces).build(["hello \ud83d there"], seed=0)
+    (told,) = model.relevances([("Say \udc00.", "hello \ud83d there")])
+    (same,) = model.relevances([("Say \ufffd.", "hello \ufffd there")])
+    assert told.tolist() == same.tolist()
