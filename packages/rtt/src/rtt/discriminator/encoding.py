@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from lmcommon.errors import UserError
 from rtt.types import Span
 
-__all__ = ["INSTRUCTION", "Asked", "Encoded", "encode_pair", "encode_pairs", "encodable"]
+__all__ = ["INSTRUCTION", "Asked", "Encoded", "encodable", "encode_pair", "encode_pairs"]
 
 INSTRUCTION = "Mark the words of the response that decide whether it meets the criterion."
 """The one line before every pair."""
