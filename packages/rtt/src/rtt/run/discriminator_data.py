@@ -68,7 +68,7 @@ def read_parts(folder: str | Path) -> Parts:
     if not found:
         raise UserError(
             f"labels: expected a folder with {', '.join(one.name for one in files.values())} (what "
-            f"rtt-label writes), or some of them; got {str(folder)!r}; give labels=FOLDER, or leave "
-            "it out for rule-made rows"
+            f"rtt-label writes), or some of them; got {str(folder)!r}; give labels=FOLDER, or "
+            "leave it out for rule-made rows"
         )
     return {name: list(read_examples(found[name])) if name in found else [] for name in files}

@@ -107,7 +107,7 @@ def ratio_of_gains(
 
 
 def _share(part: np.ndarray, gain: np.ndarray) -> np.ndarray:
-    """part / gain; NaN where nothing was gained."""
+    """The one over the other; NaN where nothing was gained."""
     import numpy as np
 
     told: np.ndarray = np.divide(part, gain, out=np.full(len(gain), np.nan), where=gain > 0)
