@@ -111,7 +111,7 @@ def test_a_reference_file_is_compared_row_by_row(
     (tmp_path / "theirs.jsonl").write_text(changed, encoding="utf-8")
     assert evaluate_main.run([*words, "ifeval.reference=theirs.jsonl", "hydra.run.dir=r"]) == 0
     assert told(capsys)["ifeval"]["reference_strict"] == {
-        "criteria": 4, "equal": 3, "unexplained": 1
+        "criteria": 4, "equal": 3, "unexplained": 1, "unmatched": 0
     }  # fmt: skip
     report = (tmp_path / "r/report.md").read_text(encoding="utf-8")
     assert "| 0 | punctuation:no_comma | True | False |" in report

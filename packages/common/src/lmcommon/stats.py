@@ -33,8 +33,10 @@ _CELLS = 4_000_000
 """Most numbers drawn at once."""
 
 
-def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> Interval:
+def wilson_interval(successes: float, n: int, confidence: float = 0.95) -> Interval:
     """Wilson score interval of a proportion (Wilson 1927); (0, 1) for no trials.
+
+    `successes` need not be whole: the sum of shares, one a trial, gives an interval too wide.
 
     Raises:
         ValueError: Not 0 <= successes <= n, or confidence outside (0, 1).

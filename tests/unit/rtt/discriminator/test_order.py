@@ -34,6 +34,13 @@ def test_balanced_kinds_come_equally_often() -> None:
     assert Counter(ROWS[place].kind for place in order) == {"many": 30, "few": 30}
 
 
+def test_kinds_that_are_relevant_throughout_come_a_quarter_as_often() -> None:
+    rows = [*ROWS, row("whole", 3, (-1, 1, 1)), row("whole", 3, (1, 1, 1))]
+    order = row_order(rows, batch=9, batches=10, balance=True, seed=0)
+    counts = Counter(rows[place].kind for place in order)
+    assert counts == {"many": 40, "few": 40, "whole": 10}
+
+
 def test_a_batch_holds_rows_of_similar_length() -> None:
     order = row_order(ROWS, batch=4, batches=8, balance=False, seed=0)
     spread = [

@@ -43,3 +43,9 @@ def test_every_character_that_is_no_white_space_is_covered_once_or_marked(text: 
 def test_there_are_no_more_pieces_than_asked_for(size: int) -> None:
     texts = [f"word{n} {n}" + "abcdef"[n % 6] * (n % 9) for n in range(500)]
     assert len(piece_tokenizer(texts, size=size)) <= size
+
+
+def test_the_same_texts_give_the_same_pieces_with_the_same_numbers() -> None:
+    texts = [f"{a}{b}ness un{b}{a} \u00e9t\u00e9{a}" for a in "abcdefgh" for b in "klmnop"]
+    first = piece_tokenizer(texts, size=160).get_vocab()
+    assert all(piece_tokenizer(texts, size=160).get_vocab() == first for _ in range(4))

@@ -42,6 +42,19 @@ def test_rows_are_joined_by_text_before_id_and_repeats_are_samples(tmp_path: Pat
     assert found.unmatched == ()
 
 
+def test_prompts_of_one_text_are_told_apart_by_their_ids(tmp_path: Path) -> None:
+    twins = [RubricPrompt(id=name, prompt="Ask.", rubric=Rubric(())) for name in ("1", "2")]
+    path = written(
+        tmp_path,
+        {"id": 1, "prompt": "Ask.", "response": "a"},
+        {"id": "2", "prompt": "Ask.", "response": "b"},
+        {"id": ["x"], "prompt": "Ask.", "response": "c"},
+    )
+    found = read_given(path, twins, cut_words)
+    texts = {group.prompt.id: [one.text for one in group.rollouts] for group in found.groups}
+    assert texts == {"1": ["a"], "2": ["b", "c"]}
+
+
 def test_a_conversation_is_joined_by_its_messages_or_its_transcript(tmp_path: Path) -> None:
     talk = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi?"}]
     prompt = RubricPrompt(

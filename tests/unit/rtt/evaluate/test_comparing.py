@@ -9,7 +9,7 @@ import pytest
 from lmcommon.stats import mcnemar_exact, wilson_interval
 from rtt.evaluate import BENCHMARKS, Item
 from rtt.evaluate.comparing import compare_columns, compare_kinds, paired, with_holm
-from rtt.evaluate.flips import flip_lines, flips_of
+from rtt.evaluate.flips import Flip, anchors_of, flip_lines, flips_of
 
 from .evaluate_support import answer, item, prompt
 
@@ -106,6 +106,12 @@ def test_an_interval_of_prompts_that_all_gain_has_a_width() -> None:
     assert whole.interval == (pytest.approx(wilson_interval(7, 7)[0]), 1.0)
 
 
+def test_prompts_whose_rubrics_differ_are_not_paired() -> None:
+    left = [item(prompt("a", "k:x"), answer(True)), item(prompt("b", "k:x"), answer(True))]
+    right = [item(prompt("a", "k:x", "k:y"), answer(True, False)), *left[1:]]
+    assert [one.prompt.id for one, _ in paired(left, right)] == ["b"]
+
+
 def test_flips_name_the_criteria_that_make_the_difference() -> None:
     left = [
         item(prompt("a", "k:x", "k:y"), answer(True, True), answer(True, True)),
@@ -122,14 +128,22 @@ def test_flips_name_the_criteria_that_make_the_difference() -> None:
     found = flips_of("task", paired(left, right))
     assert [(one.prompt, one.left, one.right) for one in found] == [("b", 0, 1), ("a", 1, 0.5)]
     assert found[1].criteria == (("c1", "k:y", 1.0, 0.5),)
-    assert found[1].anchor == "task-a"
+
+
+def test_every_flip_has_a_place_of_its_own() -> None:
+    ids = ["a 1", "b", "a/1", "a-1", "b", "a-1-again-2", "\u4e8c", "\u4e00"]
+    flips = [Flip(benchmark="task", prompt=one, left=0.0, right=1.0, criteria=()) for one in ids]
+    assert anchors_of(flips) == [
+        "task-a-1", "task-b", "task-a-1-again-2", "task-a-1-again-3", "task-b-again-2",
+        "task-a-1-again-2-again-2", "task", "task-again-2",
+    ]  # fmt: skip
 
 
 def test_a_flip_shows_both_responses_whatever_marks_they_hold() -> None:
     left = item(prompt("a", "k:x"), answer(False, text="```\n# no heading\n```"))
     right = item(prompt("a", "k:x"), answer(True, text="fine"))
     (flip,) = flips_of("task", [(left, right)])
-    shown = "\n".join(flip_lines(flip, left, right, ("one", "two")))
+    shown = "\n".join(flip_lines(flip, left, right, ("one", "two"), "task-a"))
     assert "````text\n```\n# no heading\n```\n````" in shown
     assert '<a id="task-a"></a>' in shown
     assert "- c0 k:x: met 0% on the left, met 100% on the right" in shown

@@ -104,17 +104,36 @@ def test_nothing_scored_is_no_figure() -> None:
     assert got.kinds == {}
 
 
-def test_an_unscored_sample_leaves_any_open_unless_another_settles_it() -> None:
+def test_a_prompt_with_an_unscored_sample_is_left_out_though_another_settles_it() -> None:
+    # Only a success settles "any", only a failure "all": counting those would bend both rates.
     got = of(
         "task",
         item(prompt("a", "k:x"), answer(True), answer(None)),
         item(prompt("b", "k:x"), answer(False), answer(None)),
+        item(prompt("c", "k:x"), answer(False), answer(True)),
     )
     told, every = got.any_sample["prompt_strict"], got.all_samples["prompt_strict"]
     assert told is not None
     assert every is not None
-    assert (told.value, told.scored, told.worst, told.best) == (1.0, 1, 0.5, 1.0)
-    assert (every.value, every.scored, every.worst, every.best) == (0.0, 1, 0.0, 0.5)
+    assert (told.value, told.scored, told.worst) == (1.0, 1, pytest.approx(2 / 3))
+    assert (every.value, every.scored, every.best) == (0.0, 1, pytest.approx(1 / 3))
+
+
+def test_a_prompt_without_criteria_succeeds_nowhere() -> None:
+    got = of("task", item(prompt("a"), answer(), answer()),
+             item(prompt("b", "k:x"), answer(False), answer(False)))  # fmt: skip
+    rates = got.columns["prompt_strict"], got.any_sample["prompt_strict"]
+    assert [(one.value, one.scored + one.unscored) for one in rates if one] == [(0.0, 2), (0.0, 1)]
+
+
+def test_an_interval_of_a_single_prompt_is_wide() -> None:
+    got = of("ifeval", item(prompt("a", "k:x", "k:y"), answer(True, False)))
+    rate = got.columns["instruction_strict"]
+    assert rate is not None
+    assert rate.value == 0.5
+    assert rate.interval == wilson_interval(0.5, 1)
+    grade = of("healthbench", item(prompt("a", "p", weights=(4.0,)), answer(True)))
+    assert grade.columns["score"].interval == (0.0, 1.0)  # type: ignore[union-attr]
 
 
 def test_points_are_of_what_holds_over_the_positive_ones_and_the_mean_is_clipped() -> None:
@@ -162,12 +181,13 @@ def test_ladders_are_hard_soft_and_consistent() -> None:
     assert [by_level[f"level {n}"]["hsr"].value for n in (1, 2, 3)] == [0.5, 1.0, 0.5]  # type: ignore[union-attr]
 
 
-def test_a_ladder_of_which_a_level_is_unscored_is_known_only_up_to_a_failure() -> None:
+def test_a_ladder_with_a_verdict_missing_is_left_out_though_its_run_is_over() -> None:
+    # Short runs are over early: counting them and not the long ones would pull the mean down.
     open_, settled = ladder("a", (True,), (None, True)), ladder("b", (True,), (False, None))
-    rate = of("followbench", *open_, *settled).columns["csl"]
+    rate = of("followbench", *open_, *settled, *ladder("c", (True,), (True, True))).columns["csl"]
     assert rate is not None
-    assert (rate.value, rate.scored, rate.unscored) == (1.0, 1, 1)
-    assert (rate.worst, rate.best) == (1.0, 1.5)
+    assert (rate.value, rate.scored, rate.unscored) == (2.0, 1, 2)
+    assert (rate.worst, rate.best) == (pytest.approx(4 / 3), pytest.approx(5 / 3))
 
 
 def test_a_ladder_that_lacks_a_level_has_no_consistent_levels() -> None:

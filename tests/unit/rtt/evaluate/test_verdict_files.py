@@ -12,7 +12,7 @@ from lmcommon.data.registry import load_prompts
 from rtt.engine.given import cut_words, read_given
 from rtt.evaluate import BENCHMARKS, items_of, results_of
 from rtt.evaluate.loose import keep_loose, loose_of, read_loose
-from rtt.evaluate.verdict_files import compare_verdicts, write_verdicts
+from rtt.evaluate.verdict_files import compare_verdicts, write_responses, write_verdicts
 from rtt.records import records_of
 from rtt.train.scoring import Scorer
 
@@ -20,7 +20,7 @@ from .evaluate_support import answer, item, prompt
 
 ITEMS = [
     item(prompt("a", "k:x", "k:y"), answer(True, False, text="one", loose=(True, True))),
-    item(prompt("b", "k:x", verdict_doubt="no seed"), answer(True, text="two")),
+    item(prompt("b", "k:x", verdict_doubt={"k:x": "no seed"}), answer(True, text="two")),
     item(prompt("c", "k:x"), answer(None, text="three")),
 ]
 
@@ -63,6 +63,30 @@ def test_differences_are_named_with_their_known_doubts(tmp_path: Path) -> None:
     assert got.unmatched == ("Write b.", "Write a."), "another response, another rubric"
     assert got.prompt_accuracy == (0.5, 0.0)
     assert got.criterion_accuracy == (pytest.approx(2 / 3), 0.0)
+
+
+def test_a_doubt_explains_its_own_constraint_alone(tmp_path: Path) -> None:
+    asked = prompt("a", "k:x", "k:y", label_doubt="odd", verdict_doubt={"k:y": "no seed"})
+    write_verdicts(tmp_path / "t.jsonl", [item(asked, answer(False, False))], "strict")
+    got = compare_verdicts([item(asked, answer(True, True))], tmp_path / "t.jsonl", "strict")
+    assert [one.doubt for one in got.differences] == ["", "no seed"]
+
+
+def test_a_verdict_of_ours_that_is_missing_is_no_failure(tmp_path: Path) -> None:
+    theirs = [item(prompt(name, "k"), answer(True, text=name)) for name in "ab"]
+    write_verdicts(tmp_path / "t.jsonl", theirs, "strict")
+    ours = [theirs[0], item(prompt("b", "k"), answer(None, text="b"))]
+    got = compare_verdicts(ours, tmp_path / "t.jsonl", "strict")
+    assert (got.responses, got.unscored, got.equal, len(got.unexplained)) == (2, 1, 1, 1)
+    assert (got.prompt_accuracy, got.criterion_accuracy) == ((1.0, 1.0), (1.0, 1.0))
+
+
+def test_the_canary_of_a_prompt_goes_with_its_text(tmp_path: Path) -> None:
+    told = [item(prompt("a", "k", canary="keep me"), answer(True)), item(prompt("b", "k"))]
+    write_responses(tmp_path / "r.jsonl", told)
+    write_verdicts(tmp_path / "v.jsonl", told, "strict")
+    rows = [json.loads((tmp_path / name).read_text()) for name in ("r.jsonl", "v.jsonl")]
+    assert [row["canary"] for row in rows] == ["keep me", "keep me"]
 
 
 def test_the_loose_reading_is_compared_with_loose_verdicts(tmp_path: Path) -> None:

@@ -70,6 +70,15 @@ def test_no_prompt_is_judged_by_a_threshold_that_it_was_part_of(tmp_path: Path) 
     )
 
 
+def test_what_a_threshold_was_fitted_on_is_not_judged_by_it(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    settings(path).build(model()).verdicts(items(12))
+    later = settings(path).build(model())
+    assert len(later.verdicts([(items(12)[0][0], "another response")])) == 1
+    with pytest.raises(UserError, match="not fitted on the responses it is to judge"):
+        later.verdicts(items(12)[:1])
+
+
 def test_a_model_that_cannot_tell_is_measured_and_then_refused(tmp_path: Path) -> None:
     path = tmp_path / "calibration.json"
     settings(path).build(model(knows=False)).verdicts(items(12))

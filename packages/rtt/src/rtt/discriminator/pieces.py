@@ -8,6 +8,7 @@ that were never seen are made of pieces that were.
 
 from __future__ import annotations
 
+import json
 import string
 from collections.abc import Iterable
 from typing import Any
@@ -36,6 +37,8 @@ def piece_tokenizer(texts: Iterable[str], *, size: int) -> Any:
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
+    lines = list(texts)
+    signs = sorted({*string.ascii_lowercase, *"".join(lines).lower()} - set(string.whitespace))
     core = Tokenizer(models.BPE(unk_token=SPECIAL["unk_token"], continuing_subword_prefix=_INSIDE))
     core.normalizer = normalizers.Sequence(
         [
@@ -50,12 +53,21 @@ def piece_tokenizer(texts: Iterable[str], *, size: int) -> Any:
     )
     core.pre_tokenizer = pre_tokenizers.Split(Regex(_CUT), "removed", invert=True)
     trainer = trainers.BpeTrainer(
-        vocab_size=size, special_tokens=list(SPECIAL.values()), show_progress=False,
-        continuing_subword_prefix=_INSIDE,
+        vocab_size=size, show_progress=False, continuing_subword_prefix=_INSIDE,
         initial_alphabet=["\n", _CAPITAL, _CAPITALS, *string.printable.lower()[:-6]],
+        # Letters inside words are numbered beforehand: the library would number them as they come
+        # out of a hash table, and break ties by number, so that no two runs would be alike.
+        special_tokens=[*SPECIAL.values(), *(_INSIDE + sign for sign in signs if sign.isalpha())],
     )  # fmt: skip
-    letters = " ".join(f"a{sign}" for sign in string.ascii_lowercase)  # each inside a word as well
-    core.train_from_iterator([*texts, letters], trainer)
+    core.train_from_iterator(lines, trainer)
+    learned = json.loads(core.to_str())["model"]
+    final = Tokenizer(
+        models.BPE(
+            vocab=learned["vocab"], merges=[tuple(pair) for pair in learned["merges"]],
+            unk_token=SPECIAL["unk_token"], continuing_subword_prefix=_INSIDE,
+        )
+    )  # fmt: skip
+    final.normalizer, final.pre_tokenizer = core.normalizer, core.pre_tokenizer
     return PreTrainedTokenizerFast(
-        tokenizer_object=core, clean_up_tokenization_spaces=False, **SPECIAL
+        tokenizer_object=final, clean_up_tokenization_spaces=False, **SPECIAL
     )

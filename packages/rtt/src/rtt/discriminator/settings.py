@@ -64,7 +64,7 @@ class TrainSettings:
     positive_weight: float | None = 1.0
     """What a relevant token counts against another; null: by their numbers in the data."""
     balance: bool = True
-    """Whether every kind of criterion is read equally often."""
+    """Whether every kind of criterion is read equally often (`rtt.discriminator.order`)."""
     lora: Adapters = field(default_factory=Adapters)
     gradient_checkpointing: bool = False
     """Compute activations again in the backward pass: less memory, more time."""

@@ -54,15 +54,15 @@ def read_given(path: str | Path, prompts: Sequence[RubricPrompt], tokens: Tokens
     Args:
         path: `.json`, `.jsonl` or a compressed one. Several rows of one prompt are its samples.
         prompts: What they answer. Rows are joined by the prompt's text if they have it (ids differ
-            between versions of a set), else by its id.
+            between versions of a set), else by its id. Where several prompts have one text, the
+            row's id decides, if it has one of theirs.
         tokens: Cuts a response into tokens.
 
     Raises:
         UserError: No row answers any prompt, or a file that cannot be read.
         DataError: A row without a response, or without a prompt and an id.
     """
-    by_text = {prompt.prompt: prompt for prompt in prompts}
-    by_text |= {transcript(prompt.messages): prompt for prompt in prompts}
+    by_text = {text: prompt for prompt in prompts for text in _texts(prompt)}
     by_id = {prompt.id: prompt for prompt in prompts}
     found: dict[str, list[Rollout]] = {}
     unmatched: list[str] = []
@@ -138,6 +138,11 @@ def load_tokenizer(spec: str) -> Any:
         ) from error
 
 
+def _texts(prompt: RubricPrompt) -> set[str]:
+    """How a row may word a prompt."""
+    return {prompt.prompt, transcript(prompt.messages)}
+
+
 def _asked(
     row: Row, by_text: dict[str, RubricPrompt], by_id: dict[str, RubricPrompt]
 ) -> tuple[str, RubricPrompt | None]:
@@ -145,7 +150,9 @@ def _asked(
     if row.has("prompt"):
         is_talk = isinstance(row.value["prompt"], list)
         text = transcript(read_messages(row, "prompt")) if is_talk else row.text("prompt")
-        return text, by_text.get(text)
+        named = (by_id.get(str(row.value.get(field))) for field in _ID_FIELDS)
+        twin = next((one for one in named if one is not None and text in _texts(one)), None)
+        return text, twin or by_text.get(text)
     for field in _ID_FIELDS:
         if row.has(field):
             name = row.scalar_text(field)

@@ -11,6 +11,7 @@ are not independent, so whole prompts (ladders) change sides.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -42,7 +43,7 @@ class Difference:
     left: float
     right: float
     interval: Interval
-    """95 % of `right - left`."""
+    """95 % of `right - left`; of a mean of a single prompt: unbounded."""
     p: float
     test: str
     only_left: int
@@ -59,7 +60,7 @@ class Difference:
 
 
 def paired(left: Sequence[Item], right: Sequence[Item]) -> list[tuple[Item, Item]]:
-    """The prompts that both sides have, by id and text, in the order of the left.
+    """The prompts that both sides have, by id, text and rubric, in the order of the left.
 
     Where both have one response, a criterion without a verdict on either side has none on both.
     """
@@ -68,6 +69,7 @@ def paired(left: Sequence[Item], right: Sequence[Item]) -> list[tuple[Item, Item
         (item, others[key])
         for item in left
         if (key := (item.prompt.id, item.prompt.prompt)) in others
+        and item.prompt.rubric == others[key].prompt.rubric
     ]
     return [_jointly_scored(*pair) for pair in pairs]
 
@@ -162,6 +164,8 @@ def _interval(sums_C4: np.ndarray, column: Column, seed: int) -> Interval:
     if column.is_share and (shift_C == shift_C[0]).all():
         _, other = wilson_interval(0, len(shift_C))
         return max(-1.0, float(shift_C[0]) - other), min(1.0, float(shift_C[0]) + other)
+    if len(shift_C) == 1:  # a mean of a single one says nothing of how others would differ
+        return -math.inf, math.inf
     rng = np.random.default_rng(seed_for(seed, "pairs"))
     number = len(sums_C4)
     drawn_D4 = np.stack(

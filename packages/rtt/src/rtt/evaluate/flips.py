@@ -6,13 +6,14 @@ In: paired items. Out: `Flip`s, the largest first, and Markdown in which each ca
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 from typing import Any
 
 from rtt.evaluate.answers import Answer, Item
 
-__all__ = ["Flip", "flip_lines", "flips_of"]
+__all__ = ["Flip", "anchors_of", "flip_lines", "flips_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +32,6 @@ class Flip:
     right: float
     criteria: tuple[tuple[str, str, float | None, float | None], ...]
     """Those that differ: id, kind, share met on the left and on the right."""
-
-    @property
-    def anchor(self) -> str:
-        """Name of its place in the file that shows it."""
-        return re.sub(r"[^a-z0-9]+", "-", f"{self.benchmark} {self.prompt}".lower()).strip("-")
 
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
@@ -63,9 +59,23 @@ def flips_of(benchmark: str, pairs: Sequence[tuple[Item, Item]]) -> list[Flip]:
     return sorted(found, key=lambda flip: -abs(flip.right - flip.left))
 
 
-def flip_lines(flip: Flip, left: Item, right: Item, names: tuple[str, str]) -> Iterator[str]:
+def anchors_of(flips: Iterable[Flip]) -> list[str]:
+    """Names of their places in the file that shows them: of what can be read in ids, each once."""
+    found: list[str] = []
+    taken: set[str] = set()
+    for flip in flips:
+        name = re.sub(r"[^a-z0-9]+", "-", f"{flip.benchmark} {flip.prompt}".lower()).strip("-")
+        free = (f"{name}-again-{number}" for number in count(2))
+        found.append(name if name not in taken else next(one for one in free if one not in taken))
+        taken.add(found[-1])
+    return found
+
+
+def flip_lines(
+    flip: Flip, left: Item, right: Item, names: tuple[str, str], anchor: str
+) -> Iterator[str]:
     """A flip to read: prompt, criteria, the responses of both sides."""
-    yield f'<a id="{flip.anchor}"></a>'
+    yield f'<a id="{anchor}"></a>'
     yield ""
     yield f"## {flip.benchmark} {flip.prompt}"
     yield ""

@@ -75,7 +75,11 @@ def _share(_: RubricPrompt, answer: Answer) -> Count:
 
 
 def _run(answers: Sequence[Answer]) -> Count:
-    """How many levels from the first on are fully satisfied, in one sample of a ladder."""
+    """How many levels from the first on are fully satisfied, in one sample of a ladder.
+
+    Unscored where any verdict is missing, even above the level that ends the run: short runs are
+    known early, and counting those while long ones stay open would pull the mean down.
+    """
     low = high = 0
     for answer in answers:
         if not all(met is True for met in answer.strict):
@@ -85,7 +89,7 @@ def _run(answers: Sequence[Answer]) -> Count:
         if False in answer.strict:
             break
         high += 1
-    is_known = low == high
+    is_known = not any(None in answer.strict for answer in answers)
     return Count(
         hits=float(low if is_known else 0), of=float(is_known), total=1.0, low=float(low),
         high=float(high),

@@ -8,6 +8,7 @@ independent. The bounds say what the rate would be if everything unscored had fa
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -60,7 +61,8 @@ class Rate:
 
     value: float
     interval: Interval
-    """Bootstrap over clusters; Wilson's over units where every hit is the same."""
+    """Bootstrap over clusters; Wilson's over clusters where all of them are alike; of a mean of
+    one cluster: unbounded."""
     wilson: Interval | None
     """Wilson's, where each unit is one yes or no; None otherwise."""
     worst: float
@@ -116,8 +118,10 @@ def rate_of(
     wholes = [sum(_sum(unit.samples, "of") for unit in pool) for pool in pools.values()]
     value = hits / of
     interval = ratio_interval(parts, wholes, seed=seed, draws=_DRAWS)
-    if is_share and value in (0.0, 1.0):  # resampling nothing but ones has no width
-        interval = wilson_interval(round(value) * len(pools), len(pools))
+    if is_share and interval[0] == interval[1]:  # resampling what is all alike has no width
+        interval = wilson_interval(value * len(pools), len(pools))
+    elif len(pools) == 1:  # a single one says nothing of how others would fare
+        interval = (-math.inf, math.inf)
     cut = _clipped if is_clipped else _same
     return Rate(
         value=cut(value),
@@ -149,16 +153,21 @@ def spread_of(units: Sequence[Unit], *, is_clipped: bool = False) -> Spread | No
 def succeeds(units: Sequence[Unit], *, needs_all: bool) -> list[Unit]:
     """Units of one yes or no each: does any sample of a prompt succeed, or do all of them?
 
-    In: units of responses that succeed or not (`total` 1). An unscored response leaves the answer
-    open unless the others settle it.
+    In: units of responses that succeed or not (`total` 1, or 0 where nothing is asked). A prompt
+    with an unscored response is unscored, though the others may settle it: only one of the two
+    answers can be settled early, and counting it alone would pull the rate to its side.
     """
     settled = []
     for unit in units:
-        lows = [one.low >= one.total for one in unit.samples]
-        highs = [one.high >= one.total for one in unit.samples]
+        asked = [one for one in unit.samples if one.total]
+        if not asked:
+            continue
+        lows = [one.low >= one.total for one in asked]
+        highs = [one.high >= one.total for one in asked]
         low, high = (all(lows), all(highs)) if needs_all else (any(lows), any(highs))
+        is_known = all(one.of for one in asked)
         count = Count(
-            hits=float(low and low == high), of=float(low == high), total=1.0,
+            hits=float(low and is_known), of=float(is_known), total=1.0,
             low=float(low), high=float(high),
         )  # fmt: skip
         settled.append(Unit(key=unit.key, cluster=unit.cluster, samples=(count,)))

@@ -95,7 +95,8 @@ def comparison_lines(benchmark: str, compared: Compared) -> Iterator[str]:
         f"{compared.equal} of {compared.criteria} criteria equal on {compared.responses} "
         f"responses; prompt level {ours:.4f} against {theirs:.4f}, instruction level {mine:.4f} "
         f"against {wanted:.4f}; {len(compared.unexplained)} differences without a known reason; "
-        f"{len(compared.unmatched)} rows not among ours."
+        f"{len(compared.unmatched)} rows not among ours; {compared.unscored} rows without a "
+        "verdict of ours, left out of the levels."
     )
     yield ""
     if compared.differences:

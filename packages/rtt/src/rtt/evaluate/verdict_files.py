@@ -41,9 +41,17 @@ def write_verdicts(path: Path, items: Sequence[Item], reading: Reading) -> int:
 
 
 def write_responses(path: Path, items: Sequence[Item]) -> None:
-    """Write the responses alone, to be judged again or by another judge: rows that are given."""
+    """Write the responses alone, to be judged again or by another judge: rows that are given.
+
+    A prompt's canary, which its owners ask to keep with the text, is kept.
+    """
     rows = [
-        {"id": item.prompt.id, "prompt": item.prompt.prompt, "response": answer.text}
+        {
+            "id": item.prompt.id,
+            "prompt": item.prompt.prompt,
+            "response": answer.text,
+            **_canary(item),
+        }
         for item in items
         for answer in item.answers
     ]
@@ -79,6 +87,8 @@ class Compared:
     differences: tuple[Difference, ...]
     unmatched: tuple[str, ...]
     """First words of rows whose prompt and response are not among ours, or of other criteria."""
+    unscored: int
+    """Compared rows with a verdict of ours missing; the accuracies leave them out."""
     prompt_accuracy: tuple[float, float]
     """Ours and the reference's, over the compared rows."""
     criterion_accuracy: tuple[float, float]
@@ -102,7 +112,8 @@ def compare_verdicts(items: Sequence[Item], path: str | Path, reading: Reading) 
     """Compare verdicts with a reference file.
 
     Args:
-        items: Ours. Doubts come from `metadata["label_doubt"]` and `metadata["verdict_doubt"]`.
+        items: Ours. Doubts come from `metadata["verdict_doubt"]`: by constraint, why its verdict
+            is not the same in every run of the reference.
         path: As the reference programs write it.
         reading: Which verdicts of ours.
 
@@ -128,7 +139,7 @@ def compare_verdicts(items: Sequence[Item], path: str | Path, reading: Reading) 
         differences += [
             Difference(
                 prompt=item.prompt.id, constraint=_name(criterion), ours=mine, theirs=wanted,
-                doubt=_doubt(item),
+                doubt=item.prompt.metadata.get("verdict_doubt", {}).get(_name(criterion), ""),
             )
             for criterion, mine, wanted in zip(
                 item.prompt.rubric.criteria, met, theirs.satisfied, strict=True
@@ -136,11 +147,13 @@ def compare_verdicts(items: Sequence[Item], path: str | Path, reading: Reading) 
             if mine is not wanted
         ]  # fmt: skip
     number = sum(len(wanted) for _, wanted in pairs)
+    whole = [(met, wanted) for met, wanted in pairs if None not in met]
     return Compared(
         reading=reading, responses=len(pairs), criteria=number, equal=number - len(differences),
         differences=tuple(differences), unmatched=tuple(unmatched),
-        prompt_accuracy=_accuracies([([all(met)], [all(wanted)]) for met, wanted in pairs]),
-        criterion_accuracy=_accuracies(pairs),
+        unscored=len(pairs) - len(whole),
+        prompt_accuracy=_accuracies([([all(met)], [all(wanted)]) for met, wanted in whole]),
+        criterion_accuracy=_accuracies(whole),
     )  # fmt: skip
 
 
@@ -153,7 +166,13 @@ def _row(item: Item, answer: Answer, reading: Reading, sample: int) -> dict[str,
         "prompt": item.prompt.prompt,
         "response": answer.text,
     }
-    return {**row, "sample": sample} if len(item.answers) > 1 else row
+    number = {"sample": sample} if len(item.answers) > 1 else {}
+    return {**row, **number, **_canary(item)}
+
+
+def _canary(item: Item) -> dict[str, str]:
+    canary = item.prompt.metadata.get("canary")
+    return {"canary": canary} if canary else {}
 
 
 def _name(criterion: Criterion) -> str:
@@ -162,12 +181,6 @@ def _name(criterion: Criterion) -> str:
 
 def _is_same_rubric(item: Item, theirs: ReferenceVerdict) -> bool:
     return tuple(_name(one) for one in item.prompt.rubric.criteria) == theirs.constraint_ids
-
-
-def _doubt(item: Item) -> str:
-    metadata = item.prompt.metadata
-    known = (metadata.get(key) for key in ("label_doubt", "verdict_doubt"))
-    return "; ".join(str(one) for one in known if one)
 
 
 def _accuracies(

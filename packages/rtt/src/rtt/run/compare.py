@@ -24,7 +24,7 @@ from rtt.evaluate.comparing import (
     paired,
     with_holm,
 )
-from rtt.evaluate.flips import Flip, flip_lines, flips_of
+from rtt.evaluate.flips import Flip, anchors_of, flip_lines, flips_of
 from rtt.evaluate.tables import cell
 from rtt.run.evaluated import Evaluated, read_evaluation, unlike
 
@@ -133,14 +133,14 @@ def _lines(found: Sequence[Compared], notes: Sequence[str]) -> Iterator[str]:
         yield ""
     yield "Right minus left; p adjusted by Holm's correction over all rows of a kind of table."
     yield ""
-    for one in found:
+    for one, anchors in zip(found, _anchors(found), strict=True):
         yield f"## {one.benchmark}: {one.names[1]} against {one.names[0]}"
         yield ""
         yield f"{len(one.pairs)} prompts in common."
         yield ""
         yield from _table("figure", one.columns)
         yield from _table("kind of criterion", one.kinds)
-        yield from _flipped(one)
+        yield from _flipped(one, anchors)
 
 
 def _table(title: str, rows: Sequence[Difference]) -> Iterator[str]:
@@ -160,18 +160,23 @@ def _table(title: str, rows: Sequence[Difference]) -> Iterator[str]:
     yield ""
 
 
-def _flipped(one: Compared) -> Iterator[str]:
+def _anchors(found: Sequence[Compared]) -> list[list[str]]:
+    """Places in flips.md of each comparison's flips: a prompt can flip in several comparisons."""
+    left_over = iter(anchors_of(flip for one in found for flip in one.flips))
+    return [[next(left_over) for _ in one.flips] for one in found]
+
+
+def _flipped(one: Compared, anchors: Sequence[str]) -> Iterator[str]:
     better = sum(flip.right > flip.left for flip in one.flips)
     yield (
         f"Prompts that flipped: {len(one.flips)} ({better} for the better, "
         f"{len(one.flips) - better} for the worse)."
     )
     yield ""
-    for flip in one.flips[:_SHOWN]:
+    for flip, anchor in list(zip(one.flips, anchors, strict=True))[:_SHOWN]:
         kinds = ", ".join(kind for _, kind, _, _ in flip.criteria)
         yield (
-            f"- [{flip.prompt}](flips.md#{flip.anchor}): {flip.left:.0%} to {flip.right:.0%} "
-            f"({kinds})"
+            f"- [{flip.prompt}](flips.md#{anchor}): {flip.left:.0%} to {flip.right:.0%} ({kinds})"
         )
     if len(one.flips) > _SHOWN:
         yield f"- {len(one.flips) - _SHOWN} more in [flips.md](flips.md)"
@@ -182,10 +187,10 @@ def _keep(run: Run, found: Sequence[Compared]) -> None:
     """Everything that a report leaves out."""
     shown = ["# Prompts that flipped", ""]
     rows = []
-    for one in found:
+    for one, anchors in zip(found, _anchors(found), strict=True):
         places = {left.prompt.id: (left, right) for left, right in one.pairs}
-        for flip in one.flips:
-            shown += flip_lines(flip, *places[flip.prompt], one.names)
+        for flip, anchor in zip(one.flips, anchors, strict=True):
+            shown += flip_lines(flip, *places[flip.prompt], one.names, anchor)
             rows.append({"left": one.names[0], "right": one.names[1], **flip.plain()})
     write_lines(run.folder / "flips.jsonl", rows)
     write_atomic(run.folder / "flips.md", _unicode("\n".join(shown) + "\n"))

@@ -43,9 +43,6 @@ from rtt.verdicts.config import LogprobVerdicts
 
 __all__ = ["EvaluateConfig", "evaluate", "main"]
 
-_TOKENS = 2048
-"""Of a sampled response, unless said otherwise."""
-
 
 def evaluate(config: EvaluateConfig, run: Run) -> dict[str, Any]:
     """Sample or take responses, judge them, and count what they are worth."""
@@ -124,16 +121,11 @@ def _number(batch: Batch[Any]) -> int:
 
 
 def _sampler(config: EvaluateConfig) -> RolloutEngine:
-    names = [
-        name for name in config.benchmarks
-        if (one := config.set_of(name)) is None or one.responses is None
-    ]  # fmt: skip
+    names = config.sampled
     is_tiny = isinstance(config.policy, TinyPolicy)  # which reads the words of its task alone
     task = config.task if names == ["task"] or ("task" in names and not is_tiny) else None
-    own = config.task.max_tokens if names == ["task"] else _TOKENS
     return open_sampler(
-        config, task, max_tokens=config.max_tokens or own,
-        row_budget=config.batch * config.samples,
+        config, task, max_tokens=config.longest, row_budget=config.batch * config.samples,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from lmcommon.app import Run
 from lmcommon.runlog import finite, write_atomic
 from rtt.evaluate.agreement import agreement_lines, judge_agreement
-from rtt.evaluate.answers import Item, items_of
+from rtt.evaluate.answers import Item, Reading, items_of
 from rtt.evaluate.loose import read_loose
 from rtt.evaluate.results import Results, results_of
 from rtt.evaluate.tables import comparison_lines, overview, section
@@ -20,13 +20,16 @@ from rtt.records import read_rollouts
 from rtt.run.evaluation_sets import EvaluationSet
 from rtt.run.evaluation_settings import EvaluateConfig
 from rtt.run.harness import HarnessFigure, harness_lines
+from rtt.run.identity import digest
 from rtt.run.judging import spent_in, verdict_line
 from rtt.run.sharing import SharedRun
 
 __all__ = ["RESULTS", "conclude", "read_items"]
 
 RESULTS = "results.json"
-_AGREED = ("n", "accuracy", "accuracy_95", "kappa", "balanced_accuracy", "unscored")
+_AGREED = (
+    "n", "accuracy", "accuracy_95", "kappa", "kappa_95", "balanced_accuracy", "unscored",
+)  # fmt: skip
 
 
 def read_items(records: Path, has_loose: Sequence[bool]) -> list[list[Item]]:
@@ -75,7 +78,7 @@ def conclude(
         }  # fmt: skip
         details += ["", *section(counted), *_given_lines(one)]
         if config.agreement and one.benchmark.name == "infobench":
-            agreed = judge_agreement(one.benchmark, items)
+            agreed = judge_agreement(one.benchmark, items, seed=config.seed)
             told[one.benchmark.name]["agreement"] = agreed.plain()
             details += ["", *agreement_lines(agreed)]
         for each in compared:
@@ -107,13 +110,15 @@ def _compared(
         yield compare_verdicts(items, settings.reference_loose, "loose")
 
 
-def _verdict_files(folder: Path, one: EvaluationSet, items: Sequence[Item]) -> int:
+def _verdict_files(folder: Path, one: EvaluationSet, items: Sequence[Item]) -> dict[Reading, int]:
+    """Write them; the responses left out by reading."""
     folder.mkdir(parents=True, exist_ok=True)
-    left_out = write_verdicts(folder / "eval_results_strict.jsonl", items, "strict")
+    readings: list[Reading] = ["strict", "loose"] if one.benchmark.has_loose else ["strict"]
     write_responses(folder / "responses.jsonl", items)
-    if one.benchmark.has_loose:
-        write_verdicts(folder / "eval_results_loose.jsonl", items, "loose")
-    return left_out
+    return {
+        reading: write_verdicts(folder / f"eval_results_{reading}.jsonl", items, reading)
+        for reading in readings
+    }
 
 
 def _answers(config: EvaluateConfig, one: EvaluationSet) -> dict[str, Any]:
@@ -126,14 +131,21 @@ def _answers(config: EvaluateConfig, one: EvaluationSet) -> dict[str, Any]:
         }  # fmt: skip
     return {
         "given": None, "samples": config.samples, "greedy": config.greedy,
-        "sampling": asdict(config.sampling), "max_tokens": config.max_tokens,
+        "sampling": asdict(config.sampling), "max_tokens": config.longest,
     }  # fmt: skip
 
 
 def _judge(config: EvaluateConfig) -> dict[str, Any]:
-    """Who judged."""
+    """Who judged and how: what must be alike for two runs to be compared."""
     model = getattr(config.judge_llm, "model", None)
-    return {"verdicts": type(config.verdicts).__name__, "model": model}
+    told = {
+        key: value
+        for key in ("mode", "judge", "form", "max_tokens", "unknown", "reads")
+        if (value := getattr(config.verdicts, key, None)) is not None
+    }
+    if (calibration := getattr(config.verdicts, "calibration", None)) is not None:
+        told["calibration"] = digest(Path(calibration)) if Path(calibration).is_file() else None
+    return {"verdicts": type(config.verdicts).__name__, "model": model, **told}
 
 
 def _figures(
@@ -174,7 +186,8 @@ def _figures(
     for one in results:
         for reading, compared in told[one.benchmark]["reference"].items():
             figures[one.benchmark][f"reference_{reading}"] = {
-                key: compared[key] for key in ("criteria", "equal", "unexplained")
+                **{key: compared[key] for key in ("criteria", "equal", "unexplained")},
+                "unmatched": len(compared["unmatched"]),
             }
     return figures
 

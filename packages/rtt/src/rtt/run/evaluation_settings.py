@@ -17,6 +17,8 @@ from rtt.verdicts.config import ProgramVerdicts
 __all__ = ["EvaluateConfig"]
 
 _SAMPLES = 5
+_TOKENS = 2048
+"""Of a sampled response, unless said otherwise."""
 
 
 def _paper() -> Sampling:
@@ -89,6 +91,18 @@ class EvaluateConfig:
             self.sampling = Sampling(temperature=1.0, top_p=1.0, top_k=1)
         self.samples = self.samples or (1 if self.greedy else _SAMPLES)
         _check_judge(self)
+
+    @property
+    def sampled(self) -> list[str]:
+        """The benchmarks whose responses a policy samples."""
+        sets = {name: self.set_of(name) for name in self.benchmarks}
+        return [name for name, one in sets.items() if one is None or one.responses is None]
+
+    @property
+    def longest(self) -> int:
+        """Most tokens of a sampled response."""
+        own = self.task.max_tokens if self.sampled == ["task"] else _TOKENS
+        return int(self.max_tokens or own)
 
     def set_of(self, name: str) -> SetConfig | None:
         """Settings of a benchmark's set; None for the task."""

@@ -8,7 +8,7 @@ is on, else a language model. `Verdict.source` says who decided.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -167,7 +167,7 @@ class LogprobVerdicts(_Watched):
                 "llm@judge_llm=llamacpp judge_llm.model=..., or take verdicts=program"
             )
         from lmcommon.judge.logprob import LogprobJudge
-        from rtt.verdicts.logprob import CrossFitted, read_calibration
+        from rtt.verdicts.logprob import CrossFitted, HeldApart, read_calibration
 
         path = Path(self.calibration)
         if self.is_fitting:
@@ -176,7 +176,8 @@ class LogprobVerdicts(_Watched):
                 source=fitted, max_unscored=self.max_unscored, patience=self.patience
             )
         judge = LogprobJudge(model, read_calibration(path))
-        return self._watch(HybridJudge(judge, program=self._program()))
+        watch = self._watch(HybridJudge(judge, program=self._program()))
+        return replace(watch, source=HeldApart(watch.source, path))
 
 
 @dataclass(kw_only=True)

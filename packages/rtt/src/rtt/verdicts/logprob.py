@@ -2,11 +2,13 @@
 
 In: a calibrated threshold from a file. Where there is no file yet and the prompts bring verdicts of
 another judge (`metadata["verdicts"]`), the threshold is fitted on those: every prompt is judged by
-one that was fitted without it, and the one fitted on all is written to the file.
+one that was fitted without it, and the one fitted on all is written to the file, with what it was
+fitted on: a later run that judges one of these again is refused, since it would know the answer.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,10 +22,13 @@ from lmcommon.judge.margins import Reads, margins
 from lmcommon.judge.types import Verdict
 from lmcommon.llm.base import ChatModel
 from lmcommon.runlog import write_atomic
+from rtt.verdicts.sources import VerdictSource
 
-__all__ = ["CrossFitted", "read_calibration"]
+__all__ = ["CrossFitted", "HeldApart", "fitted_on", "read_calibration"]
 
 _FOLDS = 10
+_FITTED = "fitted_on"
+"""In the file: digests of the prompts and responses whose verdicts the threshold was fitted on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,39 @@ class CrossFitted:
             told, labels, model=self.model.name, prompt=prompt.digest, reads=self.reads
         )
         verdicts = iter(_by_folds(told, labels, folds))
-        write_atomic(self.path, json.dumps(asdict(whole), indent=2) + "\n")
+        kept = {**asdict(whole), _FITTED: sorted({_digest(*item) for item in items})}
+        write_atomic(self.path, json.dumps(kept, indent=2) + "\n")
         return [tuple(next(verdicts) for _ in one.rubric.criteria) for one, _ in items]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldApart:
+    """Passes verdicts on, but of no response that brings verdicts the threshold was fitted on."""
+
+    source: VerdictSource
+    path: Path
+    """Of the calibration."""
+
+    def verdicts(self, items: Sequence[tuple[RubricPrompt, str]]) -> list[tuple[Verdict, ...]]:
+        """One tuple of verdicts an item, from the source.
+
+        Raises:
+            UserError: The calibration was fitted on one of the items.
+        """
+        known = fitted_on(self.path)
+        labelled = [item for item in items if item[0].metadata.get("verdicts") is not None]
+        if any(_digest(*item) in known for item in labelled):
+            raise UserError(
+                f"verdicts.calibration: expected one that was not fitted on the responses it is to "
+                f"judge; got {str(self.path)!r}, which was; name a file that is not there yet to "
+                "fit anew, each prompt by the others"
+            )
+        return self.source.verdicts(items)
+
+
+def fitted_on(path: Path) -> frozenset[str]:
+    """Digests of what the calibration of a file was fitted on; empty if it does not say."""
+    return frozenset(json.loads(path.read_text(encoding="utf-8")).get(_FITTED, ()))
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -71,12 +107,18 @@ def read_calibration(path: Path) -> Calibration:
         UserError: It holds none.
     """
     try:
-        return Calibration(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return Calibration(**{key: one for key, one in told.items() if key != _FITTED})
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
             f"verdicts.calibration: expected a file that rtt-evaluate wrote; got {str(path)!r}: "
             f"{error}"
         ) from error
+
+
+def _digest(prompt: RubricPrompt, response: str) -> str:
+    text = json.dumps([prompt.id, prompt.prompt, response])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _labels(prompt: RubricPrompt) -> Sequence[bool]:
