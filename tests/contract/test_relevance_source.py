@@ -14,6 +14,7 @@ from lmcommon.data.types import RubricPrompt
 from lmcommon.errors import UserError
 from lmcommon.judge.types import Criterion, Rubric, Verdict
 from rtt.discriminator import TinyDiscriminator, TokenDiscriminator
+from rtt.discriminator.encoding import with_verdict
 from rtt.discriminator.reading import Reader, ReadSettings
 from rtt.discriminator.serving import (
     CharacterReader,
@@ -34,7 +35,7 @@ RESPONSES = [
 QUESTIONS = ["birch coral kelp", "jade " * 30]
 PAIRS = [(rule, text, ask) for ask in QUESTIONS for text in RESPONSES for rule in RULES]
 PAIRS += PAIRS[:2]
-KINDS = ["causal", "bidirectional", "causal-question"]
+KINDS = ["causal", "bidirectional-verdict", "causal-question"]
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -42,9 +43,9 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A saved discriminator; the longest response takes several rows."""
     kind = str(request.param)
     texts = [text for pair in PAIRS for text in pair if "\ud800" not in text]
-    model = TinyDiscriminator(hidden=32, context=96, bidirectional=kind == "bidirectional")
+    model = TinyDiscriminator(hidden=32, context=96, bidirectional=kind.startswith("bi"))
     built = model.build(texts, seed=3)
-    built.tell(reads_question=kind.endswith("question"))
+    built.tell(reads_question=kind.endswith("question"), reads_verdict=kind.endswith("verdict"))
     path = tmp_path_factory.mktemp(kind) / "model"
     built.save(path)
     return path
@@ -91,6 +92,7 @@ def test_all_say_what_they_are(
 ) -> None:
     plain = TokenDiscriminator.load(folder)
     assert readers[where].reads_question == plain.reads_question
+    assert readers[where].reads_verdict == plain.reads_verdict
     assert readers[where].digest == Reader(plain).digest
 
 
@@ -117,5 +119,7 @@ def test_a_source_projects_onto_the_tokens_of_the_policy(
         prompt=prompt, criterion=criterion, verdict=Verdict(satisfied=True), rollout=rollout
     )
     (told,) = DiscriminatorRelevance(discriminator=readers[where]).relevances([item])
-    (chars,) = readers["in process"].relevances([(RULES[0], "amber dune", QUESTIONS[0])])
+    here = readers["in process"]
+    asked = with_verdict(RULES[0], True if here.reads_verdict else None)
+    (chars,) = here.relevances([(asked, "amber dune", QUESTIONS[0])])
     assert told == pytest.approx([chars[:3].max(), chars[3:].max(), 0.0])

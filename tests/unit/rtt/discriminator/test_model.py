@@ -7,7 +7,7 @@ import torch
 from lmcommon.errors import UserError
 from lmcommon.testing.tiny_lm import make_tiny_lm
 from rtt.discriminator import TinyDiscriminator, TokenDiscriminator
-from rtt.discriminator.encoding import INSTRUCTION, Asked
+from rtt.discriminator.encoding import INSTRUCTION, Asked, with_verdict
 from rtt.discriminator.model import length_buckets
 
 RULE = 'The word "dune" occurs.'
@@ -163,3 +163,17 @@ def test_half_a_surrogate_pair_is_one_character_like_any_other(pieces: int) -> N
     (told,) = model.relevances([("Say \udc00.", "hello \ud83d there")])
     (same,) = model.relevances([("Say \ufffd.", "hello \ufffd there")])
     assert told.tolist() == same.tolist()
+
+
+def test_whether_the_verdict_is_told_comes_back_with_the_checkpoint(tmp_path: Path) -> None:
+    model = tiny()
+    assert not model.reads_verdict
+    model.tell(reads_verdict=True)
+    model.save(tmp_path)
+    assert TokenDiscriminator.load(tmp_path).reads_verdict
+
+
+def test_a_verdict_is_a_line_of_its_own_after_the_criterion() -> None:
+    assert with_verdict("No commas.", False) == "No commas.\nVerdict: not met"
+    assert with_verdict("No commas.", True) == "No commas.\nVerdict: met"
+    assert with_verdict("No commas.", None) == "No commas."

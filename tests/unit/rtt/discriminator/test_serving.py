@@ -42,6 +42,7 @@ class Counting:
 
     def __init__(self, digest: str = "d" * 64, *, reads_question: bool = False) -> None:
         self.digest, self.reads_question = digest, reads_question
+        self.reads_verdict = False
         self.calls: list[list[tuple[str, ...]]] = []
         self.is_closed = False
         self.gate = threading.Event()

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,23 @@ def item(criterion: Criterion, offsets: tuple[Span, ...], text: str = TEXT) -> R
 def source() -> DiscriminatorRelevance:
     texts = [RULE.text, GLOBAL.text, JUDGED.text, TEXT]
     return DiscriminatorRelevance(discriminator=TinyDiscriminator(hidden=32).build(texts, seed=1))
+
+
+def test_the_verdict_is_told_only_to_a_discriminator_made_for_it() -> None:
+    texts = [RULE.text, TEXT, "Verdict: met not"]
+    offsets = ((0, 5), (6, 10), (11, 15))
+    met = item(RULE, offsets)
+    violated = replace(met, verdict=Verdict(satisfied=False))
+    unscored = replace(met, verdict=Verdict(satisfied=None, failure="judge", source="judge"))
+    for reads, asked in ((False, 1), (True, 3)):
+        model = TinyDiscriminator(hidden=32).build(texts, seed=1)
+        model.tell(reads_verdict=reads)
+        source = DiscriminatorRelevance(discriminator=model)
+        told = source.relevances([met, violated, unscored])
+        assert source.asked == asked
+        assert len({*told}) == asked
+    (plain,) = model.relevances([(RULE.text, TEXT)])
+    assert told[2] == pytest.approx([plain[0], plain[6], plain[11]], abs=1e-6)
 
 
 def test_another_tokenizer_gets_its_own_tokens(source: DiscriminatorRelevance) -> None:

@@ -53,6 +53,7 @@ def _text(discriminator: TokenDiscriminator, card: Card) -> str:
     model = discriminator.model
     parameters = sum(one.numel() for one in model.parameters())
     question = "read as well" if discriminator.reads_question else "not read"
+    verdict = "told" if discriminator.reads_verdict else "not told"
     lines = [
         "---",
         "library_name: transformers",
@@ -67,7 +68,8 @@ def _text(discriminator: TokenDiscriminator, card: Card) -> str:
         "(Rubrics to Tokens, arXiv 2604.02795, section 4.1).",
         "",
         f"- Architecture: {type(model).__name__}, {parameters:,} parameters, {card.backbone}; "
-        f"{discriminator.context} tokens in a row; the question is {question}.",
+        f"{discriminator.context} tokens in a row; the question is {question}, the "
+        f"verdict is {verdict}.",
         f"- Calibration: logits are divided by {discriminator.temperature:.3f} "
         "(`config.rtt['temperature']`).",
         "",

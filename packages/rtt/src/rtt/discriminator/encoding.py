@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 from lmcommon.errors import UserError
 from rtt.types import Span
 
-__all__ = ["INSTRUCTION", "Asked", "Encoded", "encodable", "encode_pair", "encode_pairs"]
+__all__ = [
+    "INSTRUCTION", "Asked", "Encoded", "encodable", "encode_pair", "encode_pairs", "with_verdict",
+]  # fmt: skip
 
 INSTRUCTION = "Mark the words of the response that decide whether it meets the criterion."
 """The one line before every pair."""
@@ -29,6 +31,17 @@ class Asked(NamedTuple):
     response: str
     question: str = ""
     """The task that the response answers; only a discriminator trained with it reads it."""
+
+
+def with_verdict(criterion: str, satisfied: bool | None) -> str:
+    """A criterion as a discriminator that is told the verdict reads it; None: not known.
+
+    Example:
+        `with_verdict("No commas.", False)` has a second line, `Verdict: not met`.
+    """
+    if satisfied is None:
+        return criterion
+    return f"{criterion}\nVerdict: {'met' if satisfied else 'not met'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,6 +107,11 @@ class TokenDiscriminator:
         return bool(self._told("reads_question", False))
 
     @property
+    def reads_verdict(self) -> bool:
+        """Whether the criterion is to say whether it is met (`with_verdict`)."""
+        return bool(self._told("reads_verdict", False))
+
+    @property
     def temperature(self) -> float:
         """By what logits are divided before they become probabilities (calibration)."""
         return float(self._told("temperature", 1.0))

@@ -91,6 +91,11 @@ class Reader:
         """Whether it reads the task as well."""
         return self._discriminator.reads_question
 
+    @property
+    def reads_verdict(self) -> bool:
+        """Whether the criterion is to say whether it is met (`with_verdict`)."""
+        return self._discriminator.reads_verdict
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of weights, tokenizer and precision: equal digests, equal relevances."""

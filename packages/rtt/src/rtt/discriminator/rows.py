@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rtt.discriminator.encoding import Asked
+from rtt.discriminator.encoding import Asked, with_verdict
 from rtt.discriminator.examples import LabelledResponse
 from rtt.discriminator.labels import IGNORED, chars_to_tokens
 from rtt.discriminator.model import TokenDiscriminator
 
-__all__ = ["TokenRow", "positive_weight", "token_rows"]
+__all__ = ["TokenRow", "asked_of", "positive_weight", "token_rows"]
 
 _MOST = 10.0
 """Largest weight that `positive_weight` gives, and one over the smallest."""
@@ -34,10 +34,16 @@ class TokenRow:
     kind: str = ""
 
 
+def asked_of(discriminator: TokenDiscriminator, example: LabelledResponse) -> Asked:
+    """What a discriminator is asked about an example: with the verdict if it is told that."""
+    told = example.satisfied if discriminator.reads_verdict else None
+    return Asked(with_verdict(example.criterion, told), example.response, example.prompt)
+
+
 def token_rows(discriminator: TokenDiscriminator, example: LabelledResponse) -> Iterator[TokenRow]:
     """The rows of one example: several where the response is longer than the context."""
     labels = example.char_labels
-    for row in discriminator.encode(Asked(example.criterion, example.response, example.prompt)):
+    for row in discriminator.encode(asked_of(discriminator, example)):
         told = (IGNORED,) * row.start + tuple(chars_to_tokens(labels, row.offsets))
         yield TokenRow(ids=row.ids, labels=told, kind=example.kind)
 

@@ -22,7 +22,6 @@ from torch import Tensor
 from lmcommon.errors import UserError
 from lmcommon.llm.checkpoints import last_checkpoint
 from rtt.discriminator.adapters import adapted, merge
-from rtt.discriminator.encoding import Asked
 from rtt.discriminator.examples import LabelledResponse
 from rtt.discriminator.labels import IGNORED
 from rtt.discriminator.measures import measure
@@ -30,7 +29,7 @@ from rtt.discriminator.model import TokenDiscriminator
 from rtt.discriminator.objective import loss
 from rtt.discriminator.order import row_order
 from rtt.discriminator.processes import gather_objects
-from rtt.discriminator.rows import TokenRow, positive_weight, token_rows
+from rtt.discriminator.rows import TokenRow, asked_of, positive_weight, token_rows
 from rtt.discriminator.settings import TrainSettings
 
 __all__ = ["Trained", "last_step", "train"]
@@ -194,7 +193,7 @@ class _Trainer(transformers.Trainer):  # type: ignore[misc]
         """Word F1 on the validation rows, each process reading its share."""
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
         mine = self._validation[rank::world]
-        pairs = [Asked(one.criterion, one.response, one.prompt) for one in mine]
+        pairs = [asked_of(self._discriminator, one) for one in mine]
         told = dict(
             zip(range(rank, len(self._validation), world), self._discriminator.relevances(pairs),
                 strict=True)

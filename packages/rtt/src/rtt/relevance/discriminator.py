@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rtt.discriminator.encoding import Asked
+from rtt.discriminator.encoding import Asked, with_verdict
 from rtt.discriminator.model import TokenDiscriminator
 from rtt.discriminator.reading import Reader, ReadSettings
 from rtt.discriminator.serving.base import CharacterReader
@@ -61,7 +61,8 @@ class DiscriminatorRelevance:
                 server that reads is gone.
         """
         pairs = [
-            None if criterion_scope(item.criterion) == "global" else _asked(item) for item in items
+            None if criterion_scope(item.criterion) == "global" else self._asked(item)
+            for item in items
         ]
         before = self.asked
         told = iter(self._reader.relevances([pair for pair in pairs if pair is not None]))
@@ -77,6 +78,7 @@ class DiscriminatorRelevance:
         """Let go of the reader's processes and files."""
         self._reader.close()
 
-
-def _asked(item: RelevanceItem) -> Asked:
-    return Asked(item.criterion.text, item.rollout.text, item.prompt.prompt)
+    def _asked(self, item: RelevanceItem) -> Asked:
+        told = item.verdict.satisfied if self._reader.reads_verdict else None
+        criterion = with_verdict(item.criterion.text, told)
+        return Asked(criterion, item.rollout.text, item.prompt.prompt)

@@ -57,6 +57,9 @@ class DiscriminatorConfig:
     """Rows of finding words again that come first: for a backbone made from scratch."""
     reads_question: bool = False
     """Whether the task is read as well (the paper's discriminator does not)."""
+    reads_verdict: bool = False
+    """Whether it is told if the criterion is met, which a trainer knows when it asks (the paper's
+    is not)."""
     name: str = "discriminator"
     """In the model card."""
     floors: list[str] = field(default_factory=lambda: ["ones", "zeros", "keywords"])
@@ -147,7 +150,10 @@ def _train(
     texts = [f"{one.criterion} {one.response}" for one in parts["train"]]
     model = config.backbone.build(texts, seed=config.seed)
     kinds = sorted({one.kind for one in parts["train"]})
-    model.tell(reads_question=config.reads_question, instruction=INSTRUCTION, kinds=kinds)
+    model.tell(
+        reads_question=config.reads_question, reads_verdict=config.reads_verdict,
+        instruction=INSTRUCTION, kinds=kinds,
+    )  # fmt: skip
     checkpoints = folder / "checkpoints"
     if run.is_kept:
         keep_rows(run, last_step(checkpoints))

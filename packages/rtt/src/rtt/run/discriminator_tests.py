@@ -25,6 +25,7 @@ from rtt.discriminator.encoding import Asked
 from rtt.discriminator.examples import LabelledResponse
 from rtt.discriminator.measures import Measures, best_threshold, measure
 from rtt.discriminator.model import TokenDiscriminator
+from rtt.discriminator.rows import asked_of
 from rtt.discriminator.words import Array, word_scores
 from rtt.relevance.floors import (
     AllOnes,
@@ -110,7 +111,7 @@ def calibrate(model: TokenDiscriminator, rows: Sequence[LabelledResponse]) -> Ca
 
     What the model was told before is undone, so that fitting twice is fitting once.
     """
-    labels, scores = _words(rows, model.relevances(_asked(rows)))
+    labels, scores = _words(rows, model.relevances([asked_of(model, row) for row in rows]))
     plain = tempered(scores, 1 / model.temperature)
     return Calibration(temperature=fit_temperature(plain, labels))
 
@@ -131,7 +132,7 @@ def test_parts(
     jobs = [part for part in TESTED if parts[part]]  # type: ignore[index]
     for part in progress(jobs, "measured"):
         rows = parts[part]
-        told = model.relevances(_asked(rows))
+        told = model.relevances([asked_of(model, row) for row in rows])
         sources = {MODEL: measure(rows, told, draws=draws, seed=seed)}
         sampled: dict[str, Measures] = {}
         counts = {}

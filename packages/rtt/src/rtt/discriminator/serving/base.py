@@ -19,6 +19,11 @@ class CharacterReader(Protocol):
         ...
 
     @property
+    def reads_verdict(self) -> bool:
+        """Whether the criterion is to say whether it is met (`with_verdict`)."""
+        ...
+
+    @property
     def digest(self) -> str:
         """SHA-256 (hex) of all that decides what it says; raises `UserError` if out of reach."""
         ...

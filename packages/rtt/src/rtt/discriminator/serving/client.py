@@ -63,6 +63,11 @@ class RemoteReader:
         return bool(self._facts["reads_question"])
 
     @property
+    def reads_verdict(self) -> bool:
+        """Whether the criterion is to say whether it is met (`with_verdict`)."""
+        return bool(self._facts["reads_verdict"])
+
+    @property
     def digest(self) -> str:
         """SHA-256 (hex) of what the server served when first asked."""
         return str(self._facts["digest"])

@@ -47,6 +47,11 @@ class KeptReader:
         return self.reader.reads_question
 
     @property
+    def reads_verdict(self) -> bool:
+        """Whether the criterion is to say whether it is met (`with_verdict`)."""
+        return self.reader.reads_verdict
+
+    @property
     def digest(self) -> str:
         """As the reader."""
         return self.reader.digest

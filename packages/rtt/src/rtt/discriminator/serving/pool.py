@@ -73,6 +73,11 @@ class ReaderPool:
         return bool(self._facts["reads_question"])
 
     @property
+    def reads_verdict(self) -> bool:
+        """Whether the criterion is to say whether it is met (`with_verdict`)."""
+        return bool(self._facts["reads_verdict"])
+
+    @property
     def digest(self) -> str:
         """SHA-256 (hex) of weights, tokenizer and precision."""
         return self._digest

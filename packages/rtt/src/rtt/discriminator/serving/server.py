@@ -45,6 +45,7 @@ class RelevanceServer:
     ) -> None:
         self.facts = {
             "version": VERSION, "digest": reader.digest, "reads_question": reader.reads_question,
+            "reads_verdict": reader.reads_verdict,
         }  # fmt: skip
         self.token = token
         try:

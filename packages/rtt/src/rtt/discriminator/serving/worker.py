@@ -42,7 +42,10 @@ def work(
             try:
                 if reader is None:
                     reader = load(device)
-                    told: Any = {"reads_question": reader.reads_question}
+                    told: Any = {
+                        "reads_question": reader.reads_question,
+                        "reads_verdict": reader.reads_verdict,
+                    }
                 else:
                     told = reader.digest if order == "digest" else reader.relevances(pairs)
                 answer = ("told", told)
