@@ -79,6 +79,17 @@ def test_the_jobs_of_a_multirun_share_a_folder(tmp_path: Path) -> None:
     assert sorted(shown["arm_means"]["tiny"]) == ["base", "rl_aon"]
 
 
+def test_two_jobs_with_one_arm_in_common_train_it_once(tmp_path: Path) -> None:
+    words = ["tables=null", "arms=[rtt_aon]", "seeds=1", *SMALL, "train.steps=20",
+             "warm_start.steps=5"]  # fmt: skip
+    jobs = [start("study", *words, cwd=tmp_path) for _ in range(2)]
+    for job in jobs:
+        assert job.wait(timeout=600) == 0
+    rows = tmp_path / "arms" / "tiny" / "1" / "rtt_aon" / "training" / "metrics.jsonl"
+    steps = [json.loads(row)["step"] for row in rows.read_text(encoding="utf-8").splitlines()]
+    assert steps == sorted(set(steps)), steps
+
+
 def test_a_benchmark_that_is_added_later_is_measured_without_training_again(
     tmp_path: Path,
 ) -> None:

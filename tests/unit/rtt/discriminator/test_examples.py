@@ -62,3 +62,9 @@ def test_runs_of_labels_are_the_labels(labels: list[int]) -> None:
         unlabelled=spans_of_labels(labels, label=-1),
     )  # fmt: skip
     assert row.char_labels == labels
+
+
+def test_half_a_surrogate_pair_comes_back(tmp_path: Path) -> None:
+    row = LabelledResponse(criterion="No commas.", response="a \ud83d, b", spans=((3, 4),))
+    write_examples(tmp_path / "rows.jsonl", [row])
+    assert list(read_examples(tmp_path / "rows.jsonl")) == [row]

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from lmcommon.errors import UserError
 from rtt.discriminator import LabelledResponse, measure
-from rtt.discriminator.measures import row_scope
+from rtt.discriminator.measures import best_threshold, row_scope
 
 
 def example(spans: object, kind: str = "k", **options: object) -> LabelledResponse:
@@ -94,3 +94,7 @@ def test_perfect_relevances_are_perfect_and_opposite_ones_are_nothing(
     else:
         assert got.f1 is None
     assert got.calibration_error == 0.0
+
+
+def test_a_threshold_without_rows_is_one_half() -> None:
+    assert best_threshold([], []) == 0.5

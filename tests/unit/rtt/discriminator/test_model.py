@@ -157,6 +157,14 @@ def test_the_temperature_and_what_is_read_come_back_with_the_checkpoint(tmp_path
     np.testing.assert_allclose(warm, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("pieces", [0, 400])
+def test_half_a_surrogate_pair_is_one_character_like_any_other(pieces: int) -> None:
+    model = TinyDiscriminator(pieces=pieces).build(["hello \ud83d there"], seed=0)
+    (told,) = model.relevances([("Say \udc00.", "hello \ud83d there")])
+    (same,) = model.relevances([("Say \ufffd.", "hello \ufffd there")])
+    assert told.tolist() == same.tolist()
+
+
 def test_whether_the_verdict_is_told_comes_back_with_the_checkpoint(tmp_path: Path) -> None:
     model = tiny()
     assert not model.reads_verdict

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -182,6 +183,9 @@ def test_a_process_that_dies_is_started_again_and_a_second_death_says_what_to_do
     flag.write_text("always", encoding="utf-8")
     with pytest.raises(UserError, match=r"on cpu; it ended with exit code -9.*lower relevance"):
         pool.relevances(pairs)
+    flag.unlink()
+    assert lengths(pool.relevances(pairs)) == [*EXPECTED, [0.3] * 3], "others are started"
+    pool.close()
     with pytest.raises(ValueError, match="closed"):
         pool.relevances(pairs)
 
@@ -317,6 +321,44 @@ def test_a_request_that_is_none_is_told_what_is_wrong(
             reply = connection.getresponse()
             assert reply.status == status
             assert message in json.loads(reply.read())["error"]
+
+
+def test_a_body_is_not_read_before_the_token() -> None:
+    with served(Counting(), token="secret") as (server, _):
+        parts = urlsplit(server.url)
+        with closing(HTTPConnection(parts.hostname or "", parts.port, timeout=10)) as connection:
+            connection.putrequest("POST", "/relevances")
+            connection.putheader("Content-Length", str(500 * 2**20))
+            connection.endheaders()  # and never a body
+            reply = connection.getresponse()
+            assert (reply.status, reply.getheader("Connection")) == (401, "close")
+
+
+class _Stranger(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = b"<html>hello</html>" if self.path == "/page/health" else b"[3]"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def test_a_server_of_another_program_is_named() -> None:
+    with HTTPServer(("127.0.0.1", 0), _Stranger) as stranger:
+        thread = threading.Thread(target=stranger.serve_forever)
+        thread.start()
+        try:
+            for path in ("/page", ""):
+                url = f"http://127.0.0.1:{stranger.server_port}{path}"
+                other = pytest.raises(UserError, match="got a reply of another program")
+                with closing(RemoteReader(url, retries=0)) as remote, other:
+                    _ = remote.digest
+        finally:
+            stranger.shutdown()
+            thread.join()
 
 
 def test_an_address_that_is_taken_or_none_says_so() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -106,6 +109,18 @@ def test_what_is_best_on_validation_rows_can_be_kept(tmp_path: Path) -> None:
     )  # fmt: skip
     assert [row["step"] for row in rows if "f1" in row] == [2, 4, 6]
     assert done.best_f1 == max(row["f1"] for row in rows if "f1" in row)
+
+
+def test_validation_rows_without_a_relevant_word_give_no_f1_rather_than_zero(
+    tmp_path: Path,
+) -> None:
+    rows: list[Any] = []
+    done = train(
+        tiny(), examples(20), settings(steps=2, eval_every=1, save_every=1, keep_best=True),
+        tmp_path, validation=[replace(one, spans=()) for one in examples(5)], log=rows.append,
+    )  # fmt: skip
+    assert [math.isnan(row["f1"]) for row in rows if "f1" in row] == [True, True]
+    assert done.best_f1 is None
 
 
 def test_adapters_are_merged_into_an_ordinary_checkpoint(tmp_path: Path) -> None:

@@ -95,3 +95,21 @@ def test_kinds_that_no_program_checks_are_never_held_out() -> None:
     assert is_held_out_kind("people:redundant"), "its hash alone would say so"
     parts = Split(validation=0.0, test=0.0).divide([row(kind="people:redundant")]).parts
     assert len(parts["train"]) == 1
+
+
+def test_one_prompt_under_two_names_is_in_one_part() -> None:
+    made = [
+        row(prompt=f"Say {n}.", prompt_id=f"{source}{n}", response=f"{source} said {n}")
+        for n in range(60)
+        for source in ("ifeval:", "p-")
+    ]
+    parts = Split(validation=0.0, test=0.4).divide(made).parts
+    both = {one.prompt for one in parts["train"]} & {one.prompt for one in parts["test"]}
+    assert not both
+    assert parts["train"]
+    assert parts["test"]
+
+
+def test_half_a_surrogate_pair_in_an_id_has_its_part() -> None:
+    parts = Split(validation=0.0, test=0.0).divide([row(prompt_id="\ud83d")]).parts
+    assert len(parts["train"]) == 1

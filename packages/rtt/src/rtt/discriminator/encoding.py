@@ -8,6 +8,7 @@ too long for the context is read in pieces, each after the criterion: no token g
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,7 +16,9 @@ from typing import Any, NamedTuple
 from lmcommon.errors import UserError
 from rtt.types import Span
 
-__all__ = ["INSTRUCTION", "Asked", "Encoded", "encode_pair", "encode_pairs", "with_verdict"]
+__all__ = [
+    "INSTRUCTION", "Asked", "Encoded", "encodable", "encode_pair", "encode_pairs", "with_verdict",
+]  # fmt: skip
 
 INSTRUCTION = "Mark the words of the response that decide whether it meets the criterion."
 """The one line before every pair."""
@@ -106,6 +109,14 @@ def encode_pairs(
     ]
 
 
+def encodable(text: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair, which a model can write and no
+    tokenizer takes; characters stay where they are.
+    """
+    return _HALF.sub("\ufffd", text)
+
+
+_HALF = re.compile("[\ud800-\udfff]")
 _Key = tuple[str, str]
 
 
@@ -131,7 +142,9 @@ def _text(criterion: str, question: str) -> str:
 
 
 def _ids(tokenizer: Any, texts: list[str]) -> list[list[int]]:
-    ids: list[list[int]] = tokenizer(texts, verbose=False)["input_ids"] if texts else []
+    if not texts:
+        return []
+    ids: list[list[int]] = tokenizer([encodable(one) for one in texts], verbose=False)["input_ids"]
     return ids
 
 
@@ -142,7 +155,10 @@ def _bodies(
     distinct = list(dict.fromkeys(texts))
     if not distinct:
         return {}
-    told = tokenizer(distinct, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    told = tokenizer(
+        [encodable(one) for one in distinct], add_special_tokens=False,
+        return_offsets_mapping=True, verbose=False,
+    )  # fmt: skip
     return dict(
         zip(distinct, zip(told["input_ids"], told["offset_mapping"], strict=True), strict=True)
     )

@@ -7,7 +7,6 @@ character) is read as well.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,7 +15,7 @@ from typing import Any, Literal, get_args
 
 from lmcommon.data.files import read_rows
 from lmcommon.data.rows import Row
-from lmcommon.runlog import write_atomic
+from lmcommon.runlog import write_lines
 from rtt.discriminator.labels import IGNORED, spans_to_chars
 from rtt.types import Span
 
@@ -94,9 +93,9 @@ def spans_of_labels(char_labels: Sequence[int], *, label: int = 1) -> tuple[Span
 
 def write_examples(path: str | Path, rows: Iterable[LabelledResponse]) -> int:
     """Write rows as JSON lines, all or nothing; how many."""
-    lines = [json.dumps(example_to_json(row), ensure_ascii=False) for row in rows]
-    write_atomic(Path(path), "".join(f"{line}\n" for line in lines))
-    return len(lines)
+    told = [example_to_json(row) for row in rows]
+    write_lines(Path(path), told)
+    return len(told)
 
 
 def read_examples(path: str | Path) -> Iterator[LabelledResponse]:

@@ -135,7 +135,7 @@ def best_threshold(
     """
     told = list(relevances)
     rows = [word_scores(*pair) for pair in zip(examples, told, strict=True)]
-    scores = np.concatenate([row.scores for row in rows])
+    scores = np.concatenate([np.zeros(0), *(row.scores for row in rows)])
     if not len(scores):
         return 0.5
     found = {0.5: 0.0}

@@ -15,7 +15,7 @@ import torch
 
 from lmcommon.errors import UserError
 from lmcommon.rng import seed_for
-from rtt.discriminator.encoding import INSTRUCTION
+from rtt.discriminator.encoding import INSTRUCTION, encodable
 from rtt.discriminator.model import TokenDiscriminator
 from rtt.discriminator.pieces import SPECIAL, piece_tokenizer
 
@@ -54,6 +54,7 @@ class TinyDiscriminator:
         """Make one; words, or pieces of them, and punctuation marks of `texts` are its tokens."""
         import transformers
 
+        texts = map(encodable, texts)
         if self.pieces:
             lines = [INSTRUCTION, "Task: Criterion: Response:", *islice(texts, _MOST_TEXTS)]
             tokenizer = piece_tokenizer(lines, size=self.pieces)

@@ -8,6 +8,7 @@ accumulation it is spread over.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -106,7 +107,8 @@ def train(
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     merge(discriminator, model)
     discriminator.model.eval()
-    scores = [row["eval_f1"] for row in trainer.state.log_history if row.get("eval_f1") is not None]
+    told = [row.get("eval_f1", math.nan) for row in trainer.state.log_history]
+    scores = [value for value in told if not math.isnan(value)]
     return Trained(
         steps=trainer.state.global_step, rows=len(rows), positive_weight=weight,
         resumed_from=resumed,
@@ -203,7 +205,7 @@ class _Trainer(transformers.Trainer):  # type: ignore[misc]
         )
         figures = {"f1": measured.macro_f1.value, "local_f1": measured.local_f1.value}
         row = {
-            f"{metric_key_prefix}_{key}": 0.0 if value is None else value
+            f"{metric_key_prefix}_{key}": math.nan if value is None else value
             for key, value in figures.items()
         }
         self.log(row)

@@ -11,12 +11,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lmcommon.data.rows import Row
+from lmcommon.data.types import RubricPrompt
+from lmcommon.judge.types import Verdict
 from rtt.discriminator.examples import LabelledResponse, example_from_row, example_to_json
 from rtt.labelling.agreement import AnnotatorAgreement
 from rtt.labelling.annotator import Annotated
-from rtt.labelling.negatives import Unmade
+from rtt.labelling.negatives import Unmade, row_prompt_id
 
-__all__ = ["Outcome", "Rejected", "rejected_annotation", "rejected_negative"]
+__all__ = [
+    "Outcome", "Rejected", "rejected_annotation", "rejected_negative", "rejected_verdicts",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,3 +103,23 @@ def rejected_negative(one: Unmade) -> Rejected:
     return Rejected(
         source=one.how, kind=one.kind, prompt_id=one.prompt_id, reason=reason, detail=one.reason
     )
+
+
+def rejected_verdicts(
+    prompt: RubricPrompt, verdicts: Sequence[Verdict], source: str
+) -> Iterator[Rejected]:
+    """The criteria of a response that have no verdict; and the response itself if no program
+    checks any.
+    """
+    for criterion, verdict in zip(prompt.rubric.criteria, verdicts, strict=True):
+        if not verdict.is_scored:
+            yield Rejected(
+                source=source, kind=criterion.constraint_id or "judged",
+                prompt_id=row_prompt_id(prompt), reason="no verdict", detail=verdict.failure or "",
+                criterion=criterion.text,
+            )  # fmt: skip
+    if not any(verdict.source == "program" for verdict in verdicts):
+        yield Rejected(
+            source=source, kind="judged", prompt_id=row_prompt_id(prompt),
+            reason="no program checks a criterion",
+        )  # fmt: skip

@@ -68,7 +68,8 @@ def rule_kinds() -> tuple[str, ...]:
 
 def prompt_id(prompt: str) -> str:
     """The id of a prompt that has none: a hash of its text."""
-    return f"p-{hashlib.sha256(prompt.encode()).hexdigest()[:12]}"
+    digest = hashlib.sha256(prompt.encode("utf-8", "surrogatepass"))
+    return f"p-{digest.hexdigest()[:12]}"
 
 
 def label_case(case: Case) -> LabelledResponse:

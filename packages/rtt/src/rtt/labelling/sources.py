@@ -26,7 +26,7 @@ from rtt.labelling.negatives import (
     minimal_edit,
     row_prompt_id,
 )
-from rtt.labelling.outcomes import Outcome, Rejected, rejected_negative
+from rtt.labelling.outcomes import Outcome, rejected_negative, rejected_verdicts
 from rtt.labelling.rewriting import EditAsked, Rewriter
 from rtt.labelling.rules import GivenText, RuleMade
 from rtt.verdicts.sources import VerdictSource
@@ -99,9 +99,12 @@ class CheckedResponses:
         answers = self.answers[first:last]
         verdicts = self.source.verdicts([(one.prompt, one.response) for one in answers])
         return [
-            Outcome(rows=tuple(label_response(
-                one.prompt, one.response, told, origin=one.prompt.source or self.origin
-            )))
+            Outcome(
+                rows=tuple(label_response(
+                    one.prompt, one.response, told, origin=one.prompt.source or self.origin
+                )),
+                rejected=tuple(rejected_verdicts(one.prompt, told, "checked")),
+            )
             for one, told in zip(answers, verdicts, strict=True)
         ]  # fmt: skip
 
@@ -172,12 +175,14 @@ class Omissions:
 def _negative_outcome(made: Negative | Unmade, annotators: Sequence[Annotator]) -> Outcome:
     if isinstance(made, Unmade):
         return Outcome(rejected=(rejected_negative(made),))
-    rows, rejected = label_negative(made), tuple[Rejected, ...]()
+    rows = label_negative(made)
+    others = [one for one in made.verdicts if not one.is_scored]
+    rejected = tuple(rejected_verdicts(made.prompt, made.verdicts, made.how)) if others else ()
     verdict = made.verdicts[made.prompt.rubric.criteria.index(made.broken)]
     if annotators and verdict.source != "program":
         item = _unlabelled(made.prompt, made.response, made.broken, verdict.satisfied, made.how)
         marked = annotate(annotators, [item])[0]
-        rows, rejected = [*rows, *marked.rows], marked.rejected
+        rows, rejected = [*rows, *marked.rows], (*rejected, *marked.rejected)
     return Outcome(rows=tuple(rows), rejected=rejected, cost=made.cost)
 
 

@@ -2,9 +2,9 @@
 kinds of constraint.
 
 In: labelled responses in any order. Out: four lists. The part of a row depends on a hash of its
-prompt's id, never on its place. Prompts that have a response in common are one group and go to
-one part. A kind is held out by a hash of its name; its rows are kept apart, and only those of
-groups that nothing else of the training or validation part belongs to.
+prompt's id, never on its place. Prompts that have their text or a response in common are one group
+and go to one part. A kind is held out by a hash of its name; its rows are kept apart, and only
+those of groups that nothing else of the training or validation part belongs to.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Split:
 
     def part_of(self, key: str) -> Part:
         """The part of a prompt (or group of prompts) by a hash of its id."""
-        place = int(hashlib.sha256(f"split/{key}".encode()).hexdigest()[:12], 16) % _SCALE / _SCALE
+        digest = hashlib.sha256(f"split/{key}".encode("utf-8", "surrogatepass")).hexdigest()
+        place = int(digest[:12], 16) % _SCALE / _SCALE
         if place < self.test:
             return "test"
         return "validation" if place < self.test + self.validation else "train"
@@ -88,7 +89,7 @@ class Split:
 
 
 def _groups(rows: Sequence[LabelledResponse]) -> list[str]:
-    """For each row the least prompt id of those that its prompt is joined with by responses."""
+    """For each row the least prompt id of those that its prompt is joined with."""
     parent: dict[Hashable, Hashable] = {}
 
     def root(item: Hashable) -> Hashable:
@@ -98,6 +99,8 @@ def _groups(rows: Sequence[LabelledResponse]) -> list[str]:
 
     for row in rows:
         parent[root(("response", row.response.strip()))] = root(_prompt(row))
+        if text := row.prompt.strip():  # two sources can name one prompt differently
+            parent[root(("text", text))] = root(_prompt(row))
     least: dict[Hashable, str] = defaultdict(str)
     for row in rows:
         name, at = _prompt(row)[1], root(_prompt(row))

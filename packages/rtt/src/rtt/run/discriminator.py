@@ -168,9 +168,12 @@ def _train(
 
 def _mixed(rows: Sequence[LabelledResponse]) -> list[LabelledResponse]:
     """In an order that has nothing to do with the file's, so that the first rows are a sample."""
-    return sorted(
-        rows, key=lambda one: hashlib.sha256(f"{one.criterion}\0{one.response}".encode()).digest()
-    )
+
+    def key(one: LabelledResponse) -> bytes:
+        text = f"{one.criterion}\0{one.response}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+    return sorted(rows, key=key)
 
 
 def _parts(config: DiscriminatorConfig) -> Parts:

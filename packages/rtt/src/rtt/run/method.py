@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from lmcommon.runlog import Run, write_atomic
+from lmcommon.runlog import Run, write_atomic, write_lines
 from rtt.engine.base import RolloutSettings
 from rtt.engine.settings import TransformersRolloutsSettings
 from rtt.policy.tiny import Policy, PolicySource
@@ -194,9 +194,8 @@ def keep_rows(run: Run, step: int) -> None:
     """Drop the rows after a checkpoint: the steps behind them are taken again."""
     for name in ("metrics", "rollouts"):
         rows = [row for row in run.read(name) if row["step"] <= step] if step else []
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        if lines or (run.folder / f"{name}.jsonl").exists():
-            write_atomic(run.folder / f"{name}.jsonl", lines)
+        if rows or (run.folder / f"{name}.jsonl").exists():
+            write_lines(run.folder / f"{name}.jsonl", rows)
     keep_rank_rows(run.folder, lambda row: bool(step) and row["step"] <= step)
 
 

@@ -96,6 +96,23 @@ def test_where_nothing_was_gained_nothing_can_be_kept() -> None:
     assert ratio_of_gains(base, exact, base).value is None
 
 
+def test_a_share_of_a_gain_that_a_draw_may_lack_has_no_interval() -> None:
+    base = [single(0.2), single(0.3), single(0.3)]
+    exact = [single(0.2), single(0.5), single(0.6)]
+    got = ratio_of_gains([single(0.3)] * 3, exact, base)
+    assert got.value == pytest.approx(0.2)
+    assert [value == value for value in got.seeds] == [False, True, True]
+    assert got.interval is None, "one draw in 27 takes the first seed alone"
+
+
+def test_a_seed_without_counts_that_is_not_drawn_costs_no_draw() -> None:
+    empty = Column(prompts=("a", "b"), hits=(1.0, 0.0), counts=(1.0, 0.0))
+    full = Column(prompts=("a", "b"), hits=(0.0, 0.0), counts=(1.0, 1.0))
+    got = estimate([empty, full])
+    assert got.value == 0.5
+    assert got.interval == pytest.approx((0.0, 1.0))
+
+
 def test_other_prompts_cannot_be_paired() -> None:
     with pytest.raises(UserError, match="measured on the same prompts"):
         difference([column([1, 2])], [column([1, 2, 3])])

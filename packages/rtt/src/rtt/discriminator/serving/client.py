@@ -74,13 +74,21 @@ class RemoteReader:
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
-        told = json.loads(self._request("GET", "/health"))
-        if told.get("version") != VERSION:
+        body = self._request("GET", "/health")
+        try:
+            told = dict(json.loads(body))
+            version, _, _ = told["version"], told["digest"], told["reads_question"]
+        except (ValueError, TypeError, KeyError) as error:
             raise UserError(
-                f"relevance.url: expected a server of format {VERSION}, got "
-                f"{told.get('version')!r} at {self.url}; run the same version on both sides"
+                f"relevance.url: expected rtt-relevance at {self.url}, got a reply of another "
+                f"program ({body[:60]!r}); give the address that rtt-relevance prints"
+            ) from error
+        if version != VERSION:
+            raise UserError(
+                f"relevance.url: expected a server of format {VERSION}, got {version!r} at "
+                f"{self.url}; run the same version on both sides"
             )
-        return dict(told)
+        return told
 
     def relevances(self, pairs: Sequence[tuple[str, ...]]) -> list[Chars]:
         """Relevance of every character; see `CharacterReader`.

@@ -61,16 +61,11 @@ class ReaderPool:
     ) -> None:
         if not devices:
             raise UserError("relevance.devices: expected at least one device; got none")
-        self._load, self._threads = load, threads
+        self._load, self._devices, self._threads = load, tuple(devices), threads
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
-        try:
-            self._workers += [self._start(device) for device in devices]
-            for worker in self._workers:
-                self._greet(worker)
-        except BaseException:
-            self.close()
-            raise
+        self._is_closed = False
+        self._open()
 
     @property
     def reads_question(self) -> bool:
@@ -89,10 +84,12 @@ class ReaderPool:
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
+        self._open()
         return self._workers[0].facts
 
     @cached_property
     def _digest(self) -> str:
+        self._open()
         worker = self._workers[0]
         worker.pipe.send(("digest", None))
         try:
@@ -112,15 +109,14 @@ class ReaderPool:
         Raises:
             UserError: A criterion is too long, or a process died twice over the same pairs.
         """
-        if not self._workers:
-            raise ValueError("the pool is closed")
+        self._open()
         asked = [Asked(*pair) for pair in pairs]
         order = sorted(dict.fromkeys(asked), key=lambda one: (one.question, one.criterion))
         shares = _shares(order, len(self._workers))
         try:
             told, refused = self._read(shares)
         except BaseException:  # answers under way would be taken for those of the next call
-            self.close()
+            self._end()
             raise
         if refused is not None:
             raise refused
@@ -154,6 +150,24 @@ class ReaderPool:
 
     def close(self) -> None:
         """End the processes."""
+        self._is_closed = True
+        self._end()
+
+    def _open(self) -> None:
+        """Start the processes, at first and after a failure has ended them: a server goes on."""
+        if self._is_closed:
+            raise ValueError("the pool is closed")
+        if self._workers:
+            return
+        try:
+            self._workers += [self._start(device) for device in self._devices]
+            for worker in self._workers:
+                self._greet(worker)
+        except BaseException:
+            self._end()
+            raise
+
+    def _end(self) -> None:
         for worker in self._workers:
             worker.pipe.close()
         for worker in self._workers:

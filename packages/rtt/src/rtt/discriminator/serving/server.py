@@ -118,16 +118,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Read pairs."""
-        size = self.headers.get("Content-Length", "")
-        if not size.isdecimal() or int(size) > _LARGEST:
-            self.close_connection = True  # what follows is not read
-            return self._fail(413, f"expected a body of at most {_LARGEST} bytes; send fewer pairs")
-        body = self.rfile.read(int(size))
+        served, size = self.server.served, self.headers.get("Content-Length", "")
+        is_kept, self.close_connection = not self.close_connection, True
+        # Until all is well the body is not read: nobody without the token fills the memory.
         if self.path != "/relevances":
             return self._fail(404, f"no such path: {self.path}; there is POST /relevances")
         if not self._may():
             return None
-        served = self.server.served
+        if not size.isdecimal() or int(size) > _LARGEST:
+            return self._fail(413, f"expected a body of at most {_LARGEST} bytes; send fewer pairs")
+        body = self.rfile.read(int(size))
+        self.close_connection = not is_kept
         try:
             told = served.gatherer.relevances(read_request(body))
         except UserError as error:

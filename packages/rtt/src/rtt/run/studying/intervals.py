@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Estimate", "difference", "estimate", "ratio_of_gains"]
 
 _DRAWS = 2000
+_UNBOUNDED = 0.025
+"""Share of draws without a gain from which on a share of it has no interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,8 @@ def ratio_of_gains(
 ) -> Estimate:
     """(ours - base) / (theirs - base) of the means over seeds: what is kept of a gain.
 
-    Draws in which the other gain is not above zero are left out of the interval.
+    Where more than a fortieth of the draws has no gain above zero to be a share of, the ratio has
+    no bounds and there is no interval; fewer are left out. A seed without a gain has NaN.
 
     Args:
         ours: One entry a seed.
@@ -91,16 +94,24 @@ def ratio_of_gains(
     plan = _Draws(left, draws)
     low = plan.means(below)
     gain = plan.means(right) - low
-    kept = gain > 0
-    drawn = (plan.means(left) - low)[kept] / gain[kept]
+    drawn = _share(plan.means(left) - low, gain)
     mean = [float(table.values().mean()) for table in (left, right, below)]
     whole = mean[1] - mean[2]
-    each = (left.values() - below.values()) / (right.values() - below.values())
-    interval = _interval(drawn) if plan.over != "nothing" and len(drawn) else None
+    each = _share(left.values() - below.values(), right.values() - below.values())
+    is_bounded = plan.over != "nothing" and float((gain > 0).mean()) >= 1 - _UNBOUNDED
+    interval = _interval(drawn) if is_bounded else None
     return Estimate(
         value=(mean[0] - mean[2]) / whole if whole > 0 else None, interval=interval,
         seeds=tuple(map(float, each)), over=plan.over,
     )  # fmt: skip
+
+
+def _share(part: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """The one over the other; NaN where nothing was gained."""
+    import numpy as np
+
+    told: np.ndarray = np.divide(part, gain, out=np.full(len(gain), np.nan), where=gain > 0)
+    return told
 
 
 class _Table:
@@ -143,10 +154,14 @@ class _Draws:
 
     def means(self, table: _Table) -> np.ndarray:
         """The mean over the drawn seeds of the ratio over the drawn prompts, [draws]."""
+        import numpy as np
+
         hits_DS = self._prompts_DN @ table.hits_SN.T
         counts_DS = self._prompts_DN @ table.counts_SN.T
-        ratios_DS = hits_DS / counts_DS
-        told: np.ndarray = (ratios_DS * self._seeds_DS).sum(axis=1) / self._seeds_DS.sum(axis=1)
+        nothing = np.full(hits_DS.shape, np.nan)  # no counted prompt was drawn
+        ratios_DS = np.divide(hits_DS, counts_DS, out=nothing, where=counts_DS > 0)
+        weighed_DS = np.where(self._seeds_DS > 0, ratios_DS * self._seeds_DS, 0.0)
+        told: np.ndarray = weighed_DS.sum(axis=1) / self._seeds_DS.sum(axis=1)
         return told
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from rtt.policy.pretrained import PretrainedPolicy
 from rtt.policy.tiny import PolicySource, TinyPolicy
 from rtt.relevance.config import SpanSource
 from rtt.run.rollout import RolloutConfig, rollout
+from rtt.run.studying.alone import alone_in
 from rtt.run.studying.plan import StudyConfig
 from rtt.tasks.base import SketchingTask
 from rtt.train.warm import WarmStart
@@ -56,11 +58,13 @@ def start_of(config: StudyConfig, seed: int, folder: Path) -> PolicySource:
 def recorded(config: StudyConfig, seed: int, start: PolicySource, folder: Path, run: Run) -> Path:
     """Responses of the start to training prompts, judged: a folder that rtt-baseline reads.
 
-    A killed recording goes on where it stopped. `run` is the study's; one without a folder belongs
-    to another process than the first.
+    A killed recording goes on where it stopped; one that another job is at is waited for. `run` is
+    the study's; one without a folder belongs to another process than the first.
     """
     place, done = folder / "recorded", folder / "recorded" / "done"
-    if not done.exists():
+    with alone_in(place) if run.is_kept else nullcontext():
+        if done.exists():
+            return place
         asked = RolloutConfig(
             seed=seed, task=config.task, policy=start,
             sampler=config.sampler or AutoRolloutsSettings(), verdicts=config.verdicts,

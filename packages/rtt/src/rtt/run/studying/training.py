@@ -8,6 +8,7 @@ killed arm goes on as a killed run does.
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from lmcommon.runlog import finite, write_atomic
 from rtt.policy.tiny import PolicySource
 from rtt.relevance.config import DiscriminatorSource
 from rtt.run.baseline import BaselineConfig, baseline
+from rtt.run.studying.alone import alone_in
 from rtt.run.studying.arms import Arm
 from rtt.run.studying.evaluating import columns_of_arm
 from rtt.run.studying.plan import StudyConfig
@@ -67,7 +69,8 @@ def relevance_of(config: StudyConfig, arm: Arm) -> Any:
 
 
 def run_arm(config: StudyConfig, arm: Arm, seed: int, place: Place, run: Run) -> ArmResult | None:
-    """Train and measure an arm; one that has a result is read.
+    """Train and measure an arm; one that has a result is read, and one that another job is at is
+    waited for.
 
     Args:
         config: Of the study.
@@ -82,10 +85,23 @@ def run_arm(config: StudyConfig, arm: Arm, seed: int, place: Place, run: Run) ->
     relevance = relevance_of(config, arm)
     if run.is_kept:
         check_settings(place.folder, settings_of(config, arm, relevance))
-    measured = measured_with(config)
-    done = result_in(place.folder)
-    if done is not None and (config.train_only or done.measured == measured):
+    if (done := _finished(config, place)) is not None:
         return done
+    with alone_in(place.folder) if run.is_kept else nullcontext():
+        return _finished(config, place) or _made(config, arm, relevance, seed, place, run)
+
+
+def _finished(config: StudyConfig, place: Place) -> ArmResult | None:
+    """The result that is there, if it was measured as it is wanted."""
+    done = result_in(place.folder)
+    if done is not None and (config.train_only or done.measured == measured_with(config)):
+        return done
+    return None
+
+
+def _made(
+    config: StudyConfig, arm: Arm, relevance: Any, seed: int, place: Place, run: Run
+) -> ArmResult | None:
     torch.set_num_threads(config.threads)
     start = start_of(config, seed, place.shared)
     own = Run(place.folder / "training", seed=seed) if run.is_kept else run
@@ -97,7 +113,7 @@ def run_arm(config: StudyConfig, arm: Arm, seed: int, place: Place, run: Run) ->
         columns[f"training/{_LATE}"] = Column(prompts=(), hits=(figures[_LATE],), counts=(1.0,))
     result = ArmResult(
         model=config.model, arm=arm.name, seed=seed, columns=columns, unscored=missing,
-        training=figures, measured=measured,
+        training=figures, measured=measured_with(config),
     )  # fmt: skip
     write_result(place.folder, result)
     return result
