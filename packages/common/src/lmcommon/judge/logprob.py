@@ -186,8 +186,14 @@ def _cross_validated(pairs: Sequence[tuple[float, bool]]) -> Agreement:
 
 
 def _lower_bound(found: Agreement) -> float:
-    balanced = found.balanced_accuracy or 0.0
-    return wilson_interval(round(balanced * found.n), found.n)[0]
+    """Wilson's bound for as many examples as the rarer class leaves: all, if both are as frequent.
+
+    The mean of two recalls has the variance (v/P + v/N) / 4, that of 4PN / (P + N) examples.
+    """
+    positives = found.true_positive + found.false_negative
+    negatives = found.true_negative + found.false_positive
+    number = round(4 * positives * negatives / (positives + negatives))
+    return wilson_interval((found.balanced_accuracy or 0.0) * number, number)[0]
 
 
 def _auc(pairs: Sequence[tuple[float, bool]]) -> float:
