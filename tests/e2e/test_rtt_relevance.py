@@ -84,8 +84,8 @@ def test_a_served_discriminator_weighs_as_one_in_the_process(tmp_path: Path) -> 
     assert noted["relevance.url"] == last["digest"]
 
     other = model(tmp_path / "other", seed=2)
-    with served(other, tmp_path) as (url, process):
-        again = run("score", "resume=there", f"relevance.url={url}", cwd=tmp_path)
+    with served(other, tmp_path, port=int(url.rpartition(":")[2])) as (_, process):
+        again = run("score", "resume=there", cwd=tmp_path)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     assert again.returncode == 2, again.stderr

@@ -162,6 +162,24 @@ def test_a_killed_arm_goes_on_and_comes_to_the_same_numbers(tmp_path: Path) -> N
         assert told[0] == told[1], arm
 
 
+@pytest.mark.slow
+def test_two_processes_train_an_arm_and_one_measures_it(tmp_path: Path) -> None:
+    words = [*SMALL, "tables=null", "arms=[rtt_aon]", "seeds=1"]
+    refused = run("study", *words, cwd=tmp_path, processes=2)
+    assert refused.returncode != 0
+    assert "train_only=true" in refused.stderr
+    trained = run("study", *words, "train_only=true", cwd=tmp_path, processes=2)
+    assert trained.returncode == 0, trained.stderr[-4000:]
+    folder = tmp_path / "arms" / "tiny" / "1" / "rtt_aon"
+    assert (folder / "trained.json").exists()
+    assert not (folder / "result.json").exists()
+    before = stamps(folder / "training")
+    measured = run("study", *words, cwd=tmp_path)
+    assert measured.returncode == 0, measured.stderr
+    assert (folder / "result.json").exists()
+    assert stamps(folder / "training") == before
+
+
 @pytest.mark.parametrize(("words", "expected"), [
     (["arms=[learned]", "tables=null"], "discriminator: expected the folder"),
     (["tables=[mian]"], "tables: expected some of main"),

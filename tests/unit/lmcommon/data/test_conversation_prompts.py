@@ -134,3 +134,11 @@ def test_a_malformed_row_of_healthbench_names_its_field(changes: Any, field: str
     with pytest.raises(DataError) as caught:
         healthbench(**changes)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("points", [10**400, float("nan"), float("inf"), True, "3"])
+def test_points_are_a_finite_number(points: Any) -> None:
+    rubrics = [{"criterion": "Kind.", "points": points}]
+    row = {"prompt_id": "h", "prompt": TALK, "rubrics": rubrics}
+    with pytest.raises(DataError, match=r"rubrics\[0\].points.*expected a (finite )?number"):
+        parse_healthbench(Row(row, "f.jsonl", 0))

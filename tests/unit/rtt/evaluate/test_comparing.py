@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -106,6 +107,22 @@ def test_an_interval_of_prompts_that_all_gain_has_a_width() -> None:
     assert whole.interval == (pytest.approx(wilson_interval(7, 7)[0]), 1.0)
 
 
+def test_prompts_of_one_id_are_paired_by_text_and_order() -> None:
+    asked = prompt("a", "k:x")
+    again = replace(asked, prompt="Write a, once more.")
+    left = [item(asked, answer(True)), item(again, answer(False)), item(asked, answer(False))]
+    right = [item(again, answer(True)), item(asked, answer(True)), item(asked, answer(False))]
+    pairs = paired(left, right)
+    assert [(one.answers[0].strict[0], two.answers[0].strict[0]) for one, two in pairs] == [
+        (True, True), (False, True), (False, False)
+    ]  # fmt: skip
+    whole = compare_columns(TASK, pairs)[0]
+    assert (whole.left, whole.right) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
+    assert (whole.only_left, whole.only_right) == (0, 1)
+    (flip,) = flips_of("task", pairs)
+    assert pairs[flip.place][0].prompt == again
+
+
 def test_prompts_whose_rubrics_differ_are_not_paired() -> None:
     left = [item(prompt("a", "k:x"), answer(True)), item(prompt("b", "k:x"), answer(True))]
     right = [item(prompt("a", "k:x", "k:y"), answer(True, False)), *left[1:]]
@@ -132,7 +149,9 @@ def test_flips_name_the_criteria_that_make_the_difference() -> None:
 
 def test_every_flip_has_a_place_of_its_own() -> None:
     ids = ["a 1", "b", "a/1", "a-1", "b", "a-1-again-2", "\u4e8c", "\u4e00"]
-    flips = [Flip(benchmark="task", prompt=one, left=0.0, right=1.0, criteria=()) for one in ids]
+    flips = [
+        Flip(benchmark="task", prompt=one, place=0, left=0.0, right=1.0, criteria=()) for one in ids
+    ]
     assert anchors_of(flips) == [
         "task-a-1", "task-b", "task-a-1-again-2", "task-a-1-again-3", "task-b-again-2",
         "task-a-1-again-2-again-2", "task", "task-again-2",

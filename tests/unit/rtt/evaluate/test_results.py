@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmcommon.stats import wilson_interval
@@ -233,6 +233,7 @@ def test_of_given_responses_nobody_knows_which_were_cut_off() -> None:
     assert results_of(BENCHMARKS["task"], given, knows_ends=False).plain()["cut_off"] is None
 
 
+@settings(deadline=None, max_examples=30)
 @given(
     told=st.lists(
         st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=4),

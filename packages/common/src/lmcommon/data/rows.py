@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 from lmcommon.errors import DataError
@@ -73,9 +73,15 @@ class Row:
     def number(self, key: str) -> float:
         """A number, whole or not."""
         value = self._get(key)
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not isfinite(value):
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
             raise self._unexpected("a number", value, key)
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # JSON has whole numbers of any size
+            number = inf
+        if not isfinite(number):
+            raise self._unexpected("a finite number", value, key)
+        return number
 
     def boolean(self, key: str) -> bool:
         """True or false."""

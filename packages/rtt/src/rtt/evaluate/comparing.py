@@ -64,12 +64,14 @@ def paired(left: Sequence[Item], right: Sequence[Item]) -> list[tuple[Item, Item
 
     Where both have one response, a criterion without a verdict on either side has none on both.
     """
-    others = {(item.prompt.id, item.prompt.prompt): item for item in right}
+    others: dict[tuple[str, str], list[Item]] = {}
+    for item in reversed(right):  # a prompt that occurs twice is paired in order
+        others.setdefault((item.prompt.id, item.prompt.prompt), []).append(item)
     pairs = [
-        (item, others[key])
+        (item, left_over.pop())
         for item in left
-        if (key := (item.prompt.id, item.prompt.prompt)) in others
-        and item.prompt.rubric == others[key].prompt.rubric
+        if (left_over := others.get((item.prompt.id, item.prompt.prompt)))
+        and item.prompt.rubric == left_over[-1].prompt.rubric
     ]
     return [_jointly_scored(*pair) for pair in pairs]
 
@@ -122,12 +124,10 @@ def _compare(
 def _difference(
     column: Column, left: Sequence[Unit], right: Sequence[Unit], seed: int
 ) -> Difference | None:
-    others = {unit.key: unit for unit in right}
-    both = [
-        (mine, theirs)
-        for mine in left
-        if (theirs := others.get(mine.key)) is not None and _of(mine) and _of(theirs)
-    ]
+    # Both are units of the same prompts in the same order; a key may occur twice.
+    pairs = list(zip(left, right, strict=True))
+    assert all(mine.key == theirs.key for mine, theirs in pairs), column.name
+    both = [(mine, theirs) for mine, theirs in pairs if _of(mine) and _of(theirs)]
     if not both:
         return None
     # Rows of a cluster added up: hits and wholes of the left, hits and wholes of the right.

@@ -21,12 +21,14 @@ class Flip:
     """A prompt that fares differently on the two sides.
 
     Example:
-        `Flip(benchmark="ifeval", prompt="1001", left=0.0, right=1.0, criteria=(("c0",
+        `Flip(benchmark="ifeval", prompt="1001", place=7, left=0.0, right=1.0, criteria=(("c0",
         "punctuation:no_comma", 0.0, 1.0),))`
     """
 
     benchmark: str
     prompt: str
+    place: int
+    """Number of its pair among those compared, from 0."""
     left: float
     """Share of the scored responses that meet every criterion."""
     right: float
@@ -41,7 +43,7 @@ class Flip:
 def flips_of(benchmark: str, pairs: Sequence[tuple[Item, Item]]) -> list[Flip]:
     """The prompts whose share of responses that meet everything differs."""
     found = []
-    for left, right in pairs:
+    for number, (left, right) in enumerate(pairs):
         mine, theirs = _share(left.answers), _share(right.answers)
         if mine is None or theirs is None or mine == theirs:
             continue
@@ -52,8 +54,8 @@ def flips_of(benchmark: str, pairs: Sequence[tuple[Item, Item]]) -> list[Flip]:
         )
         found.append(
             Flip(
-                benchmark=benchmark, prompt=left.prompt.id, left=mine, right=theirs,
-                criteria=criteria,
+                benchmark=benchmark, prompt=left.prompt.id, place=number, left=mine,
+                right=theirs, criteria=criteria,
             )
         )  # fmt: skip
     return sorted(found, key=lambda flip: -abs(flip.right - flip.left))

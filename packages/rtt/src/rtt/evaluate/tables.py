@@ -71,8 +71,9 @@ def section(one: Results) -> Iterator[str]:
             cut = (
                 f"Cut off at the limit: {one.cut_off} ({share:.1%}, 95 % {low:.1%} to {high:.1%})."
             )
+        unit = "Tokens" if one.cut_off_share else "Length (tokens of tokenizer=, else words)"
         yield (
-            f"Tokens: mean {statistics.fmean(one.lengths):.0f}, median "
+            f"{unit}: mean {statistics.fmean(one.lengths):.0f}, median "
             f"{statistics.median(one.lengths):g}, most {max(one.lengths)}. {cut}"
         )
     if one.unscored:

@@ -188,9 +188,8 @@ def _keep(run: Run, found: Sequence[Compared]) -> None:
     shown = ["# Prompts that flipped", ""]
     rows = []
     for one, anchors in zip(found, _anchors(found), strict=True):
-        places = {left.prompt.id: (left, right) for left, right in one.pairs}
         for flip, anchor in zip(one.flips, anchors, strict=True):
-            shown += flip_lines(flip, *places[flip.prompt], one.names, anchor)
+            shown += flip_lines(flip, *one.pairs[flip.place], one.names, anchor)
             rows.append({"left": one.names[0], "right": one.names[1], **flip.plain()})
     write_lines(run.folder / "flips.jsonl", rows)
     write_atomic(run.folder / "flips.md", _unicode("\n".join(shown) + "\n"))

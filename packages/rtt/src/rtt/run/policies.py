@@ -1,20 +1,24 @@
 """The policy that a verb samples from: built, given its weights, behind a sampler.
 
 In: a verb's settings (policy, sampler, checkpoint, warm start). Out: a rollout engine that holds
-the weights of a training run, of a warm start, or those that the policy comes with.
+the weights of a training run (our own engine's checkpoint, or the last of TRL's), of a warm start
+(the tiny policy's, which knows nothing without), or those that the policy comes with.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
 from lmcommon.errors import UserError
+from lmcommon.llm.checkpoints import last_checkpoint
 from rtt.engine.base import RolloutEngine
 from rtt.engine.drawing import Sampling
 from rtt.engine.weights import policy_weights
+from rtt.policy.pretrained import LoraSettings, PretrainedPolicy
 from rtt.policy.tiny import Policy, TinyPolicy
 from rtt.tasks.base import SketchingTask
 from rtt.train.local.checkpoint import find_checkpoint, load_checkpoint
@@ -77,24 +81,38 @@ def open_policy(config: SamplingRun, task: Any) -> Policy:
             "policy: expected a pretrained one for the prompts of a data set (policy=pretrained), "
             "or responses=FILE; got the tiny one, which knows none of their words"
         )
-    policy: Policy = config.policy.build(words, seed=config.seed)
     if config.checkpoint is not None:
-        _load(policy, Path(config.checkpoint))
-    elif isinstance(task, SketchingTask):
+        return _trained(config, words, Path(config.checkpoint))
+    policy: Policy = config.policy.build(words, seed=config.seed)
+    if isinstance(task, SketchingTask) and isinstance(config.policy, TinyPolicy):
         config.warm_start.run(policy, task, seed=config.seed)
     return policy
 
 
 def weights_of(checkpoint: str | None) -> Path | None:
     """The file or folder of a checkpoint's weights; None if there is none."""
-    return None if checkpoint is None else find_checkpoint(Path(checkpoint) / "checkpoint.pt")
+    if checkpoint is None:
+        return None
+    folder = Path(checkpoint)
+    return find_checkpoint(folder / "checkpoint.pt") or last_checkpoint(folder / "trl")
 
 
-def _load(policy: Policy, folder: Path) -> None:
-    """The last weights of a training run."""
-    found = find_checkpoint(folder / "checkpoint.pt")
-    if found is None:
+def _trained(config: SamplingRun, words: tuple[str, ...], folder: Path) -> Policy:
+    """The policy with the last weights of a training run."""
+    if (found := find_checkpoint(folder / "checkpoint.pt")) is not None:
+        policy: Policy = config.policy.build(words, seed=config.seed)
+        load_checkpoint(found, policy, torch.optim.AdamW(policy.model.parameters()))
+        return policy
+    exported = last_checkpoint(folder / "trl")
+    if exported is None:
         raise UserError(
             f"checkpoint: expected a run folder of rtt-train with a checkpoint; got {str(folder)!r}"
         )
-    load_checkpoint(found, policy, torch.optim.AdamW(policy.model.parameters()))
+    if not isinstance(config.policy, PretrainedPolicy):
+        raise UserError(
+            f"policy: expected policy=pretrained for a run of engine=trl; got the tiny one for "
+            f"{str(folder)!r}"
+        )
+    # A whole model, or adapters that name the model they belong to: no further ones are put on.
+    settings = replace(config.policy, path=str(exported), lora=LoraSettings())
+    return settings.build(words, seed=config.seed)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from rtt.labelling.kinds import (
     answers,
     counts,
+    documents,
     keywords,
     layout,
     lengths,
@@ -23,5 +24,6 @@ DRAWERS: Mapping[str, Drawer] = {
     **keywords.DRAWERS, **lengths.DRAWERS, **layout.DRAWERS, **counts.DRAWERS, **letters.DRAWERS,
     **places.DRAWERS, **markup.DRAWERS, **muldimif.DRAWERS, **repeats.DRAWERS, **answers.DRAWERS,
     **tables.DRAWERS,
+    **documents.DRAWERS,
 }  # fmt: skip
 """Constraint id to drawer."""

@@ -53,6 +53,8 @@ def settings_of(config: StudyConfig, arm: Arm, relevance: Any) -> dict[str, Any]
 def measured_with(config: StudyConfig) -> dict[str, Any]:
     """Everything the columns depend on beside the weights: other settings measure anew."""
     told = {key: _plain(getattr(config, key)) for key in ("measure", "evaluate", "verdicts")}
+    for pace in ("batch", "threads", "format"):
+        told["evaluate"].pop(pace)
     plain: dict[str, Any] = json.loads(json.dumps(told))
     return plain
 
