@@ -20,7 +20,7 @@ import torch
 from lmcommon.runlog import Run, write_atomic, write_lines
 from rtt.engine.base import RolloutSettings
 from rtt.engine.settings import TransformersRolloutsSettings
-from rtt.policy.tiny import Policy, PolicySource
+from rtt.policy.tiny import Policy, PolicySource, TinyPolicy
 from rtt.relevance.config import RelevanceSettings
 from rtt.relevance.policy_scores import PolicyScores
 from rtt.tasks.base import SketchingTask, Task
@@ -171,11 +171,14 @@ def _trained(
 
 
 def make_base(job: Job) -> Policy:
-    """The policy that a job starts from: shared weights if given, else its own warm start."""
+    """The policy that a job starts from: shared weights if given, else its own warm start.
+
+    A pretrained policy starts as it is: its tokenizer need not know one token a word.
+    """
     policy = blank_policy(job)
     if job.base is not None:
         policy.model.load_state_dict(torch.load(job.base, weights_only=True))
-    elif isinstance(job.task, SketchingTask):
+    elif isinstance(job.task, SketchingTask) and isinstance(job.policy, TinyPolicy):
         job.warm_start.run(policy, job.task, seed=job.seed)
     return policy
 
