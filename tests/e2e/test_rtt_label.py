@@ -84,6 +84,15 @@ def test_rule_made_rows_are_divided_and_reported(
     assert "rejected: nothing" in report
 
 
+def test_texts_of_which_none_can_be_used_are_not_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "texts.jsonl").write_text('{"response": "a long one"}\n', encoding="utf-8")
+    words = ["texts=texts.jsonl", "rules.longest_given=5", "rows=10"]
+    assert label_main.run(words) == 2
+    assert "texts: expected responses of 1 to 5 characters; got 1" in capsys.readouterr().err
+
+
 def test_given_responses_are_labelled_and_compliant_ones_edited(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,9 +6,10 @@ import pytest
 
 from lmcommon.errors import UserError
 from lmcommon.judge import Criterion, JudgeItem, LogprobJudge, calibrate
-from lmcommon.judge.logprob import fit_threshold
+from lmcommon.judge.logprob import calibrate_margins, fit_threshold
 from lmcommon.llm.scripted import ScriptedModel
 from lmcommon.llm.types import ModelFailure, ScoreRequest
+from lmcommon.stats import wilson_interval
 
 
 def item(response: str) -> JudgeItem:
@@ -84,3 +85,13 @@ def test_a_failed_score_is_unscored() -> None:
 def test_the_threshold_separates_what_can_be_separated() -> None:
     pairs = [(-3.0, False), (-2.0, False), (-1.0, True), (0.0, False), (4.0, True), (5.0, True)]
     assert -2.0 < fit_threshold(pairs) < 4.0
+
+
+def test_the_bound_knows_how_few_examples_the_rarer_class_has() -> None:
+    def bound(positives: int, negatives: int) -> float:
+        told = [1.0] * positives + [-1.0] * negatives
+        labels = [True] * positives + [False] * negatives
+        return calibrate_margins(told, labels, model="m", prompt="p").lower_bound
+
+    assert bound(100, 100) == wilson_interval(200, 200)[0]
+    assert bound(180, 20) == wilson_interval(72, 72)[0], "4 * 180 * 20 / 200, not 200"

@@ -49,3 +49,9 @@ def test_the_same_texts_give_the_same_pieces_with_the_same_numbers() -> None:
     texts = [f"{a}{b}ness un{b}{a} \u00e9t\u00e9{a}" for a in "abcdefgh" for b in "klmnop"]
     first = piece_tokenizer(texts, size=160).get_vocab()
     assert all(piece_tokenizer(texts, size=160).get_vocab() == first for _ in range(4))
+
+
+def test_marks_inside_words_have_the_same_numbers_on_every_run() -> None:
+    text = "\u0939\u093f\u0928\u094d\u0926\u0940 \u092e\u0947\u0902 \u0938\u094b \u0915\u0941"
+    first = piece_tokenizer([text], size=160).get_vocab()
+    assert all(piece_tokenizer([text], size=160).get_vocab() == first for _ in range(6))

@@ -98,6 +98,21 @@ def test_unscored_is_no_failure_and_the_bounds_say_what_it_could_be() -> None:
     assert got.unscored_responses == 2
 
 
+def test_an_estimate_that_cannot_be_is_moved_to_what_can() -> None:
+    got = of(
+        "task",
+        item(prompt("a", "k:x"), answer(True)),
+        item(prompt("b", "k:x", "k:y"), answer(False, None)),
+        item(prompt("c", "k:x", "k:y"), answer(False, None)),
+    )
+    rate = got.columns["prompt_strict"]
+    assert rate is not None
+    assert (rate.value, rate.best) == (pytest.approx(1 / 3), pytest.approx(1 / 3)), (
+        "one scored response of one is met, but two of the three are known to fail"
+    )
+    assert rate.interval[0] <= rate.value <= rate.interval[1]
+
+
 def test_nothing_scored_is_no_figure() -> None:
     got = of("task", item(prompt("a", "k:x"), answer(None)))
     assert got.columns == {"prompt_strict": None, "instruction_strict": None}
@@ -181,13 +196,22 @@ def test_ladders_are_hard_soft_and_consistent() -> None:
     assert [by_level[f"level {n}"]["hsr"].value for n in (1, 2, 3)] == [0.5, 1.0, 0.5]  # type: ignore[union-attr]
 
 
+def test_soft_satisfaction_is_of_the_constraints_that_have_a_verdict() -> None:
+    got = of("followbench", *ladder("a", (None,), (True, None), (True, False, None)))
+    rate = got.columns["ssr"]
+    assert rate is not None
+    assert (rate.value, rate.scored, rate.unscored) == (0.75, 2, 1)
+    assert (rate.worst, rate.best) == (pytest.approx(5 / 18), pytest.approx(8 / 9))
+
+
 def test_a_ladder_with_a_verdict_missing_is_left_out_though_its_run_is_over() -> None:
     # Short runs are over early: counting them and not the long ones would pull the mean down.
     open_, settled = ladder("a", (True,), (None, True)), ladder("b", (True,), (False, None))
-    rate = of("followbench", *open_, *settled, *ladder("c", (True,), (True, True))).columns["csl"]
+    whole = [*ladder("c", (True,), (True, True)), *ladder("d", (True,), (False, True))]
+    rate = of("followbench", *open_, *settled, *whole).columns["csl"]
     assert rate is not None
-    assert (rate.value, rate.scored, rate.unscored) == (2.0, 1, 2)
-    assert (rate.worst, rate.best) == (pytest.approx(4 / 3), pytest.approx(5 / 3))
+    assert (rate.value, rate.scored, rate.unscored) == (1.5, 2, 2)
+    assert (rate.worst, rate.best) == (1.25, 1.5)
 
 
 def test_a_ladder_that_lacks_a_level_has_no_consistent_levels() -> None:
@@ -248,7 +272,7 @@ def test_every_rate_lies_between_its_bounds_and_in_its_interval(
         item(prompt(f"p{n}", *(f"k{k}" for k in range(len(row)))), answer(*row))
         for n, row in enumerate(told)
     ]
-    rate = results_of(BENCHMARKS["task"], items).columns["instruction_strict"]
-    if rate is not None:
+    rates = results_of(BENCHMARKS["task"], items).columns.values()
+    for rate in (one for one in rates if one is not None):
         assert rate.worst - 1e-9 <= rate.value <= rate.best + 1e-9
         assert rate.interval[0] - 1e-9 <= rate.value <= rate.interval[1] + 1e-9

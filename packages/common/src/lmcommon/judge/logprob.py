@@ -9,6 +9,7 @@ better than chance there is refused: it never gives a verdict.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -160,14 +161,14 @@ def fit_threshold(pairs: Sequence[tuple[float, bool]]) -> float:
     """
     margins = sorted({margin for margin, _ in pairs})
     cuts = [(low + high) / 2 for low, high in pairwise(margins)] or margins
-    truth = [label for _, label in pairs]
-
-    def quality(cut: float) -> float:
-        said = [margin > cut for margin, _ in pairs]
-        return compare_verdicts(said, truth).balanced_accuracy or 0.0
-
-    best = max(quality(cut) for cut in cuts)
-    winners = [cut for cut in cuts if math.isclose(quality(cut), best)]
+    high = sorted(margin for margin, label in pairs if label)
+    low = sorted(margin for margin, label in pairs if not label)
+    found = [
+        ((1 - bisect_right(high, cut) / len(high)) + bisect_right(low, cut) / len(low)) / 2
+        for cut in cuts
+    ]
+    best = max(found)
+    winners = [cut for cut, quality in zip(cuts, found, strict=True) if math.isclose(quality, best)]
     return winners[len(winners) // 2]
 
 
@@ -185,8 +186,14 @@ def _cross_validated(pairs: Sequence[tuple[float, bool]]) -> Agreement:
 
 
 def _lower_bound(found: Agreement) -> float:
-    balanced = found.balanced_accuracy or 0.0
-    return wilson_interval(round(balanced * found.n), found.n)[0]
+    """Wilson's bound for as many examples as the rarer class leaves: all, if both are as frequent.
+
+    The mean of two recalls has the variance (v/P + v/N) / 4, that of 4PN / (P + N) examples.
+    """
+    positives = found.true_positive + found.false_negative
+    negatives = found.true_negative + found.false_positive
+    number = round(4 * positives * negatives / (positives + negatives))
+    return wilson_interval((found.balanced_accuracy or 0.0) * number, number)[0]
 
 
 def _auc(pairs: Sequence[tuple[float, bool]]) -> float:

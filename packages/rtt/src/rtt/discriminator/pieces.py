@@ -12,6 +12,7 @@ import json
 import string
 from collections.abc import Iterable
 from typing import Any
+from unicodedata import category
 
 __all__ = ["piece_tokenizer"]
 
@@ -38,7 +39,8 @@ def piece_tokenizer(texts: Iterable[str], *, size: int) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     lines = list(texts)
-    signs = sorted({*string.ascii_lowercase, *"".join(lines).lower()} - set(string.whitespace))
+    found = {small for sign in {*"".join(lines)} for small in sign.lower()}
+    signs = sorted(sign for sign in {*string.ascii_lowercase, *found} if category(sign)[0] in "LM")
     core = Tokenizer(models.BPE(unk_token=SPECIAL["unk_token"], continuing_subword_prefix=_INSIDE))
     core.normalizer = normalizers.Sequence(
         [
@@ -55,9 +57,9 @@ def piece_tokenizer(texts: Iterable[str], *, size: int) -> Any:
     trainer = trainers.BpeTrainer(
         vocab_size=size, show_progress=False, continuing_subword_prefix=_INSIDE,
         initial_alphabet=["\n", _CAPITAL, _CAPITALS, *string.printable.lower()[:-6]],
-        # Letters inside words are numbered beforehand: the library would number them as they come
-        # out of a hash table, and break ties by number, so that no two runs would be alike.
-        special_tokens=[*SPECIAL.values(), *(_INSIDE + sign for sign in signs if sign.isalpha())],
+        # Letters and marks inside words are numbered beforehand: the library would number them as
+        # they come out of a hash table, and break ties by number: no two runs would be alike.
+        special_tokens=[*SPECIAL.values(), *(_INSIDE + sign for sign in signs)],
     )  # fmt: skip
     core.train_from_iterator(lines, trainer)
     learned = json.loads(core.to_str())["model"]

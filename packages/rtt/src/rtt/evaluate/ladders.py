@@ -4,7 +4,8 @@ Jiang et al. 2024, arXiv 2310.20410, section 3.4. With `met[i][j]` the j-th cons
 at level n of ladder i:
 
 - hard satisfaction (HSR) at level n: share of responses that meet all n constraints;
-- soft satisfaction (SSR): mean over responses of the share of the n constraints that is met;
+- soft satisfaction (SSR): mean over responses of the share of the n constraints that is met (of
+  those that have a verdict: leaving out whole responses would leave out high levels most often);
 - consistent levels (CSL): mean over ladders of the longest run of levels 1, 2, ..., n that are all
   fully satisfied, from 0 to 5.
 
@@ -68,10 +69,11 @@ def _share(_: RubricPrompt, answer: Answer) -> Count:
     told = answer.strict
     if not told:
         return Count(hits=0, of=0, total=0, low=0, high=0)
-    low = sum(met is True for met in told) / len(told)
-    high = sum(met is not False for met in told) / len(told)
-    is_known = None not in told
-    return Count(hits=low if is_known else 0.0, of=float(is_known), total=1.0, low=low, high=high)
+    met, known = sum(one is True for one in told), len(told) - told.count(None)
+    return Count(
+        hits=met / known if known else 0.0, of=float(known > 0), total=1.0, low=met / len(told),
+        high=(met + len(told) - known) / len(told),
+    )  # fmt: skip
 
 
 def _run(answers: Sequence[Answer]) -> Count:

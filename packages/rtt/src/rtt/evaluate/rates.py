@@ -3,7 +3,9 @@
 In: `Unit`s, what each prompt contributes, sample by sample. Out: a `Rate`. The estimate is
 `sum(hits) / sum(of)` over what has a verdict; its interval resamples whole clusters (a prompt with
 all of its samples and criteria, or a ladder of prompts), because what belongs together is not
-independent. The bounds say what the rate would be if everything unscored had failed, or had not.
+independent. The bounds say what the rate would be if everything unscored had failed, or had not; an
+estimate outside of them (prompts of many criteria go unscored more often) is moved to the nearer
+one.
 """
 
 from __future__ import annotations
@@ -64,7 +66,8 @@ class Rate:
     """Bootstrap over clusters; Wilson's over clusters where all of them are alike; of a mean of
     one cluster: unbounded."""
     wilson: Interval | None
-    """Wilson's, where each unit is one yes or no; None otherwise."""
+    """Wilson's, where each unit is one yes or no and the estimate is within its bounds; None
+    otherwise."""
     worst: float
     """The value if all that is unscored had failed."""
     best: float
@@ -122,13 +125,15 @@ def rate_of(
         interval = wilson_interval(value * len(pools), len(pools))
     elif len(pools) == 1:  # a single one says nothing of how others would fare
         interval = (-math.inf, math.inf)
-    cut = _clipped if is_clipped else _same
+    worst, best = _sum(counts, "low") / total, _sum(counts, "high") / total
+    shift = min(max(value, worst), best) - value if total > of else 0.0
+    cut = _clipped if is_clipped or (is_share and shift) else _same
     return Rate(
-        value=cut(value),
-        interval=(cut(interval[0]), cut(interval[1])),
-        wilson=_wilson(known) if is_share and len(pools) == len(known) else None,
-        worst=cut(_sum(counts, "low") / total),
-        best=cut(_sum(counts, "high") / total),
+        value=cut(value + shift),
+        interval=(cut(interval[0] + shift), cut(interval[1] + shift)),
+        wilson=_wilson(known) if is_share and len(pools) == len(known) and not shift else None,
+        worst=cut(worst),
+        best=cut(best),
         scored=of, unscored=total - of, units=len(known),
     )  # fmt: skip
 

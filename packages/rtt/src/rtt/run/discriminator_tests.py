@@ -2,7 +2,9 @@
 
 In: a discriminator, the parts of the data, the floors that are wanted. Out: figures of every source
 on the test part and on the kinds held out. A floor whose numbers are no probabilities gets the
-threshold that suits it best on validation rows.
+threshold that suits it best on validation rows. Beside a discriminator that is told the verdict
+each floor also stands as one that is: silent on rows met, or on rows broken, whichever suits it
+best on validation rows.
 """
 
 from __future__ import annotations
@@ -37,9 +39,11 @@ from rtt.relevance.floors import (
 )
 from rtt.run.discriminator_data import Parts
 
-__all__ = ["FLOORS", "MODEL", "Calibration", "Floors", "Tested", "calibrate", "test_parts"]
+__all__ = ["FLOORS", "MODEL", "TOLD", "Calibration", "Floors", "Tested", "calibrate", "test_parts"]
 
 MODEL = "discriminator"
+TOLD = " (told the verdict)"
+"""Of a floor that stands beside a discriminator which is told the verdict."""
 FLOORS = ("ones", "zeros", "keywords", "embedding", "contrast")
 TESTED = ("test", "held_out")
 
@@ -123,11 +127,17 @@ def test_parts(
     """Measure the model, at the temperature that it was told, and the floors, on each part."""
     built = {name: floors.build(name) for name in floors.names}
     tuned = parts["validation"] or parts["train"]
-    thresholds = {}
+    thresholds, silences = {}, dict[str, bool | None]()
     for name in floors.names:
-        if (limit := floors.limit(name)) is not None:
-            some = sample(tuned, limit)
-            thresholds[name] = best_threshold(some, built[name].relevances(_asked(some)))
+        limit = floors.limit(name)
+        if limit is None and not model.reads_verdict:
+            continue
+        some = tuned if limit is None else sample(tuned, limit)
+        guessed = built[name].relevances(_asked(some))
+        if limit is not None:
+            thresholds[name] = best_threshold(some, guessed)
+        if model.reads_verdict:
+            silences[name] = _best_silence(some, guessed, thresholds.get(name, 0.5))
     found = {}
     jobs = [part for part in TESTED if parts[part]]  # type: ignore[index]
     for part in progress(jobs, "measured"):
@@ -139,15 +149,19 @@ def test_parts(
         for name, source in built.items():
             limit = floors.limit(name)
             some = list(rows) if limit is None else sample(rows, limit)
-            measured = measure(
-                some, source.relevances(_asked(some)), draws=draws, seed=seed,
-                threshold=thresholds.get(name, 0.5),
-            )  # fmt: skip
+            guessed = source.relevances(_asked(some))
+            settings: Any = {
+                "draws": draws, "seed": seed, "threshold": thresholds.get(name, 0.5),
+            }  # fmt: skip
+            measured = {name: measure(some, guessed, **settings)}
+            if (silence := silences.get(name)) is not None:
+                gated = _silenced(some, guessed, silence)
+                measured[f"{name}{TOLD}"] = measure(some, gated, **settings)
             if len(some) == len(rows):
-                sources[name] = measured
+                sources |= measured
                 continue
             counts[name] = len(some)
-            sampled[name] = measured
+            sampled |= measured
             mine = {id(row): one for row, one in zip(rows, told, strict=True)}
             sampled[f"{MODEL} (same rows as {name})"] = measure(
                 some, [mine[id(row)] for row in some], draws=draws, seed=seed
@@ -161,6 +175,30 @@ def test_parts(
             label_sources=tuple(sorted({row.source for row in rows})),
         )  # fmt: skip
     return found
+
+
+def _best_silence(
+    rows: Sequence[LabelledResponse], guessed: Sequence[Array], threshold: float
+) -> bool | None:
+    """The verdict on which a floor that is told it had best say nothing; None: on neither."""
+
+    def f1(silence: bool | None) -> float:
+        if not rows:
+            return 0.0
+        gated = _silenced(rows, guessed, silence)
+        return measure(rows, gated, threshold=threshold, draws=0).macro_f1.value or 0.0
+
+    return max((None, False, True), key=f1)
+
+
+def _silenced(
+    rows: Sequence[LabelledResponse], guessed: Sequence[Array], silence: bool | None
+) -> list[Array]:
+    """Zeros where the verdict is the one given, what was guessed elsewhere."""
+    return [
+        np.zeros_like(one) if silence is not None and row.satisfied is silence else one
+        for row, one in zip(rows, guessed, strict=True)
+    ]
 
 
 def sample(rows: Sequence[LabelledResponse], number: int) -> list[LabelledResponse]:

@@ -72,6 +72,13 @@ class OpenSources:
     def _rules(self) -> LabelSourceOf:
         config = self._config
         texts = [] if config.texts is None else _texts(config.texts)
+        most = config.rules.longest_given
+        is_usable = any(one.response.strip() and len(one.response) <= most for one in texts)
+        if config.texts is not None and not is_usable:
+            raise UserError(
+                f"texts: expected responses of 1 to {most} characters; got {len(texts)}, none of "
+                "that length; raise rules.longest_given"
+            )
         return RuleRows(made=config.rules, seed=config.seed, total=config.rows, texts=texts)
 
     def _checked(self) -> LabelSourceOf:

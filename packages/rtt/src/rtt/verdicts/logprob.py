@@ -89,8 +89,8 @@ class HeldApart:
         if any(_digest(*item) in known for item in labelled):
             raise UserError(
                 f"verdicts.calibration: expected one that was not fitted on the responses it is to "
-                f"judge; got {str(self.path)!r}, which was; name a file that is not there yet to "
-                "fit anew, each prompt by the others"
+                f"judge; got {str(self.path)!r}, which was; remove it, or name a file that is not "
+                "there yet, to fit anew, each prompt by the others"
             )
         return self.source.verdicts(items)
 

@@ -112,6 +112,15 @@ def test_what_a_discriminator_keeps_of_the_gain() -> None:
     assert got.value == pytest.approx(0.75)
 
 
+def test_a_column_that_one_of_three_arms_lacks_has_no_kept_gain() -> None:
+    told = study(("rl_aon", [1, 0]), ("baseline_aon", [3, 2]))
+    told += [
+        result("baseline_learned", seed, heldout_prompt=column([3, 1]), ifeval_x=column([1, 2]))
+        for seed in (1, 2)
+    ]
+    assert [name for _, _, name, _ in kept_gains(told)] == ["heldout/prompt"]
+
+
 def test_files_hold_the_same_numbers(tmp_path: Path) -> None:
     told = study(("rl_aon", [1, 0, 2]), ("beta_1", [2, 1, 4]), ("rtt_aon", [2, 1, 3]))
     write_tables(told, tmp_path, title="T")

@@ -19,7 +19,7 @@ from rtt.discriminator.encoding import Asked
 
 __all__ = ["VERSION", "read_reply", "read_request", "write_reply", "write_request"]
 
-VERSION = 1
+VERSION = 2
 """Of this format."""
 
 

@@ -99,7 +99,10 @@ def kept_gains(results: Sequence[ArmResult]) -> list[tuple[str, str, str, Estima
             if not {learned, exact, "rl_aon"} <= own.keys():
                 continue
             seeds = sorted(own[learned].keys() & own[exact].keys() & own["rl_aon"].keys())
+            others = _columns(own[exact]).keys() & _columns(own["rl_aon"]).keys()
             for column in _columns(own[learned]) if seeds else ():
+                if column not in others:
+                    continue  # not measured yet
                 parts = [
                     [own[arm][seed].columns[column] for seed in seeds]
                     for arm in (learned, exact, "rl_aon")
