@@ -26,6 +26,8 @@ _ASKED = (
     "Leave {} out of it.", 'There has to be "{}" in the text, twice if you like.',
 )  # fmt: skip
 _SIGNS = (" ", " ", " ", " ", ", ", ". ", "\n")
+_FEW, _MANY = (6, 20), (20, 70)
+"""Words of a response."""
 _ABSENT = 0.3
 """Share of rows in which the word does not occur."""
 
@@ -51,7 +53,9 @@ def _row(random: Random, words: list[str]) -> LabelledResponse:
     named = random.choice((" and ", '", "', ", ")).join(_cased(random, word) for word in wanted)
     asked = random.choice(_ASKED).format(named)
     criterion = " ".join([*around[:cut], asked, *around[cut:]])
-    drawn = [random.choice(words) for _ in range(random.randint(8, 20))]
+    # Among few words it is found soon; among many, what is looked at must be looked at sharply.
+    size = random.randint(*random.choice((_FEW, _MANY)))
+    drawn = [random.choice(words) for _ in range(size)]
     if random.random() >= _ABSENT:
         for word in wanted:
             drawn[random.randrange(len(drawn))] = word
