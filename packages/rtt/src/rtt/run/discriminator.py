@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from lmcommon.app import Run, entrypoint
+from lmcommon.embed.config import EMBED_SCHEMAS
 from lmcommon.errors import UserError
 from lmcommon.llm.weights import quiet_loading
 from rtt.discriminator.backbones import BACKBONE_SCHEMAS
@@ -218,7 +219,7 @@ def _quiet(transformers: Any) -> Iterator[None]:
 main = entrypoint(
     "rtt/discriminator", DiscriminatorConfig, discriminator, spans_processes=True,
     groups={
-        "backbone": dict(BACKBONE_SCHEMAS), "policy": GROUPS["policy"], "embed": GROUPS["embed"],
+        "backbone": dict(BACKBONE_SCHEMAS), "policy": GROUPS["policy"], "embed": dict(EMBED_SCHEMAS),
     },
 )  # fmt: skip
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import get_args
 
-from lmcommon.embed.config import EMBED_SCHEMAS
 from lmcommon.llm.config import LLM_SCHEMAS
 from rtt.engine.settings import SAMPLER_SCHEMAS
 from rtt.policy.pretrained import PretrainedPolicy
@@ -29,6 +28,5 @@ GROUPS: dict[str, dict[str, type]] = {
     "verdicts": dict(VERDICT_SCHEMAS),
     "llm": dict(LLM_SCHEMAS),
     "sampler": dict(SAMPLER_SCHEMAS),
-    "embed": dict(EMBED_SCHEMAS),
     "engine": {"local": LocalEngine, "trl": TrlEngine, "verl": VerlEngine},
 }

@@ -89,7 +89,7 @@ main = entrypoint(
     "rtt/study",
     StudyConfig,
     study,
-    groups={key: told for key, told in GROUPS.items() if key not in ("credit", "embed")},
+    groups={key: told for key, told in GROUPS.items() if key != "credit"},
     spans_processes=True,
 )
 
