@@ -219,7 +219,8 @@ def _quiet(transformers: Any) -> Iterator[None]:
 main = entrypoint(
     "rtt/discriminator", DiscriminatorConfig, discriminator, spans_processes=True,
     groups={
-        "backbone": dict(BACKBONE_SCHEMAS), "policy": GROUPS["policy"], "embed": dict(EMBED_SCHEMAS),
+        "backbone": dict(BACKBONE_SCHEMAS), "policy": GROUPS["policy"],
+        "embed": dict(EMBED_SCHEMAS),
     },
 )  # fmt: skip
 
