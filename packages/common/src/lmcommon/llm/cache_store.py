@@ -27,6 +27,7 @@ from lmcommon.llm.types import (
     TokenLogprob,
     Usage,
 )
+from lmcommon.shared_sqlite import open_shared
 
 __all__ = ["FORMAT", "ReplyStore", "request_key"]
 
@@ -34,7 +35,6 @@ FORMAT = 1
 """Version of the key and row format; part of every key."""
 
 _APPLICATION_ID = 0x6C6D6363  # "lmcc"
-_BUSY_S = 60.0
 _MAX_VARIABLES = 500
 
 Response = TypeVar("Response", ChatResponse, ScoreResponse)
@@ -155,56 +155,24 @@ class ReplyStore:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(
-        path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None
-    )
-    try:
-        _prepare(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the table in an empty file; refuse a foreign one before anything is changed in it."""
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        owner = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if is_empty and owner == 0:
-            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {FORMAT}")
-            connection.execute(
-                "CREATE TABLE replies (key TEXT PRIMARY KEY, model TEXT, created_s REAL, "
-                "response TEXT NOT NULL) WITHOUT ROWID"
-            )
-        elif owner != _APPLICATION_ID:
+    def refuse(owner: int, version: int) -> None:
+        if owner != _APPLICATION_ID:
             raise UserError(
                 f"cache: {str(path)!r} is an SQLite file of another program; set another cache.path"
             )
-        elif version != FORMAT:
+        if version != FORMAT:
             raise UserError(
                 f"cache: expected format {FORMAT}, {str(path)!r} has {version}; "
                 "record it again into another file"
             )
-    _switch_to_wal(connection)
 
-
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """SQLite does not wait for the lock here, so processes that start together must retry."""
-    give_up = time.monotonic() + _BUSY_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(0.01)
+    schema = (
+        "CREATE TABLE replies (key TEXT PRIMARY KEY, model TEXT, created_s REAL, "
+        "response TEXT NOT NULL) WITHOUT ROWID"
+    )
+    return open_shared(
+        path, application_id=_APPLICATION_ID, layout=FORMAT, schema=schema, refuse=refuse
+    )
 
 
 def _encode(response: ChatResponse | ScoreResponse) -> str:

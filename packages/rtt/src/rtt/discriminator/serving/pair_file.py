@@ -9,7 +9,6 @@ import hashlib
 import os
 import sqlite3
 import threading
-import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from lmcommon.errors import UserError
+from lmcommon.shared_sqlite import open_shared
 from rtt.discriminator.characters import Chars
 from rtt.discriminator.encoding import Asked
 
@@ -25,7 +25,6 @@ __all__ = ["PairFile"]
 
 _APPLICATION_ID = 0x72747470  # "rttp"
 _FORMAT = 1
-_BUSY_S = 60.0
 _MAX_VARIABLES = 500
 
 
@@ -126,44 +125,17 @@ def _decode(told: bytes, length: int) -> Chars:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(
-        path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None
+    def refuse(owner: int, version: int) -> None:
+        if (owner, version) != (_APPLICATION_ID, _FORMAT):
+            raise UserError(
+                f"relevance.cache: expected a cache of relevances (format {_FORMAT}), got "
+                f"{str(path)!r} of another program or format; give another relevance.cache"
+            )
+
+    schema = (
+        "CREATE TABLE pairs (number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, "
+        "told BLOB NOT NULL)"
     )
-    try:
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
-            owner = connection.execute("PRAGMA application_id").fetchone()[0]
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-            if empty and owner == 0:
-                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {_FORMAT}")
-                connection.execute(
-                    "CREATE TABLE pairs (number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, "
-                    "told BLOB NOT NULL)"
-                )
-            elif (owner, version) != (_APPLICATION_ID, _FORMAT):
-                raise UserError(
-                    f"relevance.cache: expected a cache of relevances (format {_FORMAT}), got "
-                    f"{str(path)!r} of another program or format; give another relevance.cache"
-                )
-        _switch_to_wal(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """SQLite does not wait for the lock here, so processes that start together must retry."""
-    give_up = time.monotonic() + _BUSY_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(0.01)
+    return open_shared(
+        path, application_id=_APPLICATION_ID, layout=_FORMAT, schema=schema, refuse=refuse
+    )
