@@ -100,7 +100,7 @@ def plain(model: TokenDiscriminator, pairs: Sequence[Asked]) -> list[Chars]:
         flat = [row for pieces in rows for row in pieces]
         values = []
         if flat:
-            logits_BL = batch_logits(model, [row.ids for row in flat])
+            logits_BL = batch_logits(model, flat)
             values_BL = (logits_BL.float() / model.temperature).sigmoid().cpu().numpy()
             values = [
                 line[row.start : len(row.ids)] for row, line in zip(flat, values_BL, strict=True)
@@ -125,8 +125,9 @@ def make(name: str, pairs: Sequence[Asked], tiny: str) -> TokenDiscriminator:
     if name.startswith("tiny"):
         # As conf/backbone/tiny.yaml makes it; what the weights are does not matter for the speed.
         made = TinyDiscriminator(
-            hidden=128, layers=3, context=512, pieces=6000, bidirectional=name != "tiny-causal"
-        )
+            hidden=128, layers=3, context=512, pieces=6000, bidirectional=name != "tiny-causal",
+            reads_matches=name != "tiny-causal",
+        )  # fmt: skip
         return made.build((text for pair in pairs for text in pair), seed=0)
     if name == "minilm":
         return TokenDiscriminator.start(BundledEmbedder()._source())

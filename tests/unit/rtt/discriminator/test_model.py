@@ -3,11 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lmcommon.errors import UserError
 from lmcommon.testing.tiny_lm import make_tiny_lm
 from rtt.discriminator import TinyDiscriminator, TokenDiscriminator
-from rtt.discriminator.encoding import INSTRUCTION, Asked, with_verdict
+from rtt.discriminator.encoding import INSTRUCTION, Asked, Encoded, encodable, with_verdict
+from rtt.discriminator.inputs import match_types
 from rtt.discriminator.model import length_buckets
 
 RULE = 'The word "dune" occurs.'
@@ -24,9 +27,16 @@ def tiny(**options: object) -> TokenDiscriminator:
     return TinyDiscriminator(hidden=32, **options).build(texts, seed=1)  # type: ignore[arg-type]
 
 
-@pytest.fixture(params=[False, True], ids=["causal", "bidirectional"])
+SHAPES = {
+    "causal": {},
+    "bidirectional": {"bidirectional": True},
+    "matches": {"bidirectional": True, "reads_matches": True},
+}
+
+
+@pytest.fixture(params=list(SHAPES))
 def model(request: pytest.FixtureRequest) -> TokenDiscriminator:
-    return tiny(bidirectional=request.param)
+    return tiny(**SHAPES[request.param])
 
 
 def test_a_row_is_the_instruction_the_criterion_and_the_response(model: TokenDiscriminator) -> None:
@@ -177,3 +187,59 @@ def test_a_verdict_is_a_line_of_its_own_after_the_criterion() -> None:
     assert with_verdict("No commas.", False) == "No commas.\nVerdict: not met"
     assert with_verdict("No commas.", True) == "No commas.\nVerdict: met"
     assert with_verdict("No commas.", None) == "No commas."
+
+
+def test_matches_are_of_single_tokens_and_of_neighbours() -> None:
+    ids = (7, 7, 11, 12, 13, 7, 12, 13, 9, 11, 7, 12)  # 7 is of the template, 11 12 13 are asked
+    row = Encoded(ids=ids, start=6, offsets=((0, 1),) * 6, criterion=(2, 5))
+    assert match_types(row) == [0, 0, 0, 0, 0, 0, 3, 3, 1, 2, 1, 2]
+
+
+@pytest.mark.parametrize("question", ["", "Tell me of the amber coral."])
+@pytest.mark.parametrize("told", [None, False])
+@pytest.mark.parametrize("criterion", [RULE, "x", "\ud83d", "Verdict: met"])
+def test_a_row_knows_where_its_criterion_stands(
+    criterion: str, told: bool | None, question: str
+) -> None:
+    model = tiny(pieces=300, context=128)
+    model.tell(reads_question=True)
+    (row,) = model.encode(Asked(with_verdict(criterion, told), "amber dune", question))
+    first, last = row.criterion
+    alone = model.tokenizer(encodable(criterion), add_special_tokens=False)["input_ids"]
+    assert list(row.ids[first:last]) == alone
+
+
+@given(st.lists(st.integers(0, 5), max_size=8), st.lists(st.integers(0, 5), max_size=12))
+def test_a_token_has_a_match_if_and_only_if_the_criterion_holds_it(
+    criterion: list[int], response: list[int]
+) -> None:
+    ids = (9, *criterion, 9, *response)
+    start = len(criterion) + 2
+    row = Encoded(
+        ids=ids, start=start, offsets=((0, 1),) * len(response), criterion=(1, start - 1)
+    )
+    types = match_types(row)
+    assert len(types) == len(ids)
+    assert types[:start] == [0] * start
+    for place, token in enumerate(response):
+        assert (types[start + place] > 1) == (token in criterion)
+
+
+def test_what_is_told_of_matches_is_read() -> None:
+    model = tiny(**SHAPES["matches"])
+    rows = model.encode(Asked(RULE, "amber dune"))
+    told = model.inputs.tensors(rows)
+    with torch.inference_mode():
+        one = model.model(**told).logits
+        told["token_type_ids"] = told["token_type_ids"].clamp(max=1)
+        other = model.model(**told).logits
+    assert (one - other).abs().max() > 1e-4
+
+
+def test_matches_need_an_encoder_made_for_them() -> None:
+    with pytest.raises(UserError, match="reads_matches: expected bidirectional=true"):
+        tiny(reads_matches=True)
+    model = tiny(bidirectional=True)
+    model.tell(reads_matches=True)
+    with pytest.raises(UserError, match="expected a model with 4 token types; got .* with 2"):
+        model.relevances(PAIRS)

@@ -27,6 +27,10 @@ QUESTIONS = ["birch coral " * 9, "kelp"]
 PAIRS = [(rule, text, QUESTIONS[0]) for rule in RULES for text in RESPONSES]
 PAIRS += [(RULES[0], "amber dune", QUESTIONS[1]), PAIRS[0]]
 
+SHAPES: list[dict[str, bool]] = [
+    {}, {"bidirectional": True}, {"bidirectional": True, "reads_matches": True},
+]  # fmt: skip
+
 
 def tiny(**options: object) -> TokenDiscriminator:
     texts = [text for pair in PAIRS for text in pair]
@@ -37,13 +41,13 @@ def alone(model: TokenDiscriminator) -> list[np.ndarray]:  # type: ignore[type-a
     return [model.relevances([pair])[0] for pair in PAIRS]
 
 
-@pytest.mark.parametrize("bidirectional", [False, True], ids=["causal", "bidirectional"])
+@pytest.mark.parametrize("shape", SHAPES, ids=["causal", "bidirectional", "matches"])
 @pytest.mark.parametrize("reads_question", [False, True], ids=["plain", "question"])
 @pytest.mark.parametrize("batch_tokens", [1, 100, 16_384])
 def test_the_values_are_those_of_one_row_at_a_time(
-    bidirectional: bool, reads_question: bool, batch_tokens: int
+    shape: dict[str, bool], reads_question: bool, batch_tokens: int
 ) -> None:
-    model = tiny(bidirectional=bidirectional)
+    model = tiny(**shape)
     model.tell(reads_question=reads_question, temperature=0.5)
     reader = Reader(model, ReadSettings(batch_tokens=batch_tokens))
     for pair, told, expected in zip(PAIRS, reader.relevances(PAIRS), alone(model), strict=True):
@@ -51,10 +55,10 @@ def test_the_values_are_those_of_one_row_at_a_time(
         np.testing.assert_allclose(told, expected, atol=1e-5, err_msg=repr(pair))
 
 
-@pytest.mark.parametrize("bidirectional", [False, True], ids=["causal", "bidirectional"])
+@pytest.mark.parametrize("shape", SHAPES, ids=["causal", "bidirectional", "matches"])
 @pytest.mark.parametrize("settings", [{"share": False}, {"pack": False}], ids=str)
-def test_each_way_can_be_turned_off(bidirectional: bool, settings: dict[str, bool]) -> None:
-    model = tiny(bidirectional=bidirectional)
+def test_each_way_can_be_turned_off(shape: dict[str, bool], settings: dict[str, bool]) -> None:
+    model = tiny(**shape)
     told = Reader(model, ReadSettings(**settings)).relevances(PAIRS)  # type: ignore[arg-type]
     for one, expected in zip(told, alone(model), strict=True):
         np.testing.assert_allclose(one, expected, atol=1e-5)

@@ -66,10 +66,14 @@ def settings(**options: object) -> TrainSettings:
     return TrainSettings(**{**SMALL, **options})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("bidirectional", [False, True], ids=["causal", "bidirectional"])
-def test_both_backbones_learn_a_rule(tmp_path: Path, bidirectional: bool) -> None:
+@pytest.mark.parametrize(
+    "shape",
+    [{}, {"bidirectional": True}, {"bidirectional": True, "reads_matches": True}],
+    ids=["causal", "bidirectional", "matches"],
+)
+def test_every_backbone_learns_a_rule(tmp_path: Path, shape: dict[str, bool]) -> None:
     texts = [f"{one.criterion} {one.response}" for one in examples(50)]
-    model = TinyDiscriminator(hidden=64, bidirectional=bidirectional).build(texts, seed=1)
+    model = TinyDiscriminator(hidden=64, **shape).build(texts, seed=1)  # type: ignore[arg-type]
     rows: list[object] = []
     done = train(
         model, examples(400), settings(steps=180, batch=16, learning_rate=2e-3, eval_every=60),

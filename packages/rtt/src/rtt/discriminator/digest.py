@@ -23,7 +23,7 @@ def weights_digest(discriminator: TokenDiscriminator, precision: str = "fp32") -
     facts = {
         "kind": type(model).__name__, "context": discriminator.context, "precision": precision,
         "temperature": discriminator.temperature, "question": discriminator.reads_question,
-        "verdict": discriminator.reads_verdict,
+        "verdict": discriminator.reads_verdict, "matches": discriminator.reads_matches,
         "instruction": INSTRUCTION,
     }  # fmt: skip
     whole = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())

@@ -41,7 +41,10 @@ def with_verdict(criterion: str, satisfied: bool | None) -> str:
     """
     if satisfied is None:
         return criterion
-    return f"{criterion}\nVerdict: {'met' if satisfied else 'not met'}"
+    return f"{criterion}{_VERDICT}{'met' if satisfied else 'not met'}"
+
+
+_VERDICT = "\nVerdict: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,8 @@ class Encoded:
     """One forward row.
 
     Example:
-        `Encoded(ids=(1, 8, 9, 5), start=3, offsets=((0, 5),))`: one response token, id 5.
+        `Encoded(ids=(1, 8, 9, 5), start=3, offsets=((0, 5),), criterion=(1, 3))`: one response
+        token, id 5, and a criterion of two, ids 8 and 9.
     """
 
     ids: tuple[int, ...]
@@ -58,6 +62,8 @@ class Encoded:
     """Where the response begins in `ids`."""
     offsets: tuple[Span, ...]
     """Characters of the whole response that each response token covers."""
+    criterion: Span = (0, 0)
+    """Where the criterion stands in `ids`, without the verdict."""
 
 
 def encode_pair(
@@ -97,14 +103,14 @@ def encode_pairs(
     heads = _heads(tokenizer, keys, context)
     bodies = _bodies(tokenizer, (one.response for one in asked))
     for key in dict.fromkeys(keys):
-        if len(heads[key]) >= context:
+        if len(heads[key].ids) >= context:
             raise UserError(
                 f"discriminator: expected a criterion of fewer than {context} tokens, got "
-                f"{len(heads[key])}; shorten it or take a model with a longer context "
+                f"{len(heads[key].ids)}; shorten it or take a model with a longer context "
                 f"({key[0][:80]!r})"
             )
     return [
-        list(_pieces(heads[key], *bodies[one.response], context - len(heads[key])))
+        list(_pieces(heads[key], *bodies[one.response], context - len(heads[key].ids)))
         for key, one in zip(keys, asked, strict=True)
     ]
 
@@ -120,32 +126,57 @@ _HALF = re.compile("[\ud800-\udfff]")
 _Key = tuple[str, str]
 
 
-def _heads(tokenizer: Any, keys: Iterable[_Key], context: int) -> dict[_Key, tuple[int, ...]]:
+class _Head(NamedTuple):
+    """What comes before the response."""
+
+    ids: tuple[int, ...]
+    criterion: Span
+
+
+def _heads(tokenizer: Any, keys: Iterable[_Key], context: int) -> dict[_Key, _Head]:
     """What comes before the response, by criterion and question."""
     distinct = list(dict.fromkeys(keys))
     criteria = list(dict.fromkeys(criterion for criterion, _ in distinct))
-    alone = dict(zip(criteria, _ids(tokenizer, [_text(one, "") for one in criteria]), strict=True))
+    alone = dict(zip(criteria, _read(tokenizer, [(one, "") for one in criteria]), strict=True))
     questions = _bodies(tokenizer, (question for _, question in distinct))
-    texts = [
-        _text(criterion, _shortened(question, questions[question][1], room))
+    both = [
+        (criterion, _shortened(question, questions[question][1], room))
         for criterion, question in distinct
-        for room in (context // 2 - len(alone[criterion]),)
+        for room in (context // 2 - len(alone[criterion].ids),)
         if question
     ]
-    asked = iter(_ids(tokenizer, texts))
-    return {key: tuple(next(asked) if key[1] else alone[key[0]]) for key in distinct}
+    asked = iter(_read(tokenizer, both))
+    return {key: next(asked) if key[1] else alone[key[0]] for key in distinct}
 
 
-def _text(criterion: str, question: str) -> str:
-    task = f"Task: {question}\n" if question else ""
-    return f"{INSTRUCTION}\n{task}Criterion: {criterion}\nResponse:\n"
-
-
-def _ids(tokenizer: Any, texts: list[str]) -> list[list[int]]:
-    if not texts:
+def _read(tokenizer: Any, keys: list[_Key]) -> list[_Head]:
+    if not keys:
         return []
-    ids: list[list[int]] = tokenizer([encodable(one) for one in texts], verbose=False)["input_ids"]
-    return ids
+    before = [_before(question) for _, question in keys]
+    texts = [
+        f"{text}{criterion}\nResponse:\n"
+        for text, (criterion, _) in zip(before, keys, strict=True)
+    ]
+    told = tokenizer(
+        [encodable(one) for one in texts], return_offsets_mapping=True, verbose=False
+    )
+    heads = []
+    for text, (criterion, _), ids, offsets in zip(
+        before, keys, told["input_ids"], told["offset_mapping"], strict=True
+    ):
+        end = len(text) + (criterion.find(_VERDICT) if _VERDICT in criterion else len(criterion))
+        inside = [
+            place for place, (first, last) in enumerate(offsets)
+            if last > first and last > len(text) and first < end
+        ]  # fmt: skip
+        span = (inside[0], inside[-1] + 1) if inside else (0, 0)
+        heads.append(_Head(tuple(ids), span))
+    return heads
+
+
+def _before(question: str) -> str:
+    task = f"Task: {question}\n" if question else ""
+    return f"{INSTRUCTION}\n{task}Criterion: "
 
 
 def _bodies(
@@ -175,11 +206,12 @@ def _shortened(text: str, offsets: Sequence[Span], room: int) -> str:
 
 
 def _pieces(
-    head: tuple[int, ...], ids: list[int], offsets: Sequence[Span], room: int
+    head: _Head, ids: list[int], offsets: Sequence[Span], room: int
 ) -> Iterator[Encoded]:
     for first in range(0, len(ids), room):
         yield Encoded(
-            ids=(*head, *ids[first : first + room]),
-            start=len(head),
+            ids=(*head.ids, *ids[first : first + room]),
+            start=len(head.ids),
             offsets=tuple(offsets[first : first + room]),
+            criterion=head.criterion,
         )

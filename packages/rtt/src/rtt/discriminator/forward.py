@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from rtt.discriminator.encoding import Encoded
+from rtt.discriminator.inputs import Inputs
 from rtt.discriminator.linear import can_pack, with_packed_linears
 from rtt.policy.packed import Packed, lay_out, packed_hidden
 
@@ -31,10 +32,15 @@ class Forward:
         pad: Token id of padding.
         pack: Whether its matrix products go through oneDNN, where that can be.
         compiled: Whether `torch.compile` translates it.
+        reads_matches: Whether it is told matches (`rtt.discriminator.inputs`).
     """
 
-    def __init__(self, model: Any, *, pad: int, pack: bool = True, compiled: bool = False) -> None:
-        self._plain, self._pad = model.eval(), pad
+    def __init__(
+        self, model: Any, *, pad: int, pack: bool = True, compiled: bool = False,
+        reads_matches: bool = False,
+    ) -> None:  # fmt: skip
+        self._plain = model.eval()
+        self._inputs = Inputs.of(model, pad=pad, reads_matches=reads_matches)
         packs = pack and not compiled and can_pack(model)
         self._model = with_packed_linears(model) if packs else model
         self._call = torch.compile(self._model, dynamic=True) if compiled else self._model
@@ -63,7 +69,9 @@ class Forward:
         Not so for layers that mix along the row (state space, linear attention) and for attention
         that does not go through the interface of `transformers`.
         """
-        if not self.is_causal or not getattr(self._plain, "_supports_attention_backend", False):
+        if self._inputs.reads_matches or not self.is_causal:
+            return False
+        if not getattr(self._plain, "_supports_attention_backend", False):
             return False
         if self._head is None:
             return False
@@ -78,15 +86,11 @@ class Forward:
 
     def padded(self, rows: Sequence[Encoded]) -> Tensor:
         """Logits of rows in one batch, padded on the right; [response tokens of all rows]."""
-        width = max(len(row.ids) for row in rows)
-        ids_BL = self._tensor([[*row.ids, *[self._pad] * (width - len(row.ids))] for row in rows])
-        mask_BL = None
-        if not self.is_causal and min(len(row.ids) for row in rows) < width:
-            # Only then: a causal token never sees the padding behind it.
-            mask_BL = self._tensor(
-                [[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in rows]
-            )
-        logits_BL = self._call(input_ids=ids_BL, attention_mask=mask_BL).logits.squeeze(-1)
+        lengths = {len(row.ids) for row in rows}
+        # A causal token never sees the padding behind it.
+        masked = not self.is_causal and len(lengths) > 1
+        told = self._inputs.tensors(rows, masked=masked, device=self.device)
+        logits_BL = self._call(**told).logits.squeeze(-1)
         return torch.cat(
             [line[row.start : len(row.ids)] for line, row in zip(logits_BL, rows, strict=True)]
         )

@@ -20,6 +20,7 @@ from lmcommon.llm.weights import quiet_loading
 from rtt.discriminator.batching import length_buckets
 from rtt.discriminator.characters import Chars, pair_characters
 from rtt.discriminator.encoding import Asked, Encoded, encode_pair, encode_pairs
+from rtt.discriminator.inputs import Inputs, Row
 
 __all__ = ["TokenDiscriminator", "batch_logits", "length_buckets"]
 
@@ -112,6 +113,19 @@ class TokenDiscriminator:
         return bool(self._told("reads_verdict", False))
 
     @property
+    def reads_matches(self) -> bool:
+        """Whether it is told which response tokens the criterion holds too
+        (`rtt.discriminator.inputs`)."""
+        return bool(self._told("reads_matches", False))
+
+    @property
+    def inputs(self) -> Inputs:
+        """What makes the tensors of its forward passes."""
+        return Inputs.of(
+            self.model, pad=self.tokenizer.pad_token_id or 0, reads_matches=self.reads_matches
+        )
+
+    @property
     def temperature(self) -> float:
         """By what logits are divided before they become probabilities (calibration)."""
         return float(self._told("temperature", 1.0))
@@ -157,7 +171,7 @@ class TokenDiscriminator:
         flat = [row for pieces in rows for row in pieces]
         read: dict[int, Chars] = {}
         for bucket in length_buckets([len(row.ids) for row in flat], batch_tokens):
-            logits_BL = batch_logits(self, [flat[place].ids for place in bucket])
+            logits_BL = batch_logits(self, [flat[place] for place in bucket])
             values = (logits_BL.float() / self.temperature).sigmoid().cpu().numpy()
             for place, line in zip(bucket, values, strict=True):
                 read[place] = line[flat[place].start : len(flat[place].ids)]
@@ -166,12 +180,8 @@ class TokenDiscriminator:
         )
 
 
-def batch_logits(discriminator: TokenDiscriminator, rows: Sequence[Sequence[int]]) -> Tensor:
-    """Logits [B, L] of rows of ids, padded on the right."""
-    width = max(len(row) for row in rows)
-    pad = discriminator.tokenizer.pad_token_id or 0
-    device = discriminator.model.device
-    ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=device)
-    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
-    logits: Tensor = discriminator.model(input_ids=ids, attention_mask=mask).logits
+def batch_logits(discriminator: TokenDiscriminator, rows: Sequence[Row]) -> Tensor:
+    """Logits [B, L] of rows, padded on the right."""
+    told = discriminator.inputs.tensors(rows, device=discriminator.model.device)
+    logits: Tensor = discriminator.model(**told).logits
     return logits.squeeze(-1)

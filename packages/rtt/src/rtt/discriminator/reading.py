@@ -83,7 +83,7 @@ class Reader:
         self._forward = Forward(
             _cast(discriminator.model, _DTYPES[self.settings.precision]),
             pad=discriminator.tokenizer.pad_token_id or 0, pack=self.settings.pack,
-            compiled=self.settings.compile,
+            compiled=self.settings.compile, reads_matches=discriminator.reads_matches,
         )  # fmt: skip
 
     @property

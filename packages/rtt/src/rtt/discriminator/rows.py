@@ -13,6 +13,7 @@ from rtt.discriminator.encoding import Asked, with_verdict
 from rtt.discriminator.examples import LabelledResponse
 from rtt.discriminator.labels import IGNORED, chars_to_tokens
 from rtt.discriminator.model import TokenDiscriminator
+from rtt.types import Span
 
 __all__ = ["TokenRow", "asked_of", "positive_weight", "token_rows"]
 
@@ -25,12 +26,16 @@ class TokenRow:
     """One forward row to learn from.
 
     Example:
-        `TokenRow(ids=(1, 8, 9, 5), labels=(-1, -1, -1, 1), kind="keywords:existence")`
+        `TokenRow(ids=(1, 8, 9, 5), labels=(-1, -1, -1, 1), start=3, kind="keywords:existence")`
     """
 
     ids: tuple[int, ...]
     labels: tuple[int, ...]
     """1 relevant, 0 not, -1 ignored; one a token."""
+    start: int = 0
+    """Where the response begins in `ids`."""
+    criterion: Span = (0, 0)
+    """Where the criterion stands in `ids`."""
     kind: str = ""
 
 
@@ -45,7 +50,9 @@ def token_rows(discriminator: TokenDiscriminator, example: LabelledResponse) -> 
     labels = example.char_labels
     for row in discriminator.encode(asked_of(discriminator, example)):
         told = (IGNORED,) * row.start + tuple(chars_to_tokens(labels, row.offsets))
-        yield TokenRow(ids=row.ids, labels=told, kind=example.kind)
+        yield TokenRow(
+            ids=row.ids, labels=told, start=row.start, criterion=row.criterion, kind=example.kind
+        )
 
 
 def positive_weight(rows: Sequence[TokenRow]) -> float:

@@ -23,6 +23,7 @@ from lmcommon.errors import UserError
 from lmcommon.llm.checkpoints import last_checkpoint
 from rtt.discriminator.adapters import adapted, merge
 from rtt.discriminator.examples import LabelledResponse
+from rtt.discriminator.inputs import Inputs
 from rtt.discriminator.labels import IGNORED
 from rtt.discriminator.measures import measure
 from rtt.discriminator.model import TokenDiscriminator
@@ -97,7 +98,7 @@ def train(
             **where, **settings.arguments(steps=steps, seed=seed, measures=bool(measured))
         ),
         train_dataset=ordered,
-        data_collator=_Collator(discriminator.tokenizer.pad_token_id or 0, weight),
+        data_collator=_Collator(discriminator.inputs, weight),
         callbacks=[_Log(log)],
     )  # fmt: skip
     _refuse_sharded(trainer)
@@ -135,23 +136,16 @@ def last_step(folder: str | Path) -> int:
 class _Collator:
     """Rows to tensors, padded on the right."""
 
-    pad: int
+    inputs: Inputs
     positive_weight: float
 
     def __call__(self, rows: Sequence[TokenRow]) -> dict[str, Tensor]:
-        width = max(len(row.ids) for row in rows)
-
-        def tensor(lines: Iterable[Sequence[int]], fill: int) -> Tensor:
-            return torch.tensor([[*line, *[fill] * (width - len(line))] for line in lines])
-
-        labels_BL = tensor((row.labels for row in rows), IGNORED)
+        told = self.inputs.tensors(rows)
+        labels_BL = torch.full_like(told["input_ids"], IGNORED)
+        for line, row in zip(labels_BL, rows, strict=True):
+            line[: len(row.labels)] = torch.tensor(row.labels)
         weights_BL = torch.where(labels_BL == 1, self.positive_weight, 1.0)
-        return {
-            "input_ids": tensor((row.ids for row in rows), self.pad),
-            "attention_mask": tensor(([1] * len(row.ids) for row in rows), 0),
-            "labels": labels_BL,
-            "weights": weights_BL * (labels_BL != IGNORED),
-        }
+        return {**told, "labels": labels_BL, "weights": weights_BL * (labels_BL != IGNORED)}
 
 
 class _Trainer(transformers.Trainer):  # type: ignore[misc]

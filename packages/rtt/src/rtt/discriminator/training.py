@@ -107,7 +107,7 @@ def fit(
         for group in optimiser.param_groups:
             group["lr"] = settings.rate(step)
         batch = [flat[place] for place in order.take(settings.batch)]
-        logits_BL = batch_logits(discriminator, [row.ids for row in batch])
+        logits_BL = batch_logits(discriminator, batch)
         labels_BL = torch.full(logits_BL.shape, -1.0, device=logits_BL.device)
         for line, row in zip(labels_BL, batch, strict=True):
             line[: len(row.labels)] = torch.tensor(row.labels, device=line.device)
