@@ -154,12 +154,9 @@ def _read(tokenizer: Any, keys: list[_Key]) -> list[_Head]:
         return []
     before = [_before(question) for _, question in keys]
     texts = [
-        f"{text}{criterion}\nResponse:\n"
-        for text, (criterion, _) in zip(before, keys, strict=True)
+        f"{text}{criterion}\nResponse:\n" for text, (criterion, _) in zip(before, keys, strict=True)
     ]
-    told = tokenizer(
-        [encodable(one) for one in texts], return_offsets_mapping=True, verbose=False
-    )
+    told = tokenizer([encodable(one) for one in texts], return_offsets_mapping=True, verbose=False)
     heads = []
     for text, (criterion, _), ids, offsets in zip(
         before, keys, told["input_ids"], told["offset_mapping"], strict=True
@@ -205,9 +202,7 @@ def _shortened(text: str, offsets: Sequence[Span], room: int) -> str:
     return f"{text[: offsets[half - 1][1]]} [...] {text[offsets[-half][0] :]}"
 
 
-def _pieces(
-    head: _Head, ids: list[int], offsets: Sequence[Span], room: int
-) -> Iterator[Encoded]:
+def _pieces(head: _Head, ids: list[int], offsets: Sequence[Span], room: int) -> Iterator[Encoded]:
     for first in range(0, len(ids), room):
         yield Encoded(
             ids=(*head.ids, *ids[first : first + room]),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import torch
@@ -52,9 +53,9 @@ def match_types(row: Row) -> list[int]:
     """
     first, last = row.criterion
     asked, response = row.ids[first:last], row.ids[row.start :]
-    single, pairs = set(asked), set(zip(asked, asked[1:], strict=False))
+    single, pairs = set(asked), set(pairwise(asked))
     types = [1 + (token in single) for token in response]
-    for place, pair in enumerate(zip(response, response[1:], strict=False)):
+    for place, pair in enumerate(pairwise(response)):
         if pair in pairs:
             types[place] = types[place + 1] = 3
     return [0] * row.start + types

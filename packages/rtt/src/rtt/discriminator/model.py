@@ -115,7 +115,8 @@ class TokenDiscriminator:
     @property
     def reads_matches(self) -> bool:
         """Whether it is told which response tokens the criterion holds too
-        (`rtt.discriminator.inputs`)."""
+        (`rtt.discriminator.inputs`).
+        """
         return bool(self._told("reads_matches", False))
 
     @property
