@@ -52,7 +52,8 @@ class TinyDiscriminator:
             )
         if self.reads_matches and not self.bidirectional:
             raise UserError(
-                "discriminator.reads_matches: expected bidirectional=true with it; got false"
+                "discriminator.reads_matches: expected bidirectional=true with it; got false; "
+                "give reads_matches=false for a causal one"
             )
         if self.pieces and self.pieces < 100:
             raise UserError(
