@@ -30,9 +30,11 @@ SMALL = [
 
 
 @contextmanager
-def served(folder: Path, cwd: Path, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def served(
+    folder: Path, cwd: Path, *options: str, port: int = 0
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The verb, once it listens."""
-    words = command("relevance", str(folder), f"port={port}")
+    words = command("relevance", str(folder), f"port={port}", *options)
     with subprocess.Popen(
         words, cwd=cwd, text=True, env=environment(), stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -97,3 +99,19 @@ def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
     assert done.returncode == 2, done.stderr
     assert "nowhere/at/all" in done.stderr
     assert run("relevance", "port=-1", cwd=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "warned"),
+    [([], False), (["host=0.0.0.0"], True), (["host=0.0.0.0", "token=secret"], False)],
+    ids=["loopback", "open", "token"],
+)
+def test_who_listens_to_everybody_is_told_so(
+    options: list[str], warned: bool, tmp_path: Path
+) -> None:
+    folder = model(tmp_path / "model", seed=1)
+    with served(folder, tmp_path, *options) as (_, process):
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert ("give token=" in output) == warned, output

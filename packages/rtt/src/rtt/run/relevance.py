@@ -6,6 +6,7 @@ It stays until it is stopped.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
 import threading
@@ -68,6 +69,12 @@ def serve_relevance(config: RelevanceConfig, run: Run) -> dict[str, Any]:
                 f"{server.url}: {config.folder} on {where}, sha256 {server.digest[:12]}",
                 markup=False, highlight=False, soft_wrap=True,
             )  # fmt: skip
+            if not token and not is_loopback(config.host):
+                run.console.print(
+                    f"whoever reaches {config.host} may ask; give token=... or set "
+                    "RTT_RELEVANCE_TOKEN on both sides to keep others out",
+                    markup=False, highlight=False, soft_wrap=True,
+                )  # fmt: skip
             ended.wait()
             told = server.health()
     finally:
@@ -77,6 +84,14 @@ def serve_relevance(config: RelevanceConfig, run: Run) -> dict[str, Any]:
         "url": server.url, "digest": server.digest, "pairs": told["pairs"],
         "batches": told["batches"], "asked": reader.asked,
     }  # fmt: skip
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen at is reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 main = entrypoint(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from rtt.discriminator.characters import Chars
 
-__all__ = ["CharacterReader"]
+__all__ = ["CharacterReader", "ToldReader"]
 
 
 class CharacterReader(Protocol):
@@ -39,3 +39,19 @@ class CharacterReader(Protocol):
     def close(self) -> None:
         """Let go of processes, connections and files; may be called again."""
         ...
+
+
+class ToldReader:
+    """Of a reader whose weights are elsewhere: what it is told that it is."""
+
+    _facts: Any
+
+    @property
+    def reads_question(self) -> bool:
+        """Whether it reads the task as well."""
+        return bool(self._facts["reads_question"])
+
+    @property
+    def reads_verdict(self) -> bool:
+        """Whether the criterion is to say whether it is met (`with_verdict`)."""
+        return bool(self._facts["reads_verdict"])

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from lmcommon.errors import UserError
 from rtt.discriminator.characters import Chars
 from rtt.discriminator.encoding import Asked
+from rtt.discriminator.serving.base import ToldReader
 from rtt.discriminator.serving.wire import VERSION, read_reply, write_request
 
 __all__ = ["RemoteReader"]
@@ -27,7 +28,7 @@ _MOST_CHARACTERS = 4_000_000
 _AGAIN = frozenset({429, 502, 503, 504})
 
 
-class RemoteReader:
+class RemoteReader(ToldReader):
     """Asks a server.
 
     Args:
@@ -56,16 +57,6 @@ class RemoteReader:
         self._parts, self._token = parts, token
         self._timeout_s, self._retries, self._wait_s = timeout_s, retries, wait_s
         self._connection: http.client.HTTPConnection | None = None
-
-    @property
-    def reads_question(self) -> bool:
-        """Whether it reads the task as well."""
-        return bool(self._facts["reads_question"])
-
-    @property
-    def reads_verdict(self) -> bool:
-        """Whether the criterion is to say whether it is met (`with_verdict`)."""
-        return bool(self._facts["reads_verdict"])
 
     @property
     def digest(self) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 from lmcommon.errors import UserError
 from rtt.discriminator.characters import Chars
 from rtt.discriminator.encoding import Asked
-from rtt.discriminator.serving.base import CharacterReader
+from rtt.discriminator.serving.base import CharacterReader, ToldReader
 from rtt.discriminator.serving.worker import answer_of, work
 
 __all__ = ["ReaderPool"]
@@ -41,7 +41,7 @@ class _Worker:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-class ReaderPool:
+class ReaderPool(ToldReader):
     """Processes with one reader each. They end with this one, whatever ends it.
 
     Args:
@@ -66,16 +66,6 @@ class ReaderPool:
         self._workers: list[_Worker] = []
         self._is_closed = False
         self._open()
-
-    @property
-    def reads_question(self) -> bool:
-        """Whether it reads the task as well."""
-        return bool(self._facts["reads_question"])
-
-    @property
-    def reads_verdict(self) -> bool:
-        """Whether the criterion is to say whether it is met (`with_verdict`)."""
-        return bool(self._facts["reads_verdict"])
 
     @property
     def digest(self) -> str:
