@@ -173,7 +173,10 @@ def test_the_weights_of_the_relevance_source_must_stay_what_they_were(tmp_path: 
     TinyDiscriminator(hidden=32).build(["amber dune"], seed=0).save(tmp_path / "d")
     size = ["policy.hidden=32", "warm_start.steps=0", "train.prompts=2", "train.samples=2",
             "train.heldout=2", "relevance=discriminator", "relevance.folder=d"]  # fmt: skip
-    finish(start("train", *size, "train.steps=1", "hydra.run.dir=r", cwd=tmp_path))
+    first = start("train", *size, "train.steps=1", "hydra.run.dir=r", cwd=tmp_path)
+    _, said = first.communicate(timeout=300)
+    assert first.returncode == 0, said
+    assert "credit.floor=0.05 ends that" in said
     (tmp_path / "r" / "result.json").unlink()
     finish(start("train", "resume=r", cwd=tmp_path))
     config = tmp_path / "d" / "config.json"

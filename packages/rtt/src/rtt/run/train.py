@@ -10,6 +10,7 @@ from typing import Any
 from lmcommon.app import Run, entrypoint
 from lmcommon.errors import UserError
 from rtt.engine.settings import AutoRolloutsSettings
+from rtt.run.hints import noise_hint
 from rtt.run.identity import check_inputs, inputs_of
 from rtt.run.judging import open_scorer, spent_in
 from rtt.run.launching import Launch
@@ -60,6 +61,9 @@ def train(config: TrainConfig, run: Run) -> dict[str, Any]:
         )
     _refuse_ignored(config)
     check_inputs(run, inputs_of(config.relevance))
+    hint = noise_hint(config.relevance, config.credit)
+    if hint and run.is_kept:
+        run.console.print(hint, markup=False, highlight=False, soft_wrap=True)
     if isinstance(config.engine, VerlEngine):  # it scores in workers of its own
         from rtt.run.train_verl import train_with_verl
 

@@ -11,6 +11,7 @@ from lmcommon.errors import MissingExtraError, UserError
 from rtt.engine.versions import stack_problems
 from rtt.engine.vllm import VllmRolloutsSettings
 from rtt.policy.pretrained import PretrainedPolicy
+from rtt.run.hints import noise_hint
 from rtt.run.planning.batches import BatchPlan, sampling_fields, trl_fields
 from rtt.run.planning.memory import Part
 from rtt.run.planning.shapes import ModelShape
@@ -118,6 +119,8 @@ def warnings_of(
             f"{config.policy.path}: sizes unknown, for its config.json is not on this machine; "
             "give policy.path=FOLDER for a memory estimate"
         )
+    if hint := noise_hint(config.relevance, config.credit):
+        found.append(hint)
     total = sum(part.size for part in parts if part.is_counted)
     room = config.launch.gpu_memory_gb * 1e9
     if config.launch.gpus and total > 0.95 * room:
