@@ -174,8 +174,8 @@ def test_the_weights_of_the_relevance_source_must_stay_what_they_were(tmp_path: 
     size = ["policy.hidden=32", "warm_start.steps=0", "train.prompts=2", "train.samples=2",
             "train.heldout=2", "relevance=discriminator", "relevance.folder=d"]  # fmt: skip
     first = start("train", *size, "train.steps=1", "hydra.run.dir=r", cwd=tmp_path)
-    _, said = first.communicate(timeout=300)
-    assert first.returncode == 0, said
+    said, err = first.communicate(timeout=300)
+    assert first.returncode == 0, err
     assert "credit.floor=0.05 ends that" in said
     (tmp_path / "r" / "result.json").unlink()
     finish(start("train", "resume=r", cwd=tmp_path))
