@@ -49,6 +49,13 @@ def export(discriminator: TokenDiscriminator, folder: str | Path, card: Card) ->
     return place
 
 
+_MATCHES = (
+    "`token_type_ids` must be given: 0 before the response; for a token of the response 1 if its "
+    "id does not occur in the criterion, 2 if it does, 3 if it does side by side with the token "
+    "before or after it (the verdict is no part of the criterion)."
+)
+
+
 def _text(discriminator: TokenDiscriminator, card: Card) -> str:
     model = discriminator.model
     parameters = sum(one.numel() for one in model.parameters())
@@ -87,6 +94,7 @@ def _text(discriminator: TokenDiscriminator, card: Card) -> str:
         f"`{INSTRUCTION}`, a new line, `Criterion: ...`, a new line, `Response:`, a new line, then "
         "the response, tokenised by itself; the probability of a token is the sigmoid of its "
         "logit over the temperature.",
+        *([_MATCHES] if discriminator.reads_matches else []),
         "",
         "Meant for token-level credit in reinforcement learning from rubrics (`relevance="
         "discriminator`) and for showing where a criterion is decided. Not meant for deciding "
