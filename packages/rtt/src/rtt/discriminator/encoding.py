@@ -161,7 +161,7 @@ def _read(tokenizer: Any, keys: list[_Key]) -> list[_Head]:
     for text, (criterion, _), ids, offsets in zip(
         before, keys, told["input_ids"], told["offset_mapping"], strict=True
     ):
-        end = len(text) + (criterion.find(_VERDICT) if _VERDICT in criterion else len(criterion))
+        end = len(text) + (criterion.rfind(_VERDICT) if _VERDICT in criterion else len(criterion))
         inside = [
             place for place, (first, last) in enumerate(offsets)
             if last > first and last > len(text) and first < end
