@@ -117,8 +117,7 @@ def _compare_alike(model: Any) -> None:
 def _order_places(model: Any) -> None:
     """Let learned positions start as waves, so that neighbours are alike from the start.
 
-    With the above, a token then looks around itself; from positions drawn at random, phrases,
-    quotations and lists take twice as many steps.
+    With the above, a token then looks around itself.
     """
     for name, value in model.named_parameters():
         if name.endswith("position_embeddings.weight"):
