@@ -23,6 +23,7 @@ from lmcommon.errors import UserError
 from lmcommon.judge.base import AnswerJudge
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.budget import Budget
+from lmcommon.prompt import Prompt
 from memtrace.evaluate.evaluating import run_stages
 from memtrace.evaluate.opening import Unbuilt, opened
 from memtrace.evaluate.stages import Stage
@@ -155,6 +156,16 @@ class Replayer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def prompts(self, scope: str) -> Mapping[str, Prompt]:
+        """The prompts of a memory as it was recorded, by name.
+
+        Raises:
+            UserError: The trace has no such memory, or does not say how it was built.
+        """
+        program = self._chosen([scope], None)[scope]
+        with opened(self._builder.factory(program, (), None, []), scope) as system:
+            return dict(system.prompts)
 
     def run(
         self, interventions: Sequence[Intervention] = (), *, out: str | Path | None = None,

@@ -1,0 +1,138 @@
+"""The gate: a new version is taken only if it is measurably better, and no question type falls.
+
+In: verdicts of parent and child on the same validation questions. Out: a `Decision`. The test is
+McNemar's, exact and one-sided; questions are asked in the order in which they can decide most, and
+asking stops as soon as no verdict that is still out could bring the child through. Stopping
+like that cannot turn a rejection into an acceptance, so the test keeps its level.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from math import comb
+
+from lmcommon.rng import random_for
+from memtrace.optimizing.types import Decision, Example, Scored
+
+__all__ = ["Gate", "one_sided_p"]
+
+Ask = Callable[[Sequence[Example]], Sequence[Scored]]
+
+
+def one_sided_p(wins: int, losses: int) -> float:
+    """The chance of at least so many wins among the discordant pairs, were both equally good."""
+    n = wins + losses
+    return float(sum(comb(n, k) for k in range(wins, n + 1)) / 2**n)
+
+
+class Gate:
+    """Decides over candidates.
+
+    Args:
+        alpha: A child is taken if the test's p-value is at most this.
+        max_drop: How far the accuracy of a question type may fall: 0.01 is one point.
+        chunk: Questions asked at a time.
+        seed: Decides the order in which they are asked.
+    """
+
+    def __init__(
+        self, *, alpha: float = 0.05, max_drop: float = 0.01, chunk: int = 8, seed: int = 0
+    ) -> None:
+        if not 0 < alpha < 1 or max_drop < 0 or chunk < 1:
+            raise ValueError(
+                f"expected 0 < alpha < 1, max_drop >= 0, chunk >= 1; got {alpha}, {max_drop}, "
+                f"{chunk}"
+            )
+        self.alpha, self.max_drop, self._chunk, self._seed = alpha, max_drop, chunk, seed
+
+    def decide(self, parent: Sequence[Scored], ask: Ask) -> Decision:
+        """Ask the child what is needed, and decide.
+
+        Args:
+            parent: Scores of the parent on all validation questions.
+            ask: Scores of the child on some of them.
+        """
+        before = {one.example.key: one for one in parent if one.score is not None}
+        order = self._order([one.example for one in before.values()], before)
+        sizes = Counter(one.example.category for one in before.values())
+        after: dict[str, Scored] = {}
+        open_, hopeless = list(order), ""
+        while open_ and not hopeless:
+            these, open_ = open_[: self._chunk], open_[self._chunk :]
+            after |= {one.example.key: one for one in ask(these)}
+            hopeless = self._hopeless(before, after, open_, sizes)
+        wins, losses, nets = _counted(before, after)
+        drops = {
+            category: net / sizes[category]
+            for category, net in nets.items()
+            if net / sizes[category] < -self.max_drop
+        }
+        p_value = one_sided_p(wins, losses) if wins + losses else None
+        if not hopeless:
+            hopeless = self._refusal(wins, losses, drops)
+        told = f"{wins} won, {losses} lost"
+        return Decision(
+            accepted=not hopeless, reason=hopeless or f"{told}, p = {p_value:.3g}", wins=wins,
+            losses=losses, p_value=p_value, drops=drops, seen=len(after),
+        )  # fmt: skip
+
+    def _order(self, examples: Sequence[Example], before: dict[str, Scored]) -> list[Example]:
+        """Failures of the parent first, each half spread over question types."""
+        rng = random_for(self._seed, "gate")
+        shuffled = sorted(examples, key=lambda one: one.key)
+        rng.shuffle(shuffled)
+        place: Counter[tuple[bool, str]] = Counter()
+        keyed = []
+        for one in shuffled:
+            half = not before[one.key].is_failure
+            place[half, one.category] += 1
+            keyed.append((half, place[half, one.category], one.category, one.key, one))
+        return [row[-1] for row in sorted(keyed, key=lambda row: row[:-1])]
+
+    def _hopeless(
+        self, before: dict[str, Scored], after: dict[str, Scored], open_: Sequence[Example],
+        sizes: Counter[str],
+    ) -> str:  # fmt: skip
+        """Why no answer that is still out can bring the child through; empty: one may."""
+        wins, losses, nets = _counted(before, after)
+        still = Counter(one.category for one in open_ if before[one.key].is_failure)
+        best = wins + still.total()
+        if best <= losses or one_sided_p(best, losses) > self.alpha:
+            return (
+                f"{wins} won, {losses} lost after {len(after)}: too few can still be won for "
+                f"p <= {self.alpha:g}"
+            )
+        for category, net in nets.items():
+            if (net + still[category]) / sizes[category] < -self.max_drop:
+                return (
+                    f"questions of type {category or '-'} fall by {-net / sizes[category]:.1%}; "
+                    f"{wins} won, {losses} lost after {len(after)}"
+                )
+        return ""
+
+    def _refusal(self, wins: int, losses: int, drops: dict[str, float]) -> str:
+        told = f"{wins} won, {losses} lost"
+        if drops:
+            category, drop = min(drops.items(), key=lambda item: item[1])
+            return f"questions of type {category or '-'} fall by {-drop:.1%}; {told}"
+        if wins <= losses or one_sided_p(wins, losses) > self.alpha:
+            p_told = "" if wins + losses == 0 else f", p = {one_sided_p(wins, losses):.3g}"
+            return f"{told}{p_told}: no proof that it is better"
+        return ""
+
+
+def _counted(
+    before: dict[str, Scored], after: dict[str, Scored]
+) -> tuple[int, int, dict[str, int]]:
+    """Wins, losses, and wins minus losses by question type; an unscored answer is neither."""
+    wins = losses = 0
+    nets: defaultdict[str, int] = defaultdict(int)
+    for key, new in after.items():
+        old = before[key]
+        if new.score is None or old.score is None or new.score == old.score:
+            continue
+        won = new.score > old.score
+        wins, losses = wins + won, losses + (not won)
+        nets[new.example.category] += 1 if won else -1
+    return wins, losses, dict(nets)
