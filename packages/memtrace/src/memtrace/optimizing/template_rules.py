@@ -49,7 +49,8 @@ class TemplateRules:
             rules.append(f"Keep the placeholders {fields}, each of them, and add no other.")
         if _MARK.search(self.prompt.text):
             rules.append(
-                "Keep the lines that start with ### (system, user, assistant) and their order; the last message must be the user's and hold the placeholders."
+                "Keep the lines that start with ### (system, user, assistant) and their order; "
+                "the last message must be the user's and hold the placeholders."
             )
         if keys := self._keys:
             rules.append(f"Keep the output format: JSON with the keys {', '.join(sorted(keys))}.")
