@@ -143,7 +143,8 @@ def _blaming(blame: Blame, component: str, paths: Sequence[FactPath]) -> Iterato
     decisive = blame.attribution.decisive
     if decisive is None:
         yield (
-            f"This step is suspected ({_suspicion(blame, component)}); that was not proved by replay."
+            f"This step is suspected ({_suspicion(blame, component)}); that was not proved "
+            "by replay."
         )
         return
     told = set()
