@@ -44,19 +44,22 @@ if TYPE_CHECKING:
     from memtrace.interchange.smartcomment.exporting import export_memtracebench
     from memtrace.interchange.smartcomment.files import import_memtracebench
     from memtrace.interchange.types import ExportReport, ImportReport
+    from memtrace.memory.applying import apply_prompts
     from memtrace.memory.attach import Attachment, attach
+    from memtrace.memory.prompt_files import load_prompts
     from memtrace.replaying import Replay, Replayer, replay
+    from memtrace.run.optimizing import Optimized, optimize
     from memtrace.show import explain
     from memtrace.types import Operation, OperationError, SearchHit, Slice, Variable
 
 __all__ = [
     "Annotation", "Attachment", "Attribution", "CheckReport", "Diff", "EdgeWarning",
-    "ExportReport", "Graph", "Handle", "ImportReport", "Operation", "OperationError", "Problem",
-    "Recorder", "RepairReport", "Replay", "Replayer", "SearchHit", "Slice", "Step", "Trace",
-    "Variable", "Why", "WhyNot", "attach", "attribute", "bind", "check", "current", "diff",
-    "explain", "export_memtracebench", "export_otlp",
-    "import_memtracebench", "import_otlp", "join", "merge", "open", "operation", "read_annotations",
-    "record", "repair", "replay", "step", "variable",
+    "ExportReport", "Graph", "Handle", "ImportReport", "Operation", "OperationError", "Optimized",
+    "Problem", "Recorder", "RepairReport", "Replay", "Replayer", "SearchHit", "Slice", "Step",
+    "Trace", "Variable", "Why", "WhyNot", "apply_prompts", "attach", "attribute", "bind", "check",
+    "current", "diff", "explain", "export_memtracebench", "export_otlp", "import_memtracebench",
+    "import_otlp", "join", "load_prompts", "merge", "open", "operation", "optimize",
+    "read_annotations", "record", "repair", "replay", "step", "variable",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -88,6 +91,9 @@ __getattr__, __dir__ = lazy_exports(
         "import_memtracebench": "memtrace.interchange.smartcomment.files",
         **dict.fromkeys(("ExportReport", "ImportReport"), "memtrace.interchange.types"),
         **dict.fromkeys(("Attachment", "attach"), "memtrace.memory.attach"),
+        "apply_prompts": "memtrace.memory.applying",
+        "load_prompts": "memtrace.memory.prompt_files",
+        **dict.fromkeys(("Optimized", "optimize"), "memtrace.run.optimizing"),
         "open": "memtrace.graph.reading.trace",
         **dict.fromkeys(
             ("bind", "current", "join", "operation", "record", "step", "variable"),

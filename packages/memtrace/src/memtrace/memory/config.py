@@ -18,6 +18,7 @@ from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import Sampling
 from lmcommon.prompt import Prompt
 from memtrace.memory.base import MemorySystem
+from memtrace.memory.prompt_files import load_prompts
 from memtrace.memory.specs import announced
 
 if TYPE_CHECKING:
@@ -45,8 +46,14 @@ class MemoryConfig:
     temperature: float = 0.0
     prompts: dict[str, str] = field(default_factory=dict)
     """Other wordings of the system's prompts, by name (`prompts.qa=...`); `@file` reads a file."""
+    prompts_from: str | None = None
+    """A folder that memtrace-optimize wrote: all its prompts, unless `prompts` names another text.
+    Read once, when the configuration is made."""
 
     def __post_init__(self) -> None:
+        if self.prompts_from is not None:
+            self.prompts = {**load_prompts(self.prompts_from), **self.prompts}
+            self.prompts_from = None  # what was read is what a trace must tell
         _at_least(1, self, "max_answer_tokens")
         if not 0 <= self.temperature < inf:
             raise UserError(

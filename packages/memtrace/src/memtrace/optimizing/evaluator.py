@@ -174,6 +174,8 @@ class Evaluator:
             self._run(interventions, digest, scope, those, None)
         self._counted |= fresh
         self.spending.evaluations += len(fresh)
+        if self._tell is not None:
+            self._tell(len(fresh))
         return [self._known[digest, one.key] for one in examples]
 
     def swaps(self, candidate: Candidate) -> list[Intervention]:
@@ -226,7 +228,7 @@ class Evaluator:
             "digest": scored.digest, "example": scored.example.key, "score": scored.score,
             "prediction": scored.prediction, "failure": scored.failure,
             "trace": None if scored.trace is None else str(scored.trace.relative_to(self.folder)),
-            "answer": scored.answer,
+            "answer": scored.answer, "prompt_tokens": scored.prompt_tokens,
         }  # fmt: skip
         with self._journal.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -258,6 +260,7 @@ class Evaluator:
                 example=examples[row["example"]], digest=row["digest"], score=row["score"],
                 prediction=row["prediction"], failure=row["failure"], answer=row["answer"],
                 trace=path if path is not None and path.is_file() else None,
+                prompt_tokens=row.get("prompt_tokens"),
             )  # fmt: skip
 
     def _chosen(self, components: Sequence[str] | None) -> tuple[str, ...]:
@@ -277,4 +280,5 @@ def _scored(episode: Episode, example: Example, digest: str, trace: Path | None)
         example=example, digest=digest, prediction=episode.prediction, trace=trace,
         score=None if satisfied is None else float(satisfied),
         failure=episode.verdict.failure, answer=episode.answer,
+        prompt_tokens=episode.prompt_tokens or None,
     )  # fmt: skip

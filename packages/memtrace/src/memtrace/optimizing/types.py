@@ -74,6 +74,8 @@ class Scored:
     """Where the run was kept, if it was asked for."""
     answer: str | None = None
     """Variable id of the answer in `trace`."""
+    prompt_tokens: int | None = None
+    """Of the call that answered; None: not known."""
 
     @property
     def is_failure(self) -> bool:

@@ -1,0 +1,83 @@
+"""Options of `memtrace-optimize` by their part of the work; `Plan` checks them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lmcommon.errors import UserError
+
+__all__ = [
+    "AdviceConfig", "AttributionConfig", "GateConfig", "LimitConfig", "LoopConfig", "SplitConfig",
+]  # fmt: skip
+
+
+@dataclass(kw_only=True)
+class SplitConfig:
+    """Which questions are for what."""
+
+    shares: list[float] = field(default_factory=lambda: [0.4, 0.3, 0.3])
+    """To learn from, to decide by, and to report on; the last are locked until the end."""
+    by: str = "history"
+    """history: questions of one history stay together. question: types are spread evenly, for few
+    histories; then what is learned from and reported on share histories."""
+    seed: int | None = None
+    """null: the run's."""
+
+
+@dataclass(kw_only=True)
+class GateConfig:
+    """When a version replaces its parent."""
+
+    alpha: float = 0.05
+    """Most that the p-value of the paired test on validation questions may be."""
+    max_drop: float = 0.01
+    """How far the accuracy of a question type may fall: 0.01 is one point."""
+
+
+@dataclass(kw_only=True)
+class LimitConfig:
+    """The hard limit of the loop; a resumed run may have a larger one."""
+
+    metric_calls: int | None = 1000
+    """Questions that may be answered anew, replays of attribution included; null: any number."""
+
+
+@dataclass(kw_only=True)
+class LoopConfig:
+    """The search for versions."""
+
+    minibatch: int = 4
+    """Failures a rewrite is shown, at most."""
+    kept: int = 2
+    """Right answers it is shown besides."""
+    search: int = 8
+    """Training questions asked at a time, in search of failures."""
+    patience: int = 6
+    """Rounds in a row without an accepted version, until the loop ends."""
+    explore: float = 0.1
+    """How often another guilty prompt than the guiltiest is rewritten."""
+
+
+@dataclass(kw_only=True)
+class AttributionConfig:
+    """Who is to blame for a failure."""
+
+    method: str = "replayed"
+    """A method of memtrace-attribute: replayed (by program, proved by replay), full, llm_free."""
+    max_replays: int = 12
+    """Replays a failure may take."""
+
+    def __post_init__(self) -> None:
+        if self.max_replays < 1:
+            raise UserError(
+                f"attribution.max_replays: expected at least 1; got {self.max_replays!r}"
+            )
+
+
+@dataclass(kw_only=True)
+class AdviceConfig:
+    """Settings tried for failures that no prompt is to blame for."""
+
+    enabled: bool = True
+    metric_calls: int = 200
+    """Questions that may be answered anew for it, besides those of the loop."""

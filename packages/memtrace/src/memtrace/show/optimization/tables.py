@@ -1,0 +1,19 @@
+"""Rows as a Markdown table in which no cell can break out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+__all__ = ["as_markdown"]
+
+
+def as_markdown(rows: Sequence[Mapping[str, str]]) -> str:
+    """A table with the keys of the first row as columns."""
+    if not rows:
+        return "(nothing)\n"
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    return "".join(f"| {' | '.join(_cell(cell) for cell in line)} |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.splitlines()).replace("<", "&lt;").replace("|", "\\|")
