@@ -66,10 +66,10 @@ def memory(**options: Any) -> RagConfig:
     return RagConfig(**given)
 
 
-def conversations(count: int = 16) -> list[Conversation]:
+def conversations(count: int = 10) -> list[Conversation]:
     """Histories with questions that have an answer: a model of rules never abstains."""
     made = (
-        generate_conversation(seed, num_sessions=3, num_people=2, num_questions=8)
+        generate_conversation(seed, num_sessions=2, num_people=2, num_questions=8)
         for seed in range(count)
     )
     return [
@@ -78,7 +78,7 @@ def conversations(count: int = 16) -> list[Conversation]:
     ]
 
 
-def recorded(path: Path, config: MemoryConfig | None = None, count: int = 16) -> Path:
+def recorded(path: Path, config: MemoryConfig | None = None, count: int = 10) -> Path:
     """A trace of the system with its faulty prompt."""
     make = (config or memory()).build(system_model())
     with memtrace.record(path):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lmcommon.errors import BudgetError, UserError
+from lmcommon.rng import random_for
 from lmcommon.stats import holm
 from memtrace.optimizing.comparing import Compared, compare
 from memtrace.optimizing.evaluator import Evaluator
@@ -21,6 +22,8 @@ from memtrace.optimizing.types import Blame, Candidate, Example, LimitReachedErr
 __all__ = ["Advice", "KnobEffect", "advise"]
 
 _ALPHA = 0.05
+_LEAST = 30
+"""Validation questions to measure on, at least, where there are so many."""
 _SHOWN_FAILURES = 12
 """Failures each knob is also tried on, at most."""
 
@@ -90,6 +93,10 @@ class Advice:
     unmended: Sequence[Blame] = ()
     """Failures that no knob made right."""
     metric_calls: int = 0
+    measured: int = 0
+    """Validation questions on which settings were tried."""
+    validation: int = 0
+    """All validation questions."""
     stopped: str | None = None
     """Why some knobs were not tried."""
 
@@ -97,7 +104,7 @@ class Advice:
         """JSON-able form."""
         return {
             "operations": dict(self.operations), "metric_calls": self.metric_calls,
-            "stopped": self.stopped, "effects": [one.to_dict() for one in self.effects],
+            "measured": self.measured, "validation": self.validation, "stopped": self.stopped, "effects": [one.to_dict() for one in self.effects],
             "unmended": [one.scored.example.key for one in self.unmended],
         }  # fmt: skip
 
@@ -118,7 +125,8 @@ def advise(
     failures = [one for one in blames if not one.is_invalid]
     operations = _mass(failures)
     knobs = list(knobs_near(_config(evaluator), operations))
-    tried = _examples(validation, failures)
+    measured = _measured(validation, len(knobs), len(failures), evaluator.left, seed)
+    tried = _examples(measured, failures)
     swaps = evaluator.swaps(best)
     effects: list[KnobEffect] = []
     stopped = None
@@ -134,15 +142,32 @@ def advise(
                 except UserError as error:
                     effects.append(KnobEffect(knob=knob, obstacle=str(error)))
                     continue
-                effects.append(_effect(knob, before, after, len(validation), seed))
+                effects.append(_effect(knob, before, after, len(measured), seed))
                 open_ -= {one.example.key for one in after if one.score == 1}
         except (LimitReachedError, BudgetError) as error:
             stopped = f"{len(effects)} of {len(knobs)} settings were tried: {error}"
     return Advice(
         operations=operations, effects=tuple(_corrected(effects)), stopped=stopped,
         unmended=tuple(one for one in failures if one.scored.example.key in open_),
-        metric_calls=evaluator.spending.metric_calls,
+        metric_calls=evaluator.spending.metric_calls, measured=len(measured),
+        validation=len(validation),
     )  # fmt: skip
+
+
+def _measured(
+    validation: Sequence[Example], knobs: int, failures: int, limit: int | None, seed: int
+) -> Sequence[Example]:
+    """The validation questions to measure on: all of them, or as many as leave room for each knob.
+
+    Below `_LEAST` rather a knob is left out than a question.
+    """
+    if limit is None or not knobs:
+        return validation
+    room = limit // (knobs + 1) - min(failures, _SHOWN_FAILURES)
+    count = max(room, _LEAST)
+    if count >= len(validation):
+        return validation
+    return random_for(seed, "advice").sample(list(validation), count)
 
 
 def _mass(failures: Sequence[Blame]) -> dict[str, float]:

@@ -63,12 +63,11 @@ def _wider(value: Number) -> Number:
 _TRIED: tuple[tuple[frozenset[str], tuple[tuple[str, Callable[[Number], Number]], ...]], ...] = (
     (_FINDING, (("top_k", _times(2)),)),
     (_FINDING, (("top_k", _times(4)),)),
-    (_FINDING | _SHOWING, (("top_k", _times(2)), ("context_tokens", _times(2)))),
-    (_FINDING | _SHOWING, (("top_k", _times(4)), ("context_tokens", _times(4)))),
     (_FINDING, (("threshold", _halved),)),
     (_FINDING | {"rerank"}, (("rerank_candidates", _times(2)),)),
     (frozenset({"rerank"}), (("top_k", _times(2)), ("rerank_candidates", _times(2)))),
     (_SHOWING, (("context_tokens", _times(2)),)),
+    (_SHOWING, (("context_tokens", _times(4)), ("top_k", _times(2)))),
     (_CUTTING | _FINDING, (("chunk_turns", _times(2)), ("chunk_tokens", _times(2)))),
     (_CUTTING, (("chunk_tokens", _times(2)),)),
     (_CUTTING | _FINDING, (("overlap_turns", _wider),)),
@@ -83,6 +82,9 @@ _TRIED: tuple[tuple[frozenset[str], tuple[tuple[str, Callable[[Number], Number]]
 )
 """Operations, and the fields to change together, each with the way to another value."""
 
+_IDLE = {"rerank_candidates": ("rerank", "none"), "summary_tokens": ("trim", "drop")}
+"""Fields that do nothing while another one has a value."""
+
 
 def knobs_near(config: Mapping[str, Any], operations: Collection[str]) -> Iterator[Knob]:
     """What may be tried for some operations.
@@ -95,6 +97,8 @@ def knobs_near(config: Mapping[str, Any], operations: Collection[str]) -> Iterat
         mine = sorted(near & set(operations))
         values = [config.get(name) for name, _ in fields]
         if not mine or any(not _is_number(value) for value in values):
+            continue
+        if any(config.get(_IDLE[name][0]) == _IDLE[name][1] for name, _ in fields if name in _IDLE):
             continue
         changes = tuple(
             SetParameter(name=name, value=change(value))

@@ -107,6 +107,7 @@ class OptimizeConfig:
             patience=self.loop.patience, explore=self.loop.explore,
             attribution=self.attribution.method,
             attribution_settings={"causal": {"max_replays": self.attribution.max_replays}},
+            proofs=self.attribution.proofs,
             advice_calls=self.advice.metric_calls if self.advice.enabled else 0, seed=self.seed,
         )  # fmt: skip
 

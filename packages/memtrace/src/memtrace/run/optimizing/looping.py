@@ -40,7 +40,7 @@ def run_loop(
     )  # fmt: skip
     blamer = Blamer(
         evaluator, method=plan.attribution, settings=plan.attribution_settings, model=attribution,
-        seed=plan.seed,
+        proofs=plan.proofs, seed=plan.seed,
     )  # fmt: skip
     return greedy(
         evaluator, splits, Proposer(reflection, evaluator.prompts, evaluator.spending),

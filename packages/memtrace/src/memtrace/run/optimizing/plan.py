@@ -41,7 +41,9 @@ class Plan:
     attribution: str = "replayed"
     """A method of `memtrace.attribution.methods`."""
     attribution_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    advice_calls: int = 200
+    proofs: int = 2
+    """Failures of a version that are proved by replay for each prompt; further ones are believed."""
+    advice_calls: int = 300
     """Questions that advice may answer anew; 0: no advice."""
     seed: int = 0
 
@@ -65,5 +67,7 @@ class Plan:
         for key, least in (("minibatch", 1), ("search", 1), ("patience", 1), ("kept", 0)):
             if getattr(self, key) < least:
                 raise UserError(f"loop.{key}: expected at least {least}; got {getattr(self, key)}")
+        if self.proofs < 0:
+            raise UserError(f"attribution.proofs: expected at least 0; got {self.proofs}")
         if self.advice_calls < 0:
             raise UserError(f"advice.metric_calls: expected at least 0; got {self.advice_calls}")

@@ -66,6 +66,9 @@ class AttributionConfig:
     """A method of memtrace-attribute: replayed (by program, proved by replay), full, llm_free."""
     max_replays: int = 12
     """Replays a failure may take."""
+    proofs: int = 2
+    """Failures of a version that are proved by replay for each prompt; a further one that leads to
+    a prompt so proved is believed."""
 
     def __post_init__(self) -> None:
         if self.max_replays < 1:
@@ -79,5 +82,5 @@ class AdviceConfig:
     """Settings tried for failures that no prompt is to blame for."""
 
     enabled: bool = True
-    metric_calls: int = 200
+    metric_calls: int = 300
     """Questions that may be answered anew for it, besides those of the loop."""

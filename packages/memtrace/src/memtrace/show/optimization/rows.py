@@ -126,6 +126,8 @@ def advice_summary(advice: Advice) -> list[str]:
         lines.append("No setting that was tried is proved to help.")
     else:
         lines.append("No setting of this system is known to sit at these operations.")
+    if advice.effects and advice.measured < advice.validation:
+        lines.append(f"Measured on {advice.measured} of {advice.validation} validation questions.")
     if advice.stopped:
         lines.append(advice.stopped[0].upper() + advice.stopped[1:] + ".")
     lines.append("Nothing of this was applied.")
