@@ -45,7 +45,8 @@ class Blamer:
     ) -> None:  # fmt: skip
         self._evaluator, self._model, self._seed = evaluator, model, seed
         self._stages = stages_of(method)
-        self._settings = {"causal": {"max_replays": 12}, **(settings or {})}
+        self._settings = {name: dict(options) for name, options in (settings or {}).items()}
+        self._settings["causal"] = {"max_replays": 12, **self._settings.get("causal", {})}
         self._done: dict[tuple[str, str], Blame] = {}
 
     def blame(self, scored: Scored) -> Blame:
@@ -62,6 +63,10 @@ class Blamer:
             self._done[key] = self._blame(scored)
         return self._done[key]
 
+    def known(self, scored: Scored) -> Blame | None:
+        """What came of attributing a failure before; None: it was not attributed."""
+        return self._done.get((scored.digest, scored.example.key))
+
     def _blame(self, scored: Scored) -> Blame:
         assert scored.trace is not None
         assert scored.answer is not None
@@ -69,7 +74,7 @@ class Blamer:
         example = scored.example
         settings = {name: dict(options) for name, options in self._settings.items()}
         left = self._evaluator.left
-        if left is not None:
+        if left is not None and "causal" in self._stages:
             if left <= 0:
                 raise LimitReachedError("no metric call is left to attribute a failure")
             settings["causal"]["max_replays"] = min(left, settings["causal"]["max_replays"])
