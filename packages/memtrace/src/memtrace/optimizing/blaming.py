@@ -7,7 +7,7 @@ confidence. Failures that are none (annotation, judge) are marked and teach noth
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +25,7 @@ from memtrace.optimizing.types import Blame, LimitReachedError, Scored
 __all__ = ["Blamer", "blame_mass", "shares_of"]
 
 _UNPROVED = 0.5
+_REPLAYING = frozenset({"causal"})
 
 
 class Blamer:
@@ -35,14 +36,19 @@ class Blamer:
         method: A method of attribution (`memtrace.attribution.methods`).
         settings: Options of its stages, by stage, such as `{"causal": {"max_replays": 12}}`.
         model: Asked by stages that ask a model of their own; None: they are left out.
+        proofs: How many failures of one version are proved by replay for each prompt; a further
+            one that leads to a prompt so proved, without any replay, is believed. Replays are
+            metric calls.
         seed: Of what a stage draws at random.
     """
 
     def __init__(
         self, evaluator: Evaluator, *, method: str = "replayed",
         settings: Mapping[str, Mapping[str, Any]] | None = None, model: ChatModel | None = None,
-        seed: int = 0,
+        proofs: int = 2, seed: int = 0,
     ) -> None:  # fmt: skip
+        self._proofs = proofs
+        self._proved: Counter[tuple[str, str]] = Counter()
         self._evaluator, self._model, self._seed = evaluator, model, seed
         self._stages = stages_of(method)
         self._settings = {name: dict(options) for name, options in (settings or {}).items()}
@@ -60,21 +66,33 @@ class Blamer:
         """
         key = scored.digest, scored.example.key
         if key not in self._done:
-            self._done[key] = self._blame(scored)
+            self._done[key] = self._believed(scored) or self._blame(scored, self._stages)
+            if self._done[key].attribution.is_proved:
+                self._proved.update((scored.digest, name) for name in self._done[key].shares)
         return self._done[key]
 
     def known(self, scored: Scored) -> Blame | None:
         """What came of attributing a failure before; None: it was not attributed."""
         return self._done.get((scored.digest, scored.example.key))
 
-    def _blame(self, scored: Scored) -> Blame:
+    def _believed(self, scored: Scored) -> Blame | None:
+        """The verdict without replays, if it leads to a prompt that is proved often enough."""
+        free = [stage for stage in self._stages if stage not in _REPLAYING]
+        if not free or len(free) == len(self._stages):
+            return None
+        blame = self._blame(scored, free)
+        best = max(blame.shares, key=lambda name: blame.shares[name], default=None)
+        is_known = best is not None and self._proved[scored.digest, best] >= self._proofs
+        return blame if is_known or blame.is_invalid else None
+
+    def _blame(self, scored: Scored, names: Sequence[str]) -> Blame:
         assert scored.trace is not None
         assert scored.answer is not None
         replayer = self._evaluator.laboratory(scored.trace)
         example = scored.example
         settings = {name: dict(options) for name, options in self._settings.items()}
         left = self._evaluator.left
-        if left is not None and "causal" in self._stages:
+        if left is not None and not _REPLAYING.isdisjoint(names):
             if left <= 0:
                 raise LimitReachedError("no metric call is left to attribute a failure")
             settings["causal"]["max_replays"] = min(left, settings["causal"]["max_replays"])
@@ -87,7 +105,7 @@ class Blamer:
             answer=scored.answer, gold=example.gold, evidence=example.evidence or None,
             text=example.text, judged=False,
         ))  # fmt: skip
-        stages, _ = build_stages(self._stages, bench)
+        stages, _ = build_stages(names, bench)
         work_through(case, stages)
         spending, cost = self._evaluator.spending, case.cost
         spending.proofs += cost.replays

@@ -102,9 +102,7 @@ def run_method(
         raise UserError(f"method: expected one of {', '.join(METHODS)}; got {name!r}")
     method = METHODS[name]
     given = dict(settings or {})
-    known = [
-        one for one in method.settings.__dataclass_fields__ if one not in ("seed", *method.fixed)
-    ]
+    known = {one.name for one in fields(method.settings)} - {"seed", *method.fixed}
     if unknown := [one for one in given if one not in known]:
         raise UserError(
             f"settings: expected some of {', '.join(sorted(known))} for {name}; got {unknown[0]!r}"

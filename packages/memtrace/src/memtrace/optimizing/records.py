@@ -145,8 +145,8 @@ def _blaming(blame: Blame, component: str, paths: Sequence[FactPath]) -> Iterato
     decisive = blame.attribution.decisive
     if decisive is None:
         yield (
-            f"Attribution suspects this step ({blame.attribution.reason}); that was not proved by "
-            "replay."
+            f"This step is suspected ({_suspicion(blame, component)}); that was not proved "
+            "by replay."
         )
         return
     told = set()
@@ -170,6 +170,13 @@ def _blaming(blame: Blame, component: str, paths: Sequence[FactPath]) -> Iterato
         others = [name for name in decisive.prompts if name and name != component]
         also = f" (prompt {', '.join(others)})" if others else ""
         yield f"This step alone does not mend it: another one{also} has to be mended too."
+
+
+def _suspicion(blame: Blame, component: str) -> str:
+    """Why the operation is suspected."""
+    here = blame.operations[component]
+    found = (one.evidence for one in blame.attribution.suspects if one.operation == here)
+    return next(found, blame.attribution.reason)
 
 
 def _traces_of(path: FactPath) -> Iterator[tuple[str, ...]]:

@@ -164,7 +164,8 @@ class Replayer:
             UserError: The trace has no such memory, or does not say how it was built.
         """
         program = self._chosen([scope], None)[scope]
-        with opened(self._builder.factory(program, (), None, []), scope) as system:
+        model = self._builder.model(None, from_scratch=False)
+        with opened(self._builder.factory(program, (), model, []), scope) as system:
             return dict(system.prompts)
 
     def run(
