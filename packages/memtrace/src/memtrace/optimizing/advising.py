@@ -104,7 +104,8 @@ class Advice:
         """JSON-able form."""
         return {
             "operations": dict(self.operations), "metric_calls": self.metric_calls,
-            "measured": self.measured, "validation": self.validation, "stopped": self.stopped, "effects": [one.to_dict() for one in self.effects],
+            "measured": self.measured, "validation": self.validation, "stopped": self.stopped,
+            "effects": [one.to_dict() for one in self.effects],
             "unmended": [one.scored.example.key for one in self.unmended],
         }  # fmt: skip
 

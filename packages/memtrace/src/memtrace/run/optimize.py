@@ -28,6 +28,7 @@ from memtrace.run.optimizing.settings import (
     GateConfig,
     LimitConfig,
     LoopConfig,
+    ReflectionConfig,
     SplitConfig,
 )
 from memtrace.run.optimizing.working import facts_of, work
@@ -78,6 +79,7 @@ class OptimizeConfig:
     gate: GateConfig = field(default_factory=GateConfig)
     budget: LimitConfig = field(default_factory=LimitConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
+    reflection: ReflectionConfig = field(default_factory=ReflectionConfig)
     attribution: AttributionConfig = field(default_factory=AttributionConfig)
     advice: AdviceConfig = field(default_factory=AdviceConfig)
     batch_size: int = 32
@@ -103,8 +105,8 @@ class OptimizeConfig:
             method=self.method, components=self.components, shares=tuple(self.split.shares),
             split_by=self.split.by, split_seed=self.split.seed, alpha=self.gate.alpha,
             max_drop=self.gate.max_drop, max_metric_calls=self.budget.metric_calls,
-            minibatch=self.loop.minibatch, kept=self.loop.kept, search=self.loop.search,
-            patience=self.loop.patience, explore=self.loop.explore,
+            settings=self.loop.given, temperature=self.reflection.temperature,
+            max_tokens=self.reflection.max_tokens,
             attribution=self.attribution.method,
             attribution_settings={"causal": {"max_replays": self.attribution.max_replays}},
             proofs=self.attribution.proofs,

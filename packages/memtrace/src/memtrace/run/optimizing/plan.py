@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lmcommon.errors import UserError
+from memtrace.optimizing.methods import METHODS
 
-__all__ = ["METHODS", "Plan"]
+__all__ = ["Plan"]
 
-METHODS = ("memtrace", "gepa", "gepa_blind", "paper", "uniform")
 _PARTS = ("history", "question")
+_LEAST = {"minibatch": 1, "search": 1, "patience": 1, "kept": 0, "idle": 1, "rounds": 1, "batch": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +34,17 @@ class Plan:
     alpha: float = 0.05
     max_drop: float = 0.01
     max_metric_calls: int | None = None
-    minibatch: int = 4
-    kept: int = 2
-    search: int = 8
-    patience: int = 6
-    explore: float = 0.1
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Of the method, by name; see `memtrace.optimizing.settings`."""
+    temperature: float = 1.0
+    """Of the reflection model's replies."""
+    max_tokens: int = 8192
+    """Of such a reply; the new prompt must fit."""
     attribution: str = "replayed"
     """A method of `memtrace.attribution.methods`."""
     attribution_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     proofs: int = 2
-    """Failures of a version that are proved by replay for each prompt; further ones are believed."""
+    """Failures of a version that are proved by replay for each prompt; others are believed."""
     advice_calls: int = 300
     """Questions that advice may answer anew; 0: no advice."""
     seed: int = 0
@@ -58,15 +60,22 @@ class Plan:
             raise UserError(f"gate.alpha: expected a number between 0 and 1; got {self.alpha!r}")
         if not 0 <= self.max_drop <= 1:
             raise UserError(f"gate.max_drop: expected 0 to 1; got {self.max_drop!r}")
-        if not 0 <= self.explore <= 1:
-            raise UserError(f"loop.explore: expected 0 to 1; got {self.explore!r}")
+        if self.temperature < 0 or self.max_tokens < 1:
+            raise UserError(
+                f"reflection: expected a temperature of at least 0 and max_tokens of at least 1; "
+                f"got {self.temperature!r}, {self.max_tokens!r}"
+            )
         if self.max_metric_calls is not None and self.max_metric_calls < 1:
             raise UserError(
                 f"budget.metric_calls: expected at least 1, or null; got {self.max_metric_calls!r}"
             )
-        for key, least in (("minibatch", 1), ("search", 1), ("patience", 1), ("kept", 0)):
-            if getattr(self, key) < least:
-                raise UserError(f"loop.{key}: expected at least {least}; got {getattr(self, key)}")
+        for key, least in _LEAST.items():
+            if self.settings.get(key, least) < least:
+                raise UserError(
+                    f"loop.{key}: expected at least {least}; got {self.settings[key]!r}"
+                )
+        if not 0 <= self.settings.get("explore", 0) <= 1:
+            raise UserError(f"loop.explore: expected 0 to 1; got {self.settings['explore']!r}")
         if self.proofs < 0:
             raise UserError(f"attribution.proofs: expected at least 0; got {self.proofs}")
         if self.advice_calls < 0:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from lmcommon.errors import UserError
 
 __all__ = [
-    "AdviceConfig", "AttributionConfig", "GateConfig", "LimitConfig", "LoopConfig", "SplitConfig",
+    "AdviceConfig", "AttributionConfig", "GateConfig", "LimitConfig", "LoopConfig",
+    "ReflectionConfig", "SplitConfig",
 ]  # fmt: skip
 
 
@@ -44,18 +46,38 @@ class LimitConfig:
 
 @dataclass(kw_only=True)
 class LoopConfig:
-    """The search for versions."""
+    """The search for versions; null leaves the method its own number."""
 
-    minibatch: int = 4
-    """Failures a rewrite is shown, at most."""
-    kept: int = 2
-    """Right answers it is shown besides."""
-    search: int = 8
-    """Training questions asked at a time, in search of failures."""
-    patience: int = 6
-    """Rounds in a row without an accepted version, until the loop ends."""
-    explore: float = 0.1
-    """How often another guilty prompt than the guiltiest is rewritten."""
+    minibatch: int | None = None
+    """Failures a rewrite is shown, at most (4; gepa_blind: questions, 3)."""
+    kept: int | None = None
+    """Right answers it is shown besides (2)."""
+    search: int | None = None
+    """Training questions asked at a time, in search of failures (8)."""
+    patience: int | None = None
+    """Rounds in a row without an accepted version, until the loop ends (6; gepa_blind: never)."""
+    explore: float | None = None
+    """How often another guilty prompt than the guiltiest is rewritten (0.1)."""
+    idle: int | None = None
+    """gepa_blind: rounds in a row that asked nothing new, until it ends (12)."""
+    rounds: int | None = None
+    """paper: over how many rounds the training histories are dealt out (3)."""
+    batch: int | None = None
+    """paper: feedbacks merged at a time (4)."""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What is not left to the method."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+@dataclass(kw_only=True)
+class ReflectionConfig:
+    """How the reflection model is asked."""
+
+    temperature: float = 1.0
+    max_tokens: int = 8192
+    """Of a reply; the new prompt must fit."""
 
 
 @dataclass(kw_only=True)
