@@ -24,7 +24,7 @@ from memtrace.show.optimization.rows import (
     share,
     version_cells,
 )
-from memtrace.show.optimization.tables import as_markdown
+from memtrace.show.optimization.tables import as_line, as_markdown
 
 __all__ = ["View", "markdown", "write_html"]
 
@@ -106,22 +106,22 @@ def markdown(view: View) -> str:
     """The report as Markdown."""
     done = view.done
     facts = ", ".join(f"{label}: {text}" for label, text in view.facts.items())
-    parts = [f"# {view.title}\n", facts + "\n", view.headline + "\n"]
+    parts = [f"{as_line(text)}\n" for text in (f"# {view.title}", facts, view.headline)]
     if view.comparisons:
         parts += ["## Held-out questions\n", as_markdown(view.comparisons), _NOTE]
     parts += ["## Versions\n", as_markdown(view.versions)]
     for name in done.changed:
         fence = _fence(done.seed[name] + done.best[name])
         patch = diff_text(done.seed[name], done.best[name], name)
-        parts += [f"## Prompt {name}\n", f"{fence}diff\n{patch}{fence}\n"]
+        parts += [f"## Prompt {as_line(name)}\n", f"{fence}diff\n{patch}{fence}\n"]
     if view.mass:
         parts += ["## Blame\n", as_markdown(view.mass)]
     if view.advice is not None:
-        parts += ["## Advice\n", " ".join(view.advice_lines) + "\n"]
+        parts += ["## Advice\n", as_line(" ".join(view.advice_lines)) + "\n"]
         parts += [as_markdown(view.effects)] if view.effects else []
         if view.unmended:
             parts += ["### Failures that nothing mended\n", as_markdown(view.unmended)]
-    return "\n".join([*parts, "## Cost\n", view.cost + "\n"])
+    return "\n".join([*parts, "## Cost\n", as_line(view.cost) + "\n"])
 
 
 def write_html(path: Path, view: View) -> Path:

@@ -1,10 +1,10 @@
-"""Rows as a Markdown table in which no cell can break out."""
+"""Texts of others in Markdown: tables in which no cell breaks out, lines that stay one line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-__all__ = ["as_markdown"]
+__all__ = ["as_line", "as_markdown"]
 
 
 def as_markdown(rows: Sequence[Mapping[str, str]]) -> str:
@@ -15,5 +15,10 @@ def as_markdown(rows: Sequence[Mapping[str, str]]) -> str:
     return "".join(f"| {' | '.join(_cell(cell) for cell in line)} |\n" for line in lines)
 
 
+def as_line(text: str) -> str:
+    """A text as part of a line: no line breaks, no HTML."""
+    return " ".join(text.splitlines()).replace("<", "&lt;")
+
+
 def _cell(text: str) -> str:
-    return " ".join(text.splitlines()).replace("<", "&lt;").replace("|", "\\|")
+    return as_line(text).replace("|", "\\|")
