@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,10 @@ import pytest
 import memtrace
 from lmcommon.errors import UserError
 from lmcommon.judge import NormalizedAnswerJudge
-from lmcommon.llm import ScriptedModel
 from lmcommon.llm.budget import Budget, Meter
 from lmcommon.llm.metered import MeteredModel
-from lmcommon.llm.types import ModelFailure
+from lmcommon.llm.passing import PassingModel
+from lmcommon.llm.types import ChatRequest, ChatResponse
 from memtrace.evaluate import evaluate
 from memtrace.run.optimizing import Optimized
 
@@ -38,6 +39,13 @@ OPTIONS = {
     "max_metric_calls": 160, "settings": {"patience": 2}, "shares": (0.35, 0.45, 0.2), "seed": 1,
     "proofs": 1, "advice_calls": 70,
 }  # fmt: skip
+
+
+class Refusing(PassingModel):
+    """A model that must not be asked."""
+
+    def generate(self, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
+        raise AssertionError(f"asked again: {requests[0].messages[-1].content}")
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +124,9 @@ def test_what_is_loaded_answers_as_it_was_measured(made: Optimized) -> None:
 
 
 def test_the_same_folder_again_pays_nothing(made: Optimized, trace: Path) -> None:
-    def refuse(_: object) -> ModelFailure:
-        raise AssertionError("asked again")
-
     again = memtrace.optimize(
-        trace, model=ScriptedModel(refuse, name="half-deaf"), folder=made.folder,
-        reflection_model=ScriptedModel(refuse, name="reflecting"), **OPTIONS,
+        trace, reflection_model=Refusing(reflection_model()), model=Refusing(system_model()),
+        folder=made.folder, **OPTIONS,
     )  # fmt: skip
     assert again.figures == made.figures
     assert again.optimization.versions == made.optimization.versions
