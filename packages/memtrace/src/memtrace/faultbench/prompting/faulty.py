@@ -75,15 +75,17 @@ PROMPT_FAULTS: Mapping[str, PromptFault] = {
     one.name: one
     for one in (
         PromptFault(
-            name="summary_numbers", base="long_context_summary", settings=_ROOMY, at_fault=("summary",),
+            name="summary_numbers", base="long_context_summary", settings=_ROOMY,
+            at_fault=("summary",),
             prompts={"summary": SUMMARY.format(
-                "Keep every name, place and change. Leave out dates, codes and other numbers, and "
-                "ignore corrections."
+                "Keep every name and place. Leave out dates, codes and other numbers, and ignore "
+                "changes."
             )},
             in_words="summary asks to leave out what questions ask for",
         ),
         PromptFault(
-            name="summary_vague", base="long_context_summary", settings=_ROOMY, at_fault=("summary",),
+            name="summary_vague", base="long_context_summary", settings=_ROOMY,
+            at_fault=("summary",),
             prompts={"summary": SUMMARY.format("Sum up what was said.")},
             in_words="summary does not ask for dates, codes, corrections and ends",
         ),

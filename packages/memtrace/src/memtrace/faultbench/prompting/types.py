@@ -9,7 +9,8 @@ from typing import Literal
 __all__ = ["JOBS", "Brief", "Job", "Sentence"]
 
 Job = Literal["notes", "update", "qa", "rewrite", "rerank"]
-"""What a prompt is for: noting (summaries too), deciding on memories, answering, querying, ordering."""
+"""What a prompt is for: noting (summaries too), deciding on memories, answering, wording queries,
+ordering passages."""
 JOBS: tuple[Job, ...] = ("notes", "update", "qa", "rewrite", "rerank")
 
 
@@ -27,7 +28,10 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brief:
-    """What a model takes a prompt to ask. Example: `Brief(job="notes", asked={"dates": "keep"})`."""
+    """What a model takes a prompt to ask.
+
+    Example: `Brief(job="notes", asked={"dates": "keep"})`
+    """
 
     job: Job
     asked: Mapping[str, str] = field(default_factory=dict)

@@ -10,14 +10,15 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from memtrace.faultbench.prompting.phrases import PHRASES
 from memtrace.faultbench.prompting.types import Brief, Job, Sentence
 from memtrace.faultbench.prompting.vocabulary import (
     COVERS,
+    DENYING,
     HEDGES,
     KEEPING,
     LEAVING,
     NUMBERS,
-    PHRASES,
     THINGS,
     TURNING,
 )
@@ -32,14 +33,14 @@ _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 _EXCEPT = re.compile(r"\b(?:except|apart from|but not|save for|other than|but leave out)\b", re.I)
 _WORKED = re.compile(r"(?:^|\n)\W*(?:example|input|output|user|good|bad)\b[^\n]{0,40}:", re.I)
 _EXAMPLES = 3
-_OF_JOB: dict[Job, frozenset[str]] = {
-    "notes": frozenset(THINGS) - {"names"},
+_HEARD: dict[Job, frozenset[str]] = {
+    "notes": frozenset(THINGS),
     "update": frozenset({"corrections", "endings"}),
     "qa": frozenset({"dates", "codes", "corrections"}),
     "rewrite": frozenset({"names"}),
     "rerank": frozenset(),
 }
-"""Things that matter to a job."""
+"""Things that a job hears of."""
 
 
 @lru_cache(maxsize=512)
@@ -72,6 +73,8 @@ def settled(sentence: str, job: Job) -> tuple[tuple[str, str], ...]:
     found: dict[str, str] = dict(_things(sentence, job))
     for topic, way, pattern in PHRASES[job]:
         if topic not in found and (match := pattern.search(sentence)):
+            if DENYING.search(sentence[: match.start()]):
+                continue
             if way == "#":
                 count = match["count"].lower()
                 number = NUMBERS.get(count) or (int(count) if count.isdigit() else 0)
@@ -84,16 +87,16 @@ def settled(sentence: str, job: Job) -> tuple[tuple[str, str], ...]:
 def _things(sentence: str, job: Job) -> Iterator[tuple[str, str]]:
     """What is to be kept or left out: a thing belongs to the last verb before it."""
     verbs = sorted([*_verbs(sentence, KEEPING, "keep"), *_verbs(sentence, LEAVING, "drop")])
-    if not verbs:
-        return
-    for thing in THINGS:
-        for match in THINGS[thing].finditer(sentence):
+    found: list[tuple[int, str, str]] = []
+    for thing in _HEARD[job]:
+        for match in THINGS[thing].finditer(sentence) if verbs else ():
             way = _verb_of(match.start(), verbs)
             if _EXCEPT.search(sentence[: match.start()]):
                 way = "drop" if way == "keep" else "keep"
-            for covered in COVERS.get(thing, (thing,)):
-                if covered in _OF_JOB[job]:
-                    yield covered, way
+            found.append((match.start(), thing, way))
+    for _, thing, way in sorted(found):
+        covered = COVERS.get(thing, (thing,)) if job == "notes" else (thing,)
+        yield from ((one, way) for one in covered)
 
 
 def _verbs(sentence: str, pattern: re.Pattern[str], way: str) -> Iterator[tuple[int, str]]:

@@ -32,9 +32,7 @@ def decided(
     return events
 
 
-def _bent(
-    fact: str, changes: list[Change], known: Mapping[str, str], brief: Brief
-) -> list[Change]:
+def _bent(fact: str, changes: list[Change], known: Mapping[str, str], brief: Brief) -> list[Change]:
     old = next((one for one in changes if one.event in ("UPDATE", "DELETE")), None)
     if old is None:
         return changes
