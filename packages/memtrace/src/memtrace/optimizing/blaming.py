@@ -51,7 +51,8 @@ class Blamer:
         self._proved: Counter[tuple[str, str]] = Counter()
         self._evaluator, self._model, self._seed = evaluator, model, seed
         self._stages = stages_of(method)
-        self._settings = {"causal": {"max_replays": 12}, **(settings or {})}
+        self._settings = {name: dict(options) for name, options in (settings or {}).items()}
+        self._settings["causal"] = {"max_replays": 12, **self._settings.get("causal", {})}
         self._done: dict[tuple[str, str], Blame] = {}
 
     def blame(self, scored: Scored) -> Blame:
@@ -70,6 +71,10 @@ class Blamer:
                 self._proved.update((scored.digest, name) for name in self._done[key].shares)
         return self._done[key]
 
+    def known(self, scored: Scored) -> Blame | None:
+        """What came of attributing a failure before; None: it was not attributed."""
+        return self._done.get((scored.digest, scored.example.key))
+
     def _believed(self, scored: Scored) -> Blame | None:
         """The verdict without replays, if it leads to a prompt that is proved often enough."""
         free = [stage for stage in self._stages if stage not in _REPLAYING]
@@ -87,7 +92,7 @@ class Blamer:
         example = scored.example
         settings = {name: dict(options) for name, options in self._settings.items()}
         left = self._evaluator.left
-        if left is not None:
+        if left is not None and not _REPLAYING.isdisjoint(names):
             if left <= 0:
                 raise LimitReachedError("no metric call is left to attribute a failure")
             settings["causal"]["max_replays"] = min(left, settings["causal"]["max_replays"])

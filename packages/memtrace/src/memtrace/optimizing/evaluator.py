@@ -134,11 +134,17 @@ class Evaluator:
         Raises:
             LimitReachedError: Fewer metric calls are left.
         """
-        if self._max is not None and self.spending.metric_calls + metric_calls > self._max:
+        left = self.left
+        if metric_calls and left is not None and metric_calls > left:
             raise LimitReachedError(
                 f"{self.spending.metric_calls} of {self._max} metric calls are spent, the next "
                 f"step takes up to {metric_calls}"
             )
+
+    def price(self, candidate: Candidate, examples: Sequence[Example]) -> int:
+        """Metric calls that an evaluation would take."""
+        digest = digest_of(candidate)
+        return len({(digest, one.key) for one in examples} - self._counted)
 
     @property
     def left(self) -> int | None:

@@ -4,6 +4,10 @@ In: verdicts of parent and child on the same validation questions. Out: a `Decis
 McNemar's, exact and one-sided; questions are asked in the order in which they can decide most, and
 asking stops as soon as no verdict that is still out could bring the child through. Stopping
 like that cannot turn a rejection into an acceptance, so the test keeps its level.
+
+An answer of the child that came to no score is taken for the worst it could be: lost, where the
+parent was right. It is no zero (no accuracy counts it), but a bound: what passes is better whatever
+those answers would have been, so that making questions fail is no way through.
 """
 
 from __future__ import annotations
@@ -63,6 +67,7 @@ class Gate:
             after |= {one.example.key: one for one in ask(these)}
             hopeless = self._hopeless(before, after, open_, sizes)
         wins, losses, nets = _counted(before, after)
+        unscored = sum(one.score is None for one in after.values())
         drops = {
             category: net / sizes[category]
             for category, net in nets.items()
@@ -71,10 +76,11 @@ class Gate:
         p_value = one_sided_p(wins, losses) if wins + losses else None
         if not hopeless:
             hopeless = self._refusal(wins, losses, drops)
-        told = f"{wins} won, {losses} lost"
+        reason = hopeless or f"{wins} won, {losses} lost, p = {p_value:.3g}"
         return Decision(
-            accepted=not hopeless, reason=hopeless or f"{told}, p = {p_value:.3g}", wins=wins,
-            losses=losses, p_value=p_value, drops=drops, seen=len(after),
+            accepted=not hopeless, reason=reason if not unscored else f"{reason} ({unscored} "
+            "unscored, lost where the parent was right)", wins=wins, losses=losses,
+            p_value=p_value, drops=drops, seen=len(after), unscored=unscored,
         )  # fmt: skip
 
     def _order(self, examples: Sequence[Example], before: dict[str, Scored]) -> list[Example]:
@@ -125,14 +131,16 @@ class Gate:
 def _counted(
     before: dict[str, Scored], after: dict[str, Scored]
 ) -> tuple[int, int, dict[str, int]]:
-    """Wins, losses, and wins minus losses by question type; an unscored answer is neither."""
+    """Wins, losses, and wins minus losses by question type, unscored answers at their worst."""
     wins = losses = 0
     nets: defaultdict[str, int] = defaultdict(int)
     for key, new in after.items():
-        old = before[key]
-        if new.score is None or old.score is None or new.score == old.score:
+        old = before[key].score
+        assert old is not None
+        score = 0.0 if new.score is None else new.score
+        if score == old:
             continue
-        won = new.score > old.score
+        won = score > old
         wins, losses = wins + won, losses + (not won)
         nets[new.example.category] += 1 if won else -1
     return wins, losses, dict(nets)

@@ -7,7 +7,8 @@ a rule is sent back once with what it broke; what breaks one again is refused an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import ChatRequest, Message, Sampling
@@ -16,10 +17,23 @@ from memtrace.memory.templates import ChatTemplate
 from memtrace.optimizing.template_rules import TemplateRules
 from memtrace.optimizing.types import Proposal, Record, Spending
 
-__all__ = ["Proposer", "read_prompt", "told_records"]
+__all__ = ["Proposer", "ReplyForm", "read_prompt", "told_records"]
 
 _REPLY = re.compile(r"<prompt>\n?(.*?)\n?</prompt>", re.DOTALL)
 _PREPARED = ("component", "text", "tried", "cases", "rules")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyForm:
+    """How a reply holds a new text.
+
+    Example: `ReplyForm(read=read_prompt, told="between <prompt> and </prompt>")`
+    """
+
+    read: Callable[[str], str | None]
+    """Finds it; None: there is none."""
+    told: str
+    """The form in words, for the one who replies."""
 
 
 class Proposer:
@@ -70,7 +84,7 @@ class Proposer:
 
     def ask(
         self, component: str, messages: Sequence[Message], rules: TemplateRules, *,
-        draw: int = 0, present: str = "",
+        draw: int = 0, present: str = "", form: ReplyForm | None = None,
     ) -> Proposal:  # fmt: skip
         """Send a request for a rewrite, and read it; what breaks a rule is sent back once.
 
@@ -80,15 +94,17 @@ class Proposer:
             rules: What the new text must keep.
             draw: Which independent reply this is.
             present: The text now: the same again is refused.
+            form: How a reply holds the text; None: between <prompt> and </prompt>.
         """
+        form = form or ReplyForm(read=read_prompt, told="between <prompt> and </prompt>")
         broken: list[str] = []
         for _ in range(2):
             reply, failure = self.complete(messages, draw)
             if failure is not None:
                 return Proposal(component=component, text="", refused=f"no reply: {failure}")
-            text = read_prompt(reply)
+            text = form.read(reply)
             if text is None:
-                broken = ["the reply holds no <prompt> ... </prompt>"]
+                broken = [f"the reply holds no text {form.told}"]
             elif text.strip() == present.strip():
                 return Proposal(component=component, text=text, refused="it changes nothing")
             else:
@@ -97,7 +113,7 @@ class Proposer:
                     return Proposal(component=component, text=text)
             again = "It cannot be used:\n" + "\n".join(f"- {one}" for one in broken)
             messages = (*messages, Message("assistant", reply), Message("user", (
-                f"{again}\n\nReply again with the whole prompt between <prompt> and </prompt>."
+                f"{again}\n\nReply again with the whole prompt {form.told}."
             )))  # fmt: skip
         return Proposal(component=component, text=text or "", refused="; ".join(broken))
 

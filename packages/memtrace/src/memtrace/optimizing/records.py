@@ -25,7 +25,7 @@ from memtrace.optimizing.components import (
 )
 from memtrace.optimizing.types import Blame, Record, Scored
 
-__all__ = ["blamed_record", "blind_record", "kept_record"]
+__all__ = ["blamed_record", "blind_record", "kept_record", "told_values"]
 
 _LONGEST = 1600
 _AROUND = 1
@@ -47,7 +47,8 @@ def blamed_record(blame: Blame, reader: TraceReader, component: str) -> Record |
     paths = [path for path in blame.attribution.paths if path.fact.value]
     wanted = [words for path in paths for words in _traces_of(path)]
     return Record(
-        inputs=_shown(reader, use.inputs, wanted), outputs=_shown(reader, use.outputs, wanted),
+        inputs=told_values(reader, use.inputs, wanted),
+        outputs=told_values(reader, use.outputs, wanted),
         feedback="\n".join(_blaming(blame, component, paths)),
         about={
             "example": blame.scored.example.key, "operation": operation,
@@ -97,7 +98,7 @@ def blind_record(scored: Scored, reader: TraceReader, component: str, seed: int)
         return None
     use = random_for(seed, "use", scored.example.key, component).choice(uses)
     return Record(
-        inputs=_shown(reader, use.inputs, []), outputs=_shown(reader, use.outputs, []),
+        inputs=told_values(reader, use.inputs, []), outputs=told_values(reader, use.outputs, []),
         feedback=_ending(scored), is_kept=not scored.is_failure,
         about={"example": scored.example.key, "operation": use.operation},
     )  # fmt: skip
@@ -108,7 +109,8 @@ def _kept(
 ) -> Record:
     fact = f" It kept what was needed here ({_quoted(value)})." if value else ""
     return Record(
-        inputs=_shown(reader, use.inputs, wanted), outputs=_shown(reader, use.outputs, wanted),
+        inputs=told_values(reader, use.inputs, wanted),
+        outputs=told_values(reader, use.outputs, wanted),
         feedback=f"{_ending(scored)}{fact} This must go on working.", is_kept=True,
         about={"example": scored.example.key, "operation": use.operation},
     )  # fmt: skip
@@ -183,8 +185,16 @@ def _traces_of(path: FactPath) -> Iterator[tuple[str, ...]]:
         yield tuple(phrase.split())
 
 
-def _shown(reader: TraceReader, variables: Iterable[str], wanted: Sequence[Sequence[str]]) -> str:
-    """Values as text, cut to the lines that matter and what stands beside them."""
+def told_values(
+    reader: TraceReader, variables: Iterable[str], wanted: Sequence[Sequence[str]]
+) -> str:
+    """Values as text, cut to the lines that matter and what stands beside them.
+
+    Args:
+        reader: The trace.
+        variables: Ids of the values.
+        wanted: Words by which a line that matters is known.
+    """
     parts, room = [], _LONGEST
     for identifier in dict.fromkeys(variables):
         text = _cut(reader.text(identifier), wanted, room)

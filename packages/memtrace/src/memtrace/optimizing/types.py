@@ -173,12 +173,15 @@ class Decision:
     wins: int = 0
     """Validation questions that only the new one has right."""
     losses: int = 0
+    """Those that only the parent has right, or that the new one has no score on."""
     p_value: float | None = None
     """One-sided exact McNemar test that it wins more often than it loses."""
     drops: Mapping[str, float] = field(default_factory=dict)
     """Question types that fell, with the change of their accuracy."""
     seen: int = 0
     """Validation questions that it was tried on."""
+    unscored: int = 0
+    """Of these, how many came to no score."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
