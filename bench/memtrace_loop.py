@@ -40,7 +40,7 @@ METHODS = ("memtrace", "gepa", "gepa_blind", "paper", "uniform")
 BASELINES = ("gepa_blind", "paper", "uniform")
 OURS = ("memtrace", "gepa")
 SHARES = (0.3, 0.3, 0.4)
-LIMIT, HISTORIES, SIZE = 600, 15, "tiny"
+LIMIT, HISTORIES, SIZE = 600, 7, "small"
 
 
 def base_trace(path: Path, pipeline: str, seed: int) -> None:

@@ -28,9 +28,10 @@ _STARTS: tuple[tuple[str, Task], ...] = (
 )
 _GEPA = re.compile(r"task for me:\n```\n?(.*?)\n?```\n\nThe following are examples", re.DOTALL)
 _FENCED = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
-_PROMPT = re.compile(r"<prompt>\n?(.*?)\n?</prompt>", re.DOTALL)
+_PROMPT = re.compile(r"^<prompt>\n(.*?)\n?^</prompt>", re.DOTALL | re.MULTILINE)
+"""On lines of their own: a sentence that speaks of the tags is not the prompt."""
 _FEEDBACK = re.compile(r"<feedback>\n?(.*?)\n?</feedback>", re.DOTALL)
-_EXAMPLE = re.compile(r"^# Example \d+ *$", re.MULTILINE)
+_EXAMPLE = re.compile(r"^# Example \d+.*$", re.MULTILINE)
 _AFTER = re.compile(
     r"^```|^<prompt>|^# (?:(?:Your )?task|Rules|Reply|Now|What to do)\b",
     re.MULTILINE | re.IGNORECASE,
