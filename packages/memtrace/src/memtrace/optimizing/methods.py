@@ -7,8 +7,7 @@ same reflection model with the same decoding, the same rules for templates. They
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from types import MappingProxyType
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from lmcommon.errors import UserError
@@ -25,8 +24,6 @@ from memtrace.optimizing.types import Optimization, Splits, Version
 
 __all__ = ["METHODS", "Method", "run_method"]
 
-_NONE: Mapping[str, Any] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
@@ -40,7 +37,7 @@ class Method:
     is_guided: bool
     """Whether it takes a `Blamer` and a `Gate`."""
     about: str
-    fixed: Mapping[str, Any] = _NONE
+    fixed: Mapping[str, Any] = field(default_factory=dict)
     """Settings that make it what it is."""
 
 
