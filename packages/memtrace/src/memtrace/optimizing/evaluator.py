@@ -34,6 +34,8 @@ from memtrace.replaying import Replayer
 __all__ = ["Evaluator"]
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_OPEN = 16
+"""Kept runs that are open at a time: each holds files open."""
 
 
 class Evaluator:
@@ -152,14 +154,24 @@ class Evaluator:
         return None if self._max is None else self._max - self.spending.metric_calls
 
     def laboratory(self, trace: Path) -> Replayer:
-        """Where a kept run can be made again. Stays this object's to close."""
+        """Where a kept run can be made again.
+
+        Stays this object's to close, which it does after some others were asked for.
+
+        Args:
+            trace: Its file.
+        """
         if trace == self._base.trace.path:
             return self._base
-        if trace not in self._others:
-            self._others[trace] = Replayer(
+        found = self._others.pop(trace, None)
+        if found is None:
+            found = Replayer(
                 trace, model=self.model, judge=self.judge, cache=self.folder / "replies"
             )
-        return self._others[trace]
+        self._others[trace] = found  # the one used last stands last
+        if len(self._others) > _OPEN:
+            self._others.pop(next(iter(self._others))).close()
+        return found
 
     def replayed(
         self, interventions: Sequence[Intervention], examples: Sequence[Example]

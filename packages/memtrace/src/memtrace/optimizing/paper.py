@@ -93,7 +93,7 @@ class _Loop:
         seed = best = dict(self._evaluator.seed)
         first = last = None
         shares = self._shares()
-        stopped = f"{len(shares)} rounds"
+        stopped = f"all rounds are done: {len(shares)}"
         try:
             first = last = self._validated(seed)
             for number, examples in enumerate(shares, 1):
