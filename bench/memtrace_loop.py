@@ -92,7 +92,8 @@ def described(judge: Evaluator, splits: Splits, made: Optimization) -> dict[str,
         known[version.digest] = {**parent, **version.texts}
         pair = [judge.evaluate(one, splits.held_out) for one in (parent, known[version.digest])]
         steps.append({
-            "metric_calls": version.metric_calls, "validation": version.validation,
+            "metric_calls": version.metric_calls,
+            "validation": mean_score(judge.evaluate(known[version.digest], splits.validation)),
             "components": sorted(version.texts), **paired(*pair),
         })  # fmt: skip
     first, last = (judge.evaluate(one, splits.held_out) for one in (made.seed, made.best))
@@ -101,7 +102,9 @@ def described(judge: Evaluator, splits: Splits, made: Optimization) -> dict[str,
         "held_first": mean_score(first), "held_last": mean_score(last),
         "held_size": len(splits.held_out), "steps": steps,
         "paired": paired(first, last), "changed": list(made.changed),
-        "tried": len(made.versions), "best": dict(made.best),
+        "tried": len(made.versions),
+        "confirmed": None if made.confirmation is None else made.confirmation.accepted,
+        "best": dict(made.best),
     }  # fmt: skip
 
 

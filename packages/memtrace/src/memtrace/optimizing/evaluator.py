@@ -64,6 +64,8 @@ class Evaluator:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.model, self.judge = folder, model, judge
         self.spending = Spending()
+        self.reserved = 0
+        """Metric calls that are kept back from the limit for what comes last."""
         self._max, self._tell = max_metric_calls, on_evaluated
         self._base = Replayer(trace, model=model, judge=judge, cache=folder / "replies")
         self._others: dict[Path, Replayer] = {}
@@ -130,6 +132,24 @@ class Evaluator:
             self._tell(len(fresh))
         return [self._known[digest, one.key] for one in examples]
 
+    def measure(self, candidate: Candidate, examples: Sequence[Example]) -> list[Scored]:
+        """Score a candidate for a report: like `evaluate`, outside the limit and its count.
+
+        Nothing that a loop decides may depend on it.
+
+        Raises:
+            BudgetError: The model's own budget is spent.
+        """
+        digest = digest_of(candidate)
+        asked: dict[str, list[Example]] = {}
+        for one in examples:
+            if (digest, one.key) not in self._known:
+                asked.setdefault(one.scope, []).append(one)
+        for scope, those in asked.items():
+            self._ask(candidate, digest, scope, those, keeps_trace=False)
+            self.spending.reporting += len(those)
+        return [self._known[digest, one.key] for one in examples]
+
     def require(self, metric_calls: int) -> None:
         """Refuse what there is no room for.
 
@@ -139,9 +159,13 @@ class Evaluator:
         left = self.left
         if metric_calls and left is not None and metric_calls > left:
             raise LimitReachedError(
-                f"{self.spending.metric_calls} of {self._max} metric calls are spent, the next "
-                f"step takes up to {metric_calls}"
+                f"{self.spending.metric_calls} of {self._max} metric calls are spent"
+                f"{self._reserve_told}, the next step takes up to {metric_calls}"
             )
+
+    @property
+    def _reserve_told(self) -> str:
+        return f" and {self.reserved} kept for the confirmation" if self.reserved else ""
 
     def price(self, candidate: Candidate, examples: Sequence[Example]) -> int:
         """Metric calls that an evaluation would take."""
@@ -151,7 +175,9 @@ class Evaluator:
     @property
     def left(self) -> int | None:
         """Metric calls that are left; None: no limit."""
-        return None if self._max is None else self._max - self.spending.metric_calls
+        if self._max is None:
+            return None
+        return self._max - self.reserved - self.spending.metric_calls
 
     def laboratory(self, trace: Path) -> Replayer:
         """Where a kept run can be made again.
