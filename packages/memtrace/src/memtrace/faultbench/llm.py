@@ -23,7 +23,8 @@ class SimulatedConfig(ModelConfig):
     """A simulated model of FaultBench."""
 
     name: str = "simulated"
-    """Which one; plug-ins bring others."""
+    """Which one: `simulated`, `prompted` (does what its prompts say), `reflection` (rewrites
+    prompts), `rules`; plug-ins bring others."""
 
     def bare(self) -> ChatModel:
         """The model.

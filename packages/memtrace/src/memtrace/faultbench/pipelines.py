@@ -14,13 +14,21 @@ from memtrace.faultbench.types import Pipeline
 from memtrace.memory.config import LongContextConfig, MemoryConfig, RagConfig
 from memtrace.replaying.sharing import SharedEmbedders
 
-__all__ = ["PIPELINES"]
+__all__ = ["CONFIGS", "PIPELINES", "pipeline_of"]
 
 _EMBEDDERS = SharedEmbedders(None)
 """A text is embedded once in a process."""
 
 
-def _pipeline(name: str, system: str, make: Callable[[], MemoryConfig]) -> Pipeline:
+def pipeline_of(name: str, system: str, make: Callable[[], MemoryConfig]) -> Pipeline:
+    """A pipeline of a memory system.
+
+    Args:
+        name: Its name.
+        system: The option of the group `memory` that it belongs to.
+        make: Its settings.
+    """
+
     def build(model: ChatModel) -> Callable[[str], Any]:
         factory: Callable[[str], Any] = _EMBEDDERS.sharing(make()).build(model)
         return factory
@@ -75,17 +83,19 @@ def _embed() -> Any:
     return HashEmbedConfig()
 
 
+CONFIGS: dict[str, tuple[str, Callable[[], MemoryConfig]]] = {
+    "long_context": ("long_context", _long_context),
+    "long_context_summary": ("long_context", _summary),
+    "rag_bm25": ("rag", _rag_bm25),
+    "rag_dense": ("rag", _rag_dense),
+    "rag_hybrid": ("rag", _rag_hybrid),
+    "mem0": ("mem0", _mem0),
+    "mem0_classic": ("mem0_classic", _mem0_classic),
+    "everos": ("everos", _everos),
+}
+"""System and settings of each pipeline, by its name."""
+
 PIPELINES: dict[str, Pipeline] = {
-    one.name: one
-    for one in (
-        _pipeline("long_context", "long_context", _long_context),
-        _pipeline("long_context_summary", "long_context", _summary),
-        _pipeline("rag_bm25", "rag", _rag_bm25),
-        _pipeline("rag_dense", "rag", _rag_dense),
-        _pipeline("rag_hybrid", "rag", _rag_hybrid),
-        _pipeline("mem0", "mem0", _mem0),
-        _pipeline("mem0_classic", "mem0_classic", _mem0_classic),
-        _pipeline("everos", "everos", _everos),
-    )
+    name: pipeline_of(name, system, make) for name, (system, make) in CONFIGS.items()
 }
 """By name."""

@@ -80,7 +80,10 @@ def installed() -> Plugins:
 
     own = Plugins(
         pipelines=PIPELINES, kinds=KINDS, controls=CONTROLS,
-        models={"simulated": _simulated, "rules": _rules},
+        models={
+            "simulated": _simulated, "rules": _rules, "prompted": _prompted,
+            "reflection": _reflection,
+        },
     )  # fmt: skip
     found = {
         key: {point.name: point.load() for point in entry_points(group=group)}
@@ -99,6 +102,18 @@ def _rules() -> ChatModel:
     from memtrace.testing.rules import rule_model
 
     return rule_model()
+
+
+def _prompted() -> ChatModel:
+    from memtrace.faultbench.prompting import prompted_model
+
+    return prompted_model()
+
+
+def _reflection() -> ChatModel:
+    from memtrace.faultbench.prompting import reflection_model
+
+    return reflection_model()
 
 
 def _named(known: Mapping[str, T], name: str, what: str) -> T:

@@ -45,7 +45,7 @@ class Blamer:
     def __init__(
         self, evaluator: Evaluator, *, method: str = "replayed",
         settings: Mapping[str, Mapping[str, Any]] | None = None, model: ChatModel | None = None,
-        proofs: int = 2, seed: int = 0,
+        proofs: int = 1, seed: int = 0,
     ) -> None:  # fmt: skip
         self._proofs = proofs
         self._proved: Counter[tuple[str, str]] = Counter()

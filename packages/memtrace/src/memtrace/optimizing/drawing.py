@@ -130,13 +130,12 @@ class Draws:
         rng = random_for(self._settings.seed, "minibatch", number)
         shuffled = sorted(failures, key=lambda one: one.example.key)
         rng.shuffle(shuffled)
-        shuffled.sort(key=lambda one: self._shown[one.example.key])
-        place: Counter[tuple[str, str, str]] = Counter()
+        place: Counter[tuple[int, tuple[str, str, str]]] = Counter()
         ranked = []
-        for rank, one in enumerate(shuffled):
-            stratum = self._stratum(one)
-            place[stratum] += 1
-            ranked.append((place[stratum], rank, one))
+        for one in shuffled:
+            shown, stratum = self._shown[one.example.key], self._stratum(one)
+            place[shown, stratum] += 1
+            ranked.append((shown, place[shown, stratum], one))
         ranked.sort(key=lambda row: row[:2])
         return [one for _, _, one in ranked[: self._settings.minibatch]]
 

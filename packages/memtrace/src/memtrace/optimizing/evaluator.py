@@ -34,6 +34,8 @@ from memtrace.replaying import Replayer
 __all__ = ["Evaluator"]
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_OPEN = 16
+"""Kept runs that are open at a time: each holds files open."""
 
 
 class Evaluator:
@@ -62,6 +64,8 @@ class Evaluator:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.model, self.judge = folder, model, judge
         self.spending = Spending()
+        self.reserved = 0
+        """Metric calls that are kept back from the limit for what comes last."""
         self._max, self._tell = max_metric_calls, on_evaluated
         self._base = Replayer(trace, model=model, judge=judge, cache=folder / "replies")
         self._others: dict[Path, Replayer] = {}
@@ -128,6 +132,24 @@ class Evaluator:
             self._tell(len(fresh))
         return [self._known[digest, one.key] for one in examples]
 
+    def measure(self, candidate: Candidate, examples: Sequence[Example]) -> list[Scored]:
+        """Score a candidate for a report: like `evaluate`, outside the limit and its count.
+
+        Nothing that a loop decides may depend on it.
+
+        Raises:
+            BudgetError: The model's own budget is spent.
+        """
+        digest = digest_of(candidate)
+        asked: dict[str, list[Example]] = {}
+        for one in examples:
+            if (digest, one.key) not in self._known:
+                asked.setdefault(one.scope, []).append(one)
+        for scope, those in asked.items():
+            self._ask(candidate, digest, scope, those, keeps_trace=False)
+            self.spending.reporting += len(those)
+        return [self._known[digest, one.key] for one in examples]
+
     def require(self, metric_calls: int) -> None:
         """Refuse what there is no room for.
 
@@ -137,9 +159,13 @@ class Evaluator:
         left = self.left
         if metric_calls and left is not None and metric_calls > left:
             raise LimitReachedError(
-                f"{self.spending.metric_calls} of {self._max} metric calls are spent, the next "
-                f"step takes up to {metric_calls}"
+                f"{self.spending.metric_calls} of {self._max} metric calls are spent"
+                f"{self._reserve_told}, the next step takes up to {metric_calls}"
             )
+
+    @property
+    def _reserve_told(self) -> str:
+        return f" and {self.reserved} kept for the confirmation" if self.reserved else ""
 
     def price(self, candidate: Candidate, examples: Sequence[Example]) -> int:
         """Metric calls that an evaluation would take."""
@@ -149,17 +175,29 @@ class Evaluator:
     @property
     def left(self) -> int | None:
         """Metric calls that are left; None: no limit."""
-        return None if self._max is None else self._max - self.spending.metric_calls
+        if self._max is None:
+            return None
+        return self._max - self.reserved - self.spending.metric_calls
 
     def laboratory(self, trace: Path) -> Replayer:
-        """Where a kept run can be made again. Stays this object's to close."""
+        """Where a kept run can be made again.
+
+        Stays this object's to close, which it does after some others were asked for.
+
+        Args:
+            trace: Its file.
+        """
         if trace == self._base.trace.path:
             return self._base
-        if trace not in self._others:
-            self._others[trace] = Replayer(
+        found = self._others.pop(trace, None)
+        if found is None:
+            found = Replayer(
                 trace, model=self.model, judge=self.judge, cache=self.folder / "replies"
             )
-        return self._others[trace]
+        self._others[trace] = found  # the one used last stands last
+        if len(self._others) > _OPEN:
+            self._others.pop(next(iter(self._others))).close()
+        return found
 
     def replayed(
         self, interventions: Sequence[Intervention], examples: Sequence[Example]

@@ -19,7 +19,7 @@ from math import comb
 from lmcommon.rng import random_for
 from memtrace.optimizing.types import Decision, Example, Scored
 
-__all__ = ["Gate", "one_sided_p"]
+__all__ = ["Ask", "Gate", "counted", "one_sided_p"]
 
 Ask = Callable[[Sequence[Example]], Sequence[Scored]]
 
@@ -40,6 +40,9 @@ class Gate:
         seed: Decides the order in which they are asked.
     """
 
+    needs_all = True
+    """Whether it decides on nothing less than all validation questions of the parent."""
+
     def __init__(
         self, *, alpha: float = 0.05, max_drop: float = 0.01, chunk: int = 8, seed: int = 0
     ) -> None:
@@ -48,7 +51,17 @@ class Gate:
                 f"expected 0 < alpha < 1, max_drop >= 0, chunk >= 1; got {alpha}, {max_drop}, "
                 f"{chunk}"
             )
-        self.alpha, self.max_drop, self._chunk, self._seed = alpha, max_drop, chunk, seed
+        self.alpha, self.max_drop, self.chunk, self._seed = alpha, max_drop, chunk, seed
+
+    def decide_between(self, examples: Sequence[Example], parent: Ask, child: Ask) -> Decision:
+        """Ask both what is needed, and decide.
+
+        Args:
+            examples: All validation questions.
+            parent: Scores of the parent on some of them.
+            child: Scores of the child on some of them.
+        """
+        return self.decide(parent(examples), child)
 
     def decide(self, parent: Sequence[Scored], ask: Ask) -> Decision:
         """Ask the child what is needed, and decide.
@@ -63,10 +76,10 @@ class Gate:
         after: dict[str, Scored] = {}
         open_, hopeless = list(order), ""
         while open_ and not hopeless:
-            these, open_ = open_[: self._chunk], open_[self._chunk :]
+            these, open_ = open_[: self.chunk], open_[self.chunk :]
             after |= {one.example.key: one for one in ask(these)}
             hopeless = self._hopeless(before, after, open_, sizes)
-        wins, losses, nets = _counted(before, after)
+        wins, losses, nets = counted(before, after)
         unscored = sum(one.score is None for one in after.values())
         drops = {
             category: net / sizes[category]
@@ -85,23 +98,26 @@ class Gate:
 
     def _order(self, examples: Sequence[Example], before: dict[str, Scored]) -> list[Example]:
         """Failures of the parent first, each half spread over question types."""
+        return sorted(self.spread(examples), key=lambda one: not before[one.key].is_failure)
+
+    def spread(self, examples: Sequence[Example]) -> list[Example]:
+        """Examples in random order, question types in turn."""
         rng = random_for(self._seed, "gate")
         shuffled = sorted(examples, key=lambda one: one.key)
         rng.shuffle(shuffled)
-        place: Counter[tuple[bool, str]] = Counter()
+        place: Counter[str] = Counter()
         keyed = []
-        for one in shuffled:
-            half = not before[one.key].is_failure
-            place[half, one.category] += 1
-            keyed.append((half, place[half, one.category], one.category, one.key, one))
-        return [row[-1] for row in sorted(keyed, key=lambda row: row[:-1])]
+        for rank, one in enumerate(shuffled):
+            place[one.category] += 1
+            keyed.append((place[one.category], rank, one))
+        return [one for _, _, one in sorted(keyed, key=lambda row: row[:2])]
 
     def _hopeless(
         self, before: dict[str, Scored], after: dict[str, Scored], open_: Sequence[Example],
         sizes: Counter[str],
     ) -> str:  # fmt: skip
         """Why no answer that is still out can bring the child through; empty: one may."""
-        wins, losses, nets = _counted(before, after)
+        wins, losses, nets = counted(before, after)
         still = Counter(one.category for one in open_ if before[one.key].is_failure)
         best = wins + still.total()
         if best <= losses or one_sided_p(best, losses) > self.alpha:
@@ -128,9 +144,7 @@ class Gate:
         return ""
 
 
-def _counted(
-    before: dict[str, Scored], after: dict[str, Scored]
-) -> tuple[int, int, dict[str, int]]:
+def counted(before: dict[str, Scored], after: dict[str, Scored]) -> tuple[int, int, dict[str, int]]:
     """Wins, losses, and wins minus losses by question type, unscored answers at their worst."""
     wins = losses = 0
     nets: defaultdict[str, int] = defaultdict(int)

@@ -3,7 +3,8 @@
 One version is improved at a time. In each round failures are drawn evenly over kinds of error and
 guilty prompts, the prompts with the most blame are rewritten (both of a proved pair at once), and
 the child must mend failures it was shown, then pass the gate on validation questions. Failures that
-no prompt is to blame for are put aside for advice.
+no prompt is to blame for are put aside for advice. At the end the best version is confirmed on all
+validation questions, or an earlier one taken.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from memtrace.optimizing.drawing import Round, secrets_of
 from memtrace.optimizing.evaluator import Evaluator
 from memtrace.optimizing.gate import Gate
 from memtrace.optimizing.proposing import Proposer
+from memtrace.optimizing.sequential import SequentialGate, confirmed
 from memtrace.optimizing.settings import GreedySettings
 from memtrace.optimizing.steps import Steps
 from memtrace.optimizing.types import (
@@ -41,7 +43,7 @@ def greedy(
         splits: What to learn from and to decide by; held-out examples are not touched.
         proposer: Rewrites prompts.
         blamer: Attributes failures; None: one with the usual stages.
-        gate: Decides over versions; None: the usual one.
+        gate: Decides over versions; None: a sequential one.
         settings: Of the loop.
         on_version: Called with each version as it is decided.
 
@@ -51,9 +53,11 @@ def greedy(
     settings = settings or GreedySettings()
     steps = Steps(
         evaluator, splits, proposer, blamer or Blamer(evaluator, seed=settings.seed),
-        gate or Gate(seed=settings.seed), settings,
+        gate or SequentialGate(seed=settings.seed), settings,
     )  # fmt: skip
-    return _Loop(evaluator, splits, steps, settings, VersionLog(evaluator, on_version)).run()
+    log = VersionLog(evaluator, on_version)
+    needs_all = gate is not None and gate.needs_all
+    return _Loop(evaluator, splits, steps, settings, log, needs_all=needs_all).run()
 
 
 class _Loop:
@@ -61,46 +65,74 @@ class _Loop:
 
     def __init__(
         self, evaluator: Evaluator, splits: Splits, steps: Steps, settings: GreedySettings,
-        log: VersionLog,
+        log: VersionLog, *, needs_all: bool,
     ) -> None:  # fmt: skip
+        self._needs_all = needs_all
+        self._chain: list[dict[str, str]] = []
+        """Versions that were accepted, in order."""
         self._evaluator, self._splits, self._steps = evaluator, splits, steps
         self._settings, self._log = settings, log
         self._draws = steps.draws(dict(evaluator.seed))
 
     def run(self) -> Optimization:
-        """Rounds until nothing is left to do or to spend."""
-        seed = dict(self._evaluator.seed)
-        first = last = None
+        """Rounds until nothing is left to do or to spend, then the confirmation."""
+        evaluator, validation = self._evaluator, self._splits.validation
+        seed = dict(evaluator.seed)
         try:
-            first = last = mean_score(self._evaluator.evaluate(seed, self._splits.validation))
-            last, stopped = self._rounds(first)
+            if self._needs_all:
+                evaluator.evaluate(seed, validation)
+            else:
+                evaluator.reserved = self._reserve()
+            stopped = self._rounds()
         except LimitReachedError as error:
             stopped = str(error)
-            accepted = [one for one in self._log.versions if one.decision.accepted]
-            last = accepted[-1].validation if accepted else first
+        evaluator.reserved = 0
+        best, confirmation = self._confirmed(seed)
         return Optimization(
-            method="uniform" if self._steps.is_blind else "memtrace", seed=seed,
-            best=self._draws.candidate, versions=tuple(self._log.versions), stopped=stopped,
-            spending=self._evaluator.spending, seed_validation=first, best_validation=last,
-            blames=self._draws.aside,
+            method="uniform" if self._steps.is_blind else "memtrace", seed=seed, best=best,
+            versions=tuple(self._log.versions), stopped=stopped, spending=evaluator.spending,
+            seed_validation=mean_score(evaluator.measure(seed, validation)),
+            best_validation=mean_score(evaluator.measure(best, validation)),
+            blames=self._draws.aside, confirmation=confirmation,
         )  # fmt: skip
 
-    def _rounds(self, validation: float | None) -> tuple[float | None, str]:
-        """The validation score of the last version that was accepted, and why it ended."""
+    def _reserve(self) -> int:
+        """What the confirmation takes, of the first version and the best; at most half of all."""
+        left = self._evaluator.left
+        wanted = 2 * len(self._splits.validation)
+        return wanted if left is None else min(wanted, left // 2)
+
+    def _confirmed(self, seed: dict[str, str]) -> tuple[dict[str, str], Decision | None]:
+        """The last accepted version that is better than the first on all validation questions.
+
+        Without room for that it is the last accepted one, unconfirmed.
+        """
+        evaluator, validation = self._evaluator, self._splits.validation
+        decision = None
+        for candidate in reversed(self._chain):
+            try:
+                decision = confirmed(
+                    evaluator.evaluate(seed, validation), evaluator.evaluate(candidate, validation)
+                )
+            except LimitReachedError:
+                return candidate, None
+            if decision.accepted:
+                return candidate, decision
+        return seed, decision
+
+    def _rounds(self) -> str:
+        """Why it ended."""
         number = fruitless = 0
         while fruitless < self._settings.patience:
             number += 1
             round_ = self._steps.begin(self._draws, number)
             if round_ is None:
-                return validation, "no failure is left that a prompt is to blame for"
-            version = self._try(round_)
-            fruitless += 1
-            if version.decision.accepted:
-                validation, fruitless = version.validation, 0
-        return validation, f"{fruitless} rounds in a row without an accepted version"
+                return "no failure is left that a prompt is to blame for"
+            fruitless = 0 if self._try(round_).decision.accepted else fruitless + 1
+        return f"{fruitless} rounds in a row without an accepted version"
 
     def _try(self, round_: Round) -> Version:
-        """One round. What is accepted has its validation score: there was room for it."""
+        """One round."""
         steps = self._steps
         records = {name: steps.records(round_, name) for name in steps.components(round_)}
         texts, refused = steps.rewrite(round_, records)
@@ -111,7 +143,10 @@ class _Loop:
         else:
             decision = steps.decide(round_, child)
         if decision.accepted:
-            validation = mean_score(self._evaluator.evaluate(child, self._splits.validation))
+            if self._needs_all:
+                scores = self._evaluator.evaluate(child, self._splits.validation)
+                validation = mean_score(scores)
+            self._chain.append(child)
             self._draws = steps.draws(child, self._draws.order())
         return self._log.add(
             round_.parent, child, decision, validation=validation, mass=round_.told_mass,

@@ -82,7 +82,7 @@ def run_method(
         seed: Of whatever is drawn at random.
         settings: Of the method, by name; see `Method.settings`.
         blamer: Attributes failures, where the method does; None: one with the usual stages.
-        gate: Decides over versions, where the method has a gate; None: the usual one.
+        gate: Decides over versions, where the method has a gate; None: its usual one.
         temperature: Of the reflection model's replies.
         max_tokens: Of such a reply.
         on_version: Called with each version as it is decided.
@@ -113,6 +113,6 @@ def run_method(
     }  # fmt: skip
     if method.is_guided:
         options |= {
-            "blamer": blamer or Blamer(evaluator, seed=seed), "gate": gate or Gate(seed=seed),
+            "blamer": blamer or Blamer(evaluator, seed=seed), "gate": gate,
         }  # fmt: skip
     return method.run(evaluator, splits, proposer, **options)

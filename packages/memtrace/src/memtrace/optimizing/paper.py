@@ -8,10 +8,10 @@ last rewrite wins.
 
 What differs from the original: failures are attributed by survival of facts, without a model and
 without replays, so that attribution costs no metric calls (the original traces with a model); every
-failure is taken for one, as there. Each version is scored on the validation set, for reporting
-only, and these questions count as metric calls. The original has no rules for templates; here a
-rewrite that could not be loaded is sent back once, as every method does, and then the old text
-stays.
+failure is taken for one, as there. Each version is scored on the validation set for reporting only:
+the original decides nothing by it, so these questions do not count. The original has no rules for
+templates; here a rewrite that could not be loaded is sent back once, as every method does, and then
+the old text stays.
 """
 
 from __future__ import annotations
@@ -53,8 +53,6 @@ def paper_loop(
 ) -> Optimization:  # fmt: skip
     """Rewrite the prompts of a system round by round, whatever comes of it.
 
-    A version that there is no room to validate is not taken.
-
     Args:
         evaluator: Scores candidates, within a limit.
         splits: What to learn from; validation questions decide nothing.
@@ -93,7 +91,7 @@ class _Loop:
         seed = best = dict(self._evaluator.seed)
         first = last = None
         shares = self._shares()
-        stopped = f"{len(shares)} rounds"
+        stopped = f"all rounds are done: {len(shares)}"
         try:
             first = last = self._validated(seed)
             for number, examples in enumerate(shares, 1):
@@ -192,7 +190,7 @@ class _Loop:
         return merged or "(none)"
 
     def _validated(self, candidate: Mapping[str, str]) -> float | None:
-        return mean_score(self._evaluator.evaluate(candidate, self._splits.validation))
+        return mean_score(self._evaluator.measure(candidate, self._splits.validation))
 
 
 def _told(text: str, feedback: str) -> str:

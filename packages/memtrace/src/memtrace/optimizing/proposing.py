@@ -143,8 +143,7 @@ def told_records(records: Sequence[Record]) -> str:
 
 
 def _told(number: int, record: Record) -> str:
-    kept = " (went well)" if record.is_kept else ""
-    parts = [f"# Example {number}{kept}"]
+    parts = [f"# Example {number}"]
     parts += [f"## {heading}\n{text}" for heading, text in record.to_dict().items()]
     return "\n".join(parts)
 

@@ -18,7 +18,7 @@ class GreedySettings:
     """Failures a rewrite is shown, at most."""
     kept: int = 2
     """Successes it is shown besides."""
-    search: int = 8
+    search: int = 6
     """Training questions asked at a time, in search of failures."""
     patience: int = 6
     """Rounds in a row without an accepted version, until it gives up."""

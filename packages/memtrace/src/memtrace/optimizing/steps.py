@@ -78,7 +78,7 @@ class Steps:
         Raises:
             LimitReachedError: No version could be accepted any more.
         """
-        self._evaluator.require(len(self._splits.validation) + 1)
+        self._evaluator.require(len(self._splits.validation) + 1 if self._gate.needs_all else 1)
         return draws.draw(number)
 
     def components(self, round_: Round) -> tuple[str, ...]:
@@ -138,7 +138,9 @@ class Steps:
         Raises:
             LimitReachedError: There is not; nothing was asked.
         """
-        examples = [*self._minibatch(round_), *self._splits.validation]
+        examples = self._minibatch(round_)
+        if self._gate.needs_all:
+            examples += self._splits.validation
         self._evaluator.require(self._evaluator.price(child, examples))
 
     def decide(self, round_: Round, child: Candidate) -> Decision:
@@ -168,10 +170,11 @@ class Steps:
                 reason=f"mends {mended} of {shown} failures it was shown, breaks {broken} of "
                 f"{len(round_.kept)} others",
             )
-        return self._gate.decide(
-            self._evaluator.evaluate(round_.parent, self._splits.validation),
+        return self._gate.decide_between(
+            self._splits.validation,
+            lambda examples: self._evaluator.evaluate(round_.parent, examples),
             lambda examples: self._evaluator.evaluate(child, examples),
-        )  # fmt: skip
+        )
 
     def _minibatch(self, round_: Round) -> list[Example]:
         return [one.example for one in (*round_.failures, *round_.kept)]

@@ -102,6 +102,8 @@ class Spending:
     """Replays of single questions by attribution."""
     model_calls: int = 0
     """Calls of the system's model that no recording or cache answered."""
+    reporting: int = 0
+    """Questions answered for a report alone: no decision waits for them, no limit counts them."""
     reflection_calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -221,6 +223,8 @@ class Optimization:
     """Why it ended."""
     blames: Sequence[Blame] = ()
     """Failures of the best version that no prompt is to blame for, for advice."""
+    confirmation: Decision | None = None
+    """The best version beside the first on all validation questions; None: not made."""
 
     @property
     def changed(self) -> tuple[str, ...]:
