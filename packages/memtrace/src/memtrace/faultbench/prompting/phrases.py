@@ -37,7 +37,7 @@ PHRASES: Mapping[Job, tuple[tuple[str, str, re.Pattern[str]], ...]] = {
             r"(?:be|stay) (?:brief|terse|concise)|keep (?:the |your )?notes (?:\w+ )?short")),
         ("brief", "no", words(r"in full|word for word|verbatim|do not shorten")),
         ("exact", "no", words(
-            r"in general terms|general terms instead|generali[sz]e|"
+            r"general terms|generali[sz]e|"
             r"without (?:exact )?values")),
         ("exact", "yes", words(r"exact (?:values?|words?|wording)|exactly as (?:it was )?said")),
         ("reply", "json", words(r"json")),

@@ -49,7 +49,7 @@ def merged(request: Request) -> str:
     votes: Counter[str] = Counter()
     for part in _MARK.split(request.told):
         lines = (one.strip() for one in part.splitlines())
-        votes.update(dict.fromkeys(one for one in lines if _ADVISES.match(one)))
+        votes.update(list(dict.fromkeys(one for one in lines if _ADVISES.match(one))))
     return "\n".join(sentence for sentence, _ in votes.most_common(_MOST)) or _NOTHING
 
 
