@@ -19,7 +19,7 @@ from memtrace.show.cases import CaseView
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-__all__ = ["Row", "write_html"]
+__all__ = ["Row", "render", "write_html"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,18 @@ def write_html(
         systems: One mapping a system, all with the same keys: the columns of the overview.
         rows: The questions, in the order to show.
     """
+    html = render("report.html", title=title, facts=facts, systems=systems, rows=rows)
+    write_atomic(path, html)
+    return path
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill one of the page templates; everything that is filled in is escaped.
+
+    Args:
+        template: Its file name.
+        values: What it speaks of.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -57,10 +69,7 @@ def write_html(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["highlight"] = _highlight
-    template = environment.get_template("report.html")
-    html = template.render(title=title, facts=facts, systems=systems, rows=rows)
-    write_atomic(path, html)
-    return path
+    return environment.get_template(template).render(**values)
 
 
 def _highlight(text: str, phrase: str) -> Markup:

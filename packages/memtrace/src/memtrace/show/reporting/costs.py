@@ -1,0 +1,47 @@
+"""What each operation of a memory system came to, as a trace tells.
+
+In: an open trace. Out: by system, then by the operation's name, a `Spending`. Time is wall time, so
+an operation that others run inside has theirs too; tokens and calls are of the operation itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from memtrace.execution.replies import place_of
+from memtrace.graph.reading.trace import Trace
+from memtrace.show.reporting.types import Spending
+
+__all__ = ["costs_of"]
+
+
+def costs_of(trace: Trace) -> dict[str, dict[str, Spending]]:
+    """Add up the operations of a trace.
+
+    Args:
+        trace: Read once, from its first operation to its last.
+    """
+    systems: dict[str, str] = {}
+    found: dict[str, dict[str, Spending]] = {}
+    for operation in trace.operations():
+        place = place_of(operation)
+        if place is not None:
+            system = place.scope.partition("/")[0]
+        else:  # inside a step that has a place
+            system = systems.get(operation.parent or "", "-")
+        systems[operation.id] = system
+        sums = found.setdefault(system, {})
+        usage = operation.usage
+        sums[operation.name] = sums.get(operation.name, Spending()) + Spending(
+            count=1, calls=int(_number(usage, "calls")), ms=operation.latency_ms or 0.0,
+            prompt_tokens=int(_number(usage, "prompt_tokens")),
+            completion_tokens=int(_number(usage, "completion_tokens")),
+            cost_usd=_number(usage, "cost_usd"), errors=int(operation.status == "error"),
+        )  # fmt: skip
+    return found
+
+
+def _number(usage: Mapping[str, Any], key: str) -> float:
+    value = usage.get(key)
+    return float(value) if isinstance(value, int | float) else 0.0
