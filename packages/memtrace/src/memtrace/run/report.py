@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ReportConfig", "main", "report"]
 
 GROUPS = {"llm": {**LLM_SCHEMAS, "simulated": SimulatedConfig}}
+_COLUMNS = ("operation", "failures blamed on it", "proved", "error types", "facts lost there")
 _TOLD = 5
 """Pieces of advice on the terminal; all are in the report."""
 
@@ -78,7 +79,8 @@ def report(cfg: ReportConfig, run: Run) -> dict[str, Any]:
 
 def _tell(made: Report, run: Run) -> None:
     for section in made.sections:
-        run.console.print(as_table(operation_rows(section.operations), section.title))
+        rows = [{key: row[key] for key in _COLUMNS} for row in operation_rows(section.operations)]
+        run.console.print(as_table(rows, section.title))
         for one in section.advice[:_TOLD]:
             run.console.print(f"{len(one.cases)}: {one.todo}", markup=False, highlight=False)
 

@@ -6,8 +6,8 @@ from lmcommon.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from memtrace.show.reporting.building import build_report
-    from memtrace.show.reporting.page import report_html
     from memtrace.show.reporting.markdown import report_markdown
+    from memtrace.show.reporting.page import report_html
     from memtrace.show.reporting.types import Report, Section
 
 __all__ = ["Report", "Section", "build_report", "report_html", "report_markdown"]

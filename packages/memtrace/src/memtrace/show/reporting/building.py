@@ -45,15 +45,20 @@ def build_report(
         ValueError: A number below 1.
     """
     if operations < 1 or examples < 1:
-        raise ValueError(
-            f"operations, examples: expected at least 1; got {operations}, {examples}"
-        )
+        raise ValueError(f"operations, examples: expected at least 1; got {operations}, {examples}")
     paths = [runs] if isinstance(runs, str | Path) else list(runs)
     sections = [_section(one, operations, examples) for one in gather(paths, method)]
     if summary_llm is not None:
         sections = [replace(one, summary=summarise(one, summary_llm)) for one in sections]
-    named = title or ", ".join(dict.fromkeys(one.title for one in sections))
-    return Report(title=named, sections=tuple(sections))
+    return Report(title=title or _title(sections), sections=tuple(sections))
+
+
+def _title(sections: Sequence[Section]) -> str:
+    """Systems by data set."""
+    systems: dict[str, dict[str, None]] = {}
+    for one in sections:
+        systems.setdefault(one.studied.data, {})[one.studied.system] = None
+    return "; ".join(f"{', '.join(names)} on {data}" for data, names in systems.items())
 
 
 def _section(studied: Studied, operations: int, examples: int) -> Section:

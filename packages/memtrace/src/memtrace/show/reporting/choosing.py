@@ -19,7 +19,7 @@ from memtrace.attribution.types import Verdict
 from memtrace.graph.reading.trace import open as open_trace
 from memtrace.scoring.sources.asked import AskedQuestion, asked_questions
 from memtrace.show.cases import FactView, case_view
-from memtrace.show.reporting.types import Asked, Example, Operation
+from memtrace.show.reporting.types import Asked, Example, WorstOperation
 
 __all__ = ["choose", "repairs_of", "with_examples"]
 
@@ -44,8 +44,8 @@ def choose(cases: Sequence[Asked], most: int) -> list[Asked]:
 
 
 def with_examples(
-    operations: Sequence[Operation], asked: Sequence[Asked], most: int
-) -> tuple[Operation, ...]:
+    operations: Sequence[WorstOperation], asked: Sequence[Asked], most: int
+) -> tuple[WorstOperation, ...]:
     """Operations with their worked examples; each trace is opened once.
 
     Args:
@@ -100,7 +100,11 @@ def _worked(case: Asked, reader: TraceReader, known: AskedQuestion | None) -> Ex
     if known is None:
         return _example(case, (), "the trace does not hold this answer")
     facts = case_view(examine(reader, known.told, ("survival",)), reader).facts
-    return _example(case, facts, "" if facts else "no message is known to hold the right answer")
+    why = (
+        "the right reply was to say that there is no answer" if case.gold is None
+        else "no message is known to hold the right answer"
+    )  # fmt: skip
+    return _example(case, facts, "" if facts else why)
 
 
 def _example(case: Asked, facts: tuple[FactView, ...], obstacle: str) -> Example:
@@ -119,6 +123,6 @@ def _commands(case: Asked, operation: str | None) -> tuple[str, ...]:
     found = [] if operation is None else [f"memtrace-show {path} {operation}"]
     if case.answer is not None:
         found.append(f"memtrace-show {path} {case.answer} view=why")
-        hash_ = f"#answer={case.answer}" + ("" if operation is None else f"&op={operation}")
-        found.append(f"memtrace-view {shlex.quote(str(case.trace) + hash_)}")
+        place = f"#answer={case.answer}" + ("" if operation is None else f"&op={operation}")
+        found.append(f"memtrace-view {path}  # and then {place} in the address")
     return tuple(found)

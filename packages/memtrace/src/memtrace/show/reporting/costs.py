@@ -38,6 +38,7 @@ def costs_of(trace: Trace) -> dict[str, dict[str, Spending]]:
             prompt_tokens=int(_number(usage, "prompt_tokens")),
             completion_tokens=int(_number(usage, "completion_tokens")),
             cost_usd=_number(usage, "cost_usd"), errors=int(operation.status == "error"),
+            model_ms=_number(usage, "latency_ms"),
         )  # fmt: skip
     return found
 

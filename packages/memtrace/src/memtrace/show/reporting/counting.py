@@ -1,7 +1,7 @@
 """The counts of a section: right and wrong, error types, operations, what is to be left out.
 
-In: a `Studied`. Out: rows with 95 % Wilson intervals. Annotation and judge errors are counted apart:
-they are not held against the system. What nothing is blamed for stays in, under its verdict.
+In: a `Studied`. Out: rows with 95 % Wilson intervals. Annotation and judge errors are counted
+apart: they are not held against the system. What nothing is blamed for stays in, under its verdict.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from memtrace.attribution.types import Rate, Verdict, rate
 from memtrace.scoring.analysis import Failure
-from memtrace.show.reporting.types import Asked, Listed, Operation, Studied, TypeRow
+from memtrace.show.reporting.types import Asked, Listed, Studied, TypeRow, WorstOperation
 
 __all__ = [
     "accuracy", "by_type", "invalid", "methods_of", "operations_of", "own_failures", "unexplained",
@@ -46,7 +46,7 @@ def own_failures(asked: Iterable[Asked]) -> list[Failure]:
     ]
 
 
-def operations_of(studied: Studied, most: int) -> tuple[Operation, ...]:
+def operations_of(studied: Studied, most: int) -> tuple[WorstOperation, ...]:
     """The operations that were blamed most, without examples yet.
 
     Args:
@@ -62,7 +62,7 @@ def operations_of(studied: Studied, most: int) -> tuple[Operation, ...]:
     knows_facts = bool(studied.traces) or bool(lost)
     worst = sorted(blamed.items(), key=lambda pair: (-len(pair[1]), pair[0]))[:most]
     return tuple(
-        Operation(
+        WorstOperation(
             name=name, failures=rate(len(cases), total),
             proved=sum(one.is_proved for one in cases),
             error_types=tuple(
@@ -87,7 +87,7 @@ def invalid(asked: Iterable[Asked]) -> tuple[Listed, ...]:
 
 
 def unexplained(asked: Iterable[Asked]) -> tuple[Listed, ...]:
-    """Wrong answers for which nothing is blamed: abstained, found to be none, or never attributed."""
+    """Wrong answers for which nothing is blamed: abstained, no failure, or never attributed."""
     found = []
     for one in asked:
         if one.state != "wrong":

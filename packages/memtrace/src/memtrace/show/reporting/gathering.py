@@ -8,22 +8,26 @@ program (`llm_free`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lmcommon.errors import UserError
-from memtrace.attribution.attributing import examine
 from memtrace.attribution.reader import TraceReader
 from memtrace.graph.reading.trace import open as open_trace
-from memtrace.scoring.analysis import failure_of
 from memtrace.scoring.outcomes import Outcome
-from memtrace.scoring.sources.asked import AskedQuestion, asked_questions
+from memtrace.scoring.sources.asked import asked_questions
 from memtrace.show.reporting.costs import costs_of
-from memtrace.show.reporting.losses import losses_of, prompt_of, settings_of
+from memtrace.show.reporting.questions import (
+    blamed,
+    of_episodes,
+    of_outcome,
+    of_trace,
+    own_verdict,
+    verdicts_on,
+)
 from memtrace.show.reporting.reading import (
-    Attributed,
     Pointed,
     episodes_of,
     json_of,
@@ -31,11 +35,10 @@ from memtrace.show.reporting.reading import (
     own_rows,
     pointed,
 )
-from memtrace.show.reporting.types import Asked, Spending, State, Studied
+from memtrace.show.reporting.types import Asked, Spending, Studied
 
 __all__ = ["gather"]
 
-_BY_PROGRAM = "llm_free"
 _Key = tuple[str, str, str]
 
 
@@ -50,15 +53,6 @@ class _Part:
     asked: list[Asked] = field(default_factory=list)
     costs: dict[str, Spending] = field(default_factory=dict)
     is_whole: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """An attribution, and what made it."""
-
-    method: str
-    body: Mapping[str, Any] | None
-    obstacle: str = ""
 
 
 def gather(paths: Sequence[str | Path], method: str | None = None) -> list[Studied]:
@@ -110,7 +104,7 @@ def _studied(key: _Key, part: _Part) -> Studied:
 
 
 def _told_apart(asked: Sequence[Asked]) -> tuple[Asked, ...]:
-    """Of several traces, ids begin with the name of the run's folder, as memtrace-attribute does."""
+    """Of several traces, ids begin with the run's folder, as those of memtrace-attribute do."""
     traces = {one.trace for one in asked if one.trace is not None}
     if len(traces) < 2:
         return tuple(asked)
@@ -123,7 +117,7 @@ def _told_apart(asked: Sequence[Asked]) -> tuple[Asked, ...]:
 def _add_trace(
     parts: dict[_Key, _Part], path: Path, found: Pointed, said: Mapping[Path, list[Outcome]]
 ) -> None:
-    over = _by_case(path, found.attributed, said)
+    over = verdicts_on(path, found.attributed, said)
     if not path.is_file():
         raise UserError(f"{path}: expected the trace of the run; it is gone")
     with open_trace(path) as trace:
@@ -132,10 +126,10 @@ def _add_trace(
         summary, manifest = (json_of(path.parent / f"{n}.json") for n in ("summary", "manifest"))
         episodes, own = episodes_of(path), own_rows(path)
         is_run = bool(episodes)
-        rows = _of_episodes(path, episodes, told) if is_run else _of_trace(path, reader, told)
-        costs = costs_of(trace)
+        rows = of_episodes(path, episodes, told) if is_run else of_trace(path, reader, told)
+        costs, metadata = costs_of(trace), trace.metadata
         for asked, key in rows:
-            about = _about(trace.metadata, asked.id)
+            about = _about(metadata, asked.id)
             data = _data_of(summary, manifest) if is_run else path.stem
             model = about.get("model", {}).get("name") or summary.get("model") or "-"
             part = parts.setdefault((asked.system, data, str(model)), _Part())
@@ -144,85 +138,12 @@ def _add_trace(
                 for name, spent in costs.get(asked.system, {}).items():
                     part.costs[name] = part.costs.get(name, Spending()) + spent
             part.runs[str(path.parent if is_run else path)] = None
-            part.versions |= {**_recorder(trace.metadata), **about.get("versions", {})}
-            part.seeds[str(manifest.get("seed", trace.metadata.get("seed", "-")))] = None
+            part.versions |= {**_recorder(metadata), **about.get("versions", {})}
+            part.seeds[str(manifest.get("seed", metadata.get("seed", "-")))] = None
             part.runs |= {str(one.folder): None for one in found.attributed if path in one.traces}
-            verdict = over.get(asked.id) or _own(own, key)
-            part.asked.append(_blamed(asked, verdict, reader, told))
-
-
-def _of_episodes(
-    path: Path, episodes: Sequence[Any], told: Mapping[str, AskedQuestion]
-) -> Iterator[tuple[Asked, tuple[str, ...]]]:
-    for episode in episodes:
-        state: State = "unscored" if episode.is_unscored else (
-            "wrong" if episode.is_failure else "right"
-        )  # fmt: skip
-        known = told.get(episode.answer or "")
-        scope = known.scope if known else f"{episode.system}/{episode.conversation}"
-        name = known.id if known else episode.question
-        verdict = episode.verdict
-        yield Asked(
-            id="/".join(filter(None, (scope, name, episode.answer))), system=episode.system,
-            category=episode.category or "-", question=episode.text, gold=episode.gold,
-            prediction=episode.prediction, state=state, answer=episode.answer, trace=path,
-            why=verdict.failure or verdict.rationale or "",
-        ), episode.key  # fmt: skip
-
-
-def _of_trace(
-    path: Path, reader: TraceReader, told: Mapping[str, AskedQuestion]
-) -> Iterator[tuple[Asked, tuple[str, ...]]]:
-    states: dict[bool | None, State] = {True: "right", False: "wrong", None: "unscored"}
-    for answer, one in told.items():
-        yield Asked(
-            id=f"{one.scope}/{one.id}/{answer}", system=one.system, category=one.category or "-",
-            question=one.told.text or "", gold=one.told.gold, prediction=reader.text(answer),
-            state=states[one.told.judged], answer=answer, trace=path,
-            why="" if one.told.judged is not None else "the judge gave no verdict",
-        ), ()  # fmt: skip
-
-
-def _by_case(
-    path: Path, attributed: Sequence[Attributed], said: Mapping[Path, list[Outcome]]
-) -> dict[str, _Found]:
-    """Verdicts of memtrace-attribute over a trace, by the id of the case in that trace alone."""
-    found = {}
-    for run in attributed:
-        if path not in run.traces:
-            continue
-        before = run.id_of(path, "")
-        for outcome in said[run.folder]:
-            if outcome.case.startswith(before):
-                found[outcome.case.removeprefix(before)] = _Found(
-                    outcome.method, outcome.attribution, outcome.failure or ""
-                )
-    return found
-
-
-def _own(rows: Mapping[tuple[str, ...], Mapping[str, Any]], key: tuple[str, ...]) -> _Found | None:
-    body = rows.get(key)
-    return None if body is None else _Found(_BY_PROGRAM, body)
-
-
-def _blamed(
-    asked: Asked, found: _Found | None, reader: TraceReader, told: Mapping[str, AskedQuestion]
-) -> Asked:
-    """A wrong answer with what was blamed for it."""
-    if asked.state != "wrong":
-        return asked
-    known = told.get(asked.answer or "")
-    if found is None and known is not None:
-        found = _Found(_BY_PROGRAM, examine(reader, known.told).to_dict())
-    if found is None or found.body is None:
-        why = found.obstacle if found else "the trace does not hold this answer"
-        return replace(asked, obstacle=why, method=found.method if found else "")
-    groups = {"system": asked.system, "category": asked.category}
-    return replace(
-        asked, method=found.method, attribution=_without_paths(found.body),
-        failure=failure_of(found.body, groups), lost=losses_of(found.body, reader, known),
-        settings=settings_of(found.body, reader), prompt=prompt_of(found.body, reader),
-    )  # fmt: skip
+            over_it = over.get(asked.id)
+            verdict = over_it if over_it and over_it.body else own_verdict(own, key) or over_it
+            part.asked.append(blamed(asked, verdict, reader, told))
 
 
 def _add_outcomes(parts: dict[_Key, _Part], folder: Path, outcomes: Sequence[Outcome]) -> None:
@@ -234,27 +155,7 @@ def _add_outcomes(parts: dict[_Key, _Part], folder: Path, outcomes: Sequence[Out
         part = parts.setdefault((system, data, "-"), _Part(is_whole=False))
         part.runs[str(folder)] = None
         part.seeds[str(json_of(folder / "manifest.json").get("seed", "-"))] = None
-        part.asked.append(_of_outcome(outcome, system))
-
-
-def _of_outcome(outcome: Outcome, system: str) -> Asked:
-    body = outcome.attribution
-    asked = Asked(
-        id=outcome.case, system=system, category=outcome.groups.get("category", "-"),
-        question=str((body or {}).get("question", "")), gold=(body or {}).get("gold"),
-        prediction=str((body or {}).get("prediction", "")), state="wrong", method=outcome.method,
-        obstacle=outcome.failure or "",
-    )  # fmt: skip
-    if body is None:
-        return asked
-    return replace(
-        asked, attribution=_without_paths(body), failure=failure_of(outcome.to_dict()),
-        lost=losses_of(body, None, None), prompt=prompt_of(body, None),
-    )  # fmt: skip
-
-
-def _without_paths(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in body.items() if key not in ("paths", "key")}
+        part.asked.append(of_outcome(outcome, system))
 
 
 def _about(metadata: Mapping[str, Any], case: str) -> Mapping[str, Any]:

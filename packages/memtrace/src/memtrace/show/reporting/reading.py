@@ -25,7 +25,7 @@ _EPISODES, _ATTRIBUTIONS, _TRACE = "episodes.jsonl", "attributions.jsonl", "trac
 
 @dataclass(frozen=True, slots=True)
 class Attributed:
-    """A run of `memtrace-attribute`. Example: `Attributed(Path("runs/a"), (Path("t/trace.db"),))`"""
+    """A run of memtrace-attribute. Example: `Attributed(Path("runs/a"), (Path("t/trace.db"),))`"""
 
     folder: Path
     traces: tuple[Path, ...]

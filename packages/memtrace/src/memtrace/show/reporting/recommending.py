@@ -191,6 +191,11 @@ def _rules() -> Iterator[Rule]:
         _says("the memory held the fact when it was asked, and the context did not", _replays),
     )  # fmt: skip
     yield Rule(
+        "should have abstained", lambda one: _of_type(ErrorType.RESPONSE)(one) and one.gold is None,
+        lambda name, cases: f"{_prompt_todo(name, cases)}: it has to say when there is no answer",
+        _says("nothing the memory heard holds an answer, and one was given", _replays),
+    )  # fmt: skip
+    yield Rule(
         "response", _of_type(ErrorType.RESPONSE),
         lambda name, cases: f"{_prompt_todo(name, cases)}, or try another model",
         _says("the model was given the fact, and the answer is wrong all the same", _replays),

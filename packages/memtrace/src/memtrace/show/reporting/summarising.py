@@ -1,7 +1,7 @@
 """A summary in a model's words, on request: every statement names the cases it stands on.
 
-In: a section and a chat model. Out: a `Summary`. A statement that names no case is dropped, one that
-names a case that is not there is refused; both are counted. A failed call leaves the reason.
+In: a section and a chat model. Out: a `Summary`. A statement that names no case is dropped, one
+that names a case that is not there is refused; both are counted. A failed call leaves the reason.
 """
 
 from __future__ import annotations

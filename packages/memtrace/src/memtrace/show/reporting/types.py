@@ -16,8 +16,8 @@ from memtrace.scoring.analysis import Cell, Failure
 from memtrace.show.cases import FactView
 
 __all__ = [
-    "Advice", "Asked", "Example", "Listed", "Lost", "Operation", "Report", "Section", "Spending",
-    "State", "Statement", "Studied", "Summary", "TypeRow",
+    "Advice", "Asked", "Example", "Listed", "Lost", "Report", "Section", "Spending", "State",
+    "Statement", "Studied", "Summary", "TypeRow", "WorstOperation",
 ]  # fmt: skip
 
 State = Literal["right", "wrong", "unscored"]
@@ -108,13 +108,15 @@ class Spending:
     ms: float = 0.0
     """Wall time, with that of the operations inside."""
     errors: int = 0
+    model_ms: float = 0.0
+    """What the model calls report; each call of a batch reports the batch."""
 
     def __add__(self, other: Spending) -> Spending:
         return Spending(
             self.count + other.count, self.calls + other.calls,
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens, self.cost_usd + other.cost_usd,
-            self.ms + other.ms, self.errors + other.errors,
+            self.ms + other.ms, self.errors + other.errors, self.model_ms + other.model_ms,
         )  # fmt: skip
 
 
@@ -164,8 +166,11 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """An operation that was blamed. Example: `Operation(name="retrieve", failures=Rate(...), ...)`"""
+class WorstOperation:
+    """An operation that was blamed.
+
+    Example: `WorstOperation(name="retrieve", failures=Rate(...), proved=3, error_types=(...,), ...)`
+    """
 
     name: str
     failures: Rate
@@ -205,7 +210,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One sentence of a model with the cases it stands on. Example: `Statement("...", ("a/q1",))`"""
+    """A sentence of a model with the cases it stands on. Example: `Statement("...", ("a/q1",))`"""
 
     text: str
     cases: tuple[str, ...]
@@ -235,10 +240,10 @@ class Section:
     unscored: int
     types: tuple[TypeRow, ...]
     cells: tuple[Cell, ...]
-    """Operation and error type, of the failures that may be the system's."""
+    """WorstOperation and error type, of the failures that may be the system's."""
     cells_by_type: tuple[Cell, ...]
     """The same by type of question."""
-    operations: tuple[Operation, ...]
+    operations: tuple[WorstOperation, ...]
     invalid: tuple[Listed, ...]
     """Annotation and judge errors: not held against the system."""
     unexplained: tuple[Listed, ...]

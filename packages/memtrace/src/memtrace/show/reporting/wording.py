@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from memtrace.attribution.types import Rate
 from memtrace.scoring.analysis import Cell
-from memtrace.show.reporting.types import Operation, Section, Spending, Studied, Summary
+from memtrace.show.reporting.types import Section, Spending, Studied, Summary, WorstOperation
 
 __all__ = [
-    "LEGEND", "cell_rows", "facts", "operation_rows", "percent", "share", "spending", "summary_note",
-    "type_rows",
+    "LEGEND", "cell_rows", "facts", "operation_rows", "percent", "share", "spending",
+    "summary_note", "type_rows",
 ]  # fmt: skip
 
 LEGEND = (
@@ -47,7 +47,8 @@ def spending(one: Spending | None) -> str:
         parts.append(f"{one.calls:,} calls")
         parts.append(f"{one.prompt_tokens:,} + {one.completion_tokens:,} tokens")
         parts.append(f"{one.cost_usd:.4f} USD")
-    parts.append(f"{one.ms:,.0f} ms")
+    told = f", model calls report {one.model_ms:,.0f} ms" if one.model_ms >= 1 else ""
+    parts.append(f"{one.ms:,.0f} ms{told}")
     if one.errors:
         parts.append(f"{one.errors:,} failed")
     return ", ".join(parts)
@@ -60,7 +61,8 @@ def facts(section: Section) -> list[tuple[str, str]]:
         ("system", studied.system), ("data", studied.data), ("model", studied.model),
         ("seed", ", ".join(studied.seeds)), ("runs", ", ".join(studied.runs)),
         ("versions", ", ".join(f"{name} {one}" for name, one in studied.versions.items()) or "-"),
-        ("attributed by", _methods(section)), ("cost of the system", _total(section.spent, studied)),
+        ("attributed by", _methods(section)),
+        ("cost of the system", _total(section.spent, studied)),
         ("cost of attribution", _attributing(studied.attributing)),
     ]  # fmt: skip
     return [(label, text) for label, text in found if text]
@@ -86,7 +88,7 @@ def cell_rows(cells: Sequence[Cell], keys: Sequence[str] = ()) -> list[dict[str,
     ]  # fmt: skip
 
 
-def operation_rows(operations: Sequence[Operation]) -> list[dict[str, str]]:
+def operation_rows(operations: Sequence[WorstOperation]) -> list[dict[str, str]]:
     """The operations that were blamed most."""
     return [
         {
