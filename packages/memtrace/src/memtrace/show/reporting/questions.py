@@ -77,7 +77,7 @@ def of_trace(
             state=states[one.told.judged], answer=answer, trace=path,
             why="" if one.told.judged is not None else "the judge gave no verdict",
         ), ()  # fmt: skip
-    for operation in reader.trace.operations(kind="answer", status="error"):
+    for operation in reader.trace.operations(kind="answer"):
         place, error = place_of(operation), operation.error
         if place is None or error is None:
             continue

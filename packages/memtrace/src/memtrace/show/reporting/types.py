@@ -169,7 +169,7 @@ class Example:
 class WorstOperation:
     """An operation that was blamed.
 
-    Example: `WorstOperation(name="retrieve", failures=Rate(...), proved=3, error_types=(...,), ...)`
+    Example: `WorstOperation(name="retrieve", failures=Rate(...), proved=3, ...)`
     """
 
     name: str
