@@ -5,7 +5,6 @@ In: a `Report`. Out: the page. Everything that came from data or models is escap
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 from memtrace.attribution.types import Rate
@@ -22,7 +21,7 @@ def report_html(report: Report) -> str:
     return render(
         "system_report.html", report=report, legend=wording.LEGEND,
         sections=[_shown(section) for section in report.sections],
-        bar=_bar, spending=wording.spending, percent=wording.percent, visible=_visible,
+        bar=_bar, spending=wording.spending, percent=wording.percent,
     )  # fmt: skip
 
 
@@ -48,11 +47,3 @@ def _bar(one: Rate) -> dict[str, float]:
         "value": round(100 * (one.share or 0.0), 2), "low": round(100 * one.low, 2),
         "high": round(100 * one.high, 2),
     }  # fmt: skip
-
-
-def _visible(text: str) -> str:
-    """A text in which what steers the display (other direction, nothing at all) is seen."""
-    return "".join(
-        one if one in "\n\t" or unicodedata.category(one) not in ("Cc", "Cf", "Cs") else "\ufffd"
-        for one in text
-    )

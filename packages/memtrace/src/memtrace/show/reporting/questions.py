@@ -91,17 +91,20 @@ def of_trace(
 def verdicts_on(
     path: Path, attributed: Sequence[Attributed], said: Mapping[Path, list[Outcome]]
 ) -> dict[str, Said]:
-    """Verdicts of memtrace-attribute over a trace, by the id of the case in that trace alone."""
-    found = {}
+    """Verdicts of memtrace-attribute over a trace, by the id of the case in that trace alone.
+
+    Of several runs the last goes first, unless its attempt failed.
+    """
+    found: dict[str, Said] = {}
     for run in attributed:
         if path not in run.traces:
             continue
         before = run.id_of(path, "")
         for outcome in said[run.folder]:
-            if outcome.case.startswith(before):
-                found[outcome.case.removeprefix(before)] = Said(
-                    outcome.method, outcome.attribution, outcome.failure or ""
-                )
+            case = outcome.case.removeprefix(before)
+            is_here = outcome.case.startswith(before)
+            if is_here and (outcome.attribution is not None or case not in found):
+                found[case] = Said(outcome.method, outcome.attribution, outcome.failure or "")
     return found
 
 

@@ -158,9 +158,12 @@ def _rules() -> Iterator[Rule]:
     )  # fmt: skip
     yield Rule(
         "not retrieved", _lost(LossKind.NOT_RETRIEVED),
-        lambda name, cases: f"try a larger top_k for {name}{_setting(cases, 'top_k')}, another "
-        "index, or query rewriting, and compare the runs",
-        _says("the fact was in the store, below the cut-off", _ranks, _replays),
+        lambda name, cases: (
+            f"try a larger top_k for {name}{_setting(cases, 'top_k')}, another index, or query "
+            "rewriting, and compare the runs" if _setting(cases, "top_k")
+            else f"look at what {name} searches with, and at its cut-off if it has one"
+        ),
+        _says("the fact was in the store, and was not among what was found", _ranks, _replays),
     )  # fmt: skip
     yield Rule(
         "cut from the context", _lost(LossKind.CUT),
