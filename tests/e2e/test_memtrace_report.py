@@ -96,9 +96,7 @@ def test_the_commands_of_the_report_work(folder: Path, reported: dict[str, Any])
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "runs: expected run folders or traces; got none"),
         (("runs=[nowhere]",), "nowhere: expected a run folder"),
-        (("runs=[x]", "examples=0"), "examples: expected at least 1; got 0"),
         (("runs=[x]", "summary_llm=openai"), "choose one with llm@summary_llm=openai"),
     ],
 )

@@ -133,7 +133,7 @@ def test_settings_ranks_and_prompts_are_told(report: Report) -> None:
     assert "context_tokens for build_context (now 45)" in said["short"]
     assert "window for trim (now 150)" in said["window"]
     assert "prompt of rerank (rerank in 1)" in said["rerank"]
-    assert "at rank 3" in said["rerank"], "its candidates tell where the fact stood"
+    assert "at rank (facts) 3 (1)" in said["rerank"], "its candidates tell where the fact stood"
 
 
 def test_examples_show_the_path_the_repair_and_how_to_open_them(

@@ -26,7 +26,8 @@ MEMORY: dict[str, dict[str, Any]] = {
     "extraction": {"loss": "never written", "error_type": "extraction", "prompt": "facts"},
     "update": {"loss": "overwritten", "error_type": "update", "prompt": "decide"},
     "deletion": {"loss": "deleted", "error_type": "deletion"},
-    "retrieval": {"loss": "in the context but distorted", "kind": "context"},
+    "retrieval": {"loss": "in the context but distorted", "kind": "context",
+                  "settings": {"context_tokens": 64}},
     "response": {"loss": "in the context but unused", "error_type": "response", "prompt": "qa"},
     "should have abstained": {"loss": "not lost", "error_type": "response", "gold": None},
 }  # fmt: skip
@@ -40,7 +41,7 @@ SAID = {
     "retrieval by a model": "prompt of rewrite (rewrite in 1)", "not retrieved": "(now 5)",
     "cut from the context": "(now 64)", "trimmed": "(now 300)",
     "extraction": "memtrace-optimize", "update": "decide in 1", "deletion": "no prompt",
-    "retrieval": "retrieve", "response": "qa in 1", "should have abstained": "no answer",
+    "retrieval": "context_tokens (now 64)", "response": "qa in 1", "should have abstained": "no answer",
 }  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def test_unproved_blame_is_called_a_suspicion_and_sent_to_replay_last() -> None:
 def test_the_rank_is_told_where_the_trace_tells_it(rank: int | None) -> None:
     lost = Lost(value="Oslo", operation="op-9", name="retrieve", loss="x", rank=rank)
     (found, _) = advise([wrong(1, lost=(lost,), settings={"top_k": 5})])
-    told = "where the traces tell, at rank 7" if rank else "the traces do not tell at which rank"
+    told = "where the traces tell, at rank (facts) 7 (1)" if rank else "do not tell at which rank"
     assert told in found.because
 
 

@@ -106,12 +106,13 @@ def _shown(cases: Sequence[Asked]) -> str:
 
 
 def _ranks(name: str, cases: Sequence[Asked]) -> str:
-    told = sorted(
+    told = Counter(
         lost.rank for one in cases for lost in one.lost if lost.name == name and lost.rank
     )
     if not told:
         return "; the traces do not tell at which rank"
-    return f"; where the traces tell, at rank {', '.join(map(str, told))}"
+    shown = ", ".join(f"{rank} ({count})" for rank, count in sorted(told.items()))
+    return f"; where the traces tell, at rank (facts) {shown}"
 
 
 def _count(cases: Sequence[Asked]) -> str:
@@ -123,6 +124,15 @@ def _prompt_todo(name: str, cases: Sequence[Asked]) -> str:
     if not named:
         return f"look at what {name} does: it used no prompt that the traces name"
     return f"mend the prompt of {name} ({named}), by hand or with memtrace-optimize"
+
+
+def _retrieval_todo(name: str, cases: Sequence[Asked]) -> str:
+    if _prompts(cases):
+        return _prompt_todo(name, cases)
+    told = "".join(
+        f", {key}{found}" for key in ("context_tokens", "top_k") if (found := _setting(cases, key))
+    )
+    return f"look at what {name} leaves out{told}"
 
 
 def _reasons(cases: Sequence[Asked]) -> str:
@@ -190,7 +200,7 @@ def _rules() -> Iterator[Rule]:
         _says("the memory held the fact, and the item was deleted", _replays),
     )  # fmt: skip
     yield Rule(
-        "retrieval", _of_type(ErrorType.RETRIEVAL), _prompt_todo,
+        "retrieval", _of_type(ErrorType.RETRIEVAL), _retrieval_todo,
         _says("the memory held the fact when it was asked, and the context did not", _replays),
     )  # fmt: skip
     yield Rule(
