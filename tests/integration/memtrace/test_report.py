@@ -278,3 +278,16 @@ def test_a_conversation_of_hostile_texts_is_harmless(tmp_path: Path) -> None:
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     assert NASTY[1] in page.text, "shown as text"
     assert "\\<img" in report_markdown(report)
+
+
+def test_a_verdict_on_an_answer_that_was_given_anew_is_not_taken(
+    traced: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(traced, tmp_path / "run")
+    path = tmp_path / "run/attributions.jsonl"
+    stale = [{**row, "answer": "var-1", "reason": "stale"} for row in rows(path)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in stale), encoding="utf-8")
+    assert "stale" not in report_markdown(build_report(tmp_path / "run"))
+    assert [one.cells for one in build_report(tmp_path / "run").sections] == [
+        one.cells for one in build_report(traced).sections
+    ]

@@ -41,7 +41,8 @@ SAID = {
     "retrieval by a model": "prompt of rewrite (rewrite in 1)", "not retrieved": "(now 5)",
     "cut from the context": "(now 64)", "trimmed": "(now 300)",
     "extraction": "memtrace-optimize", "update": "decide in 1", "deletion": "no prompt",
-    "retrieval": "context_tokens (now 64)", "response": "qa in 1", "should have abstained": "no answer",
+    "retrieval": "context_tokens (now 64)", "response": "qa in 1",
+    "should have abstained": "no answer",
 }  # fmt: skip
 
 

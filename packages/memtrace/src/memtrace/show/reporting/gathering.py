@@ -48,7 +48,7 @@ class _Part:
 
     runs: dict[str, None] = field(default_factory=dict)
     traces: dict[Path, None] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, dict[str, None]] = field(default_factory=dict)
     seeds: dict[str, None] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     costs: dict[str, Spending] = field(default_factory=dict)
@@ -96,9 +96,10 @@ def _studied(key: _Key, part: _Part) -> Studied:
             completion_tokens=int(cost.get("completion_tokens", 0)),
             cost_usd=float(cost.get("cost_usd", 0.0)), ms=float(cost.get("time_ms", 0.0)),
         )  # fmt: skip
+    versions = {name: " and ".join(found) for name, found in part.versions.items()}
     return Studied(
         system=system, data=data, model=model, runs=tuple(part.runs), traces=tuple(part.traces),
-        versions=part.versions, seeds=tuple(part.seeds), asked=asked, costs=part.costs,
+        versions=versions, seeds=tuple(part.seeds), asked=asked, costs=part.costs,
         attributing=spent, is_whole=part.is_whole,
     )  # fmt: skip
 
@@ -138,11 +139,16 @@ def _add_trace(
                 for name, spent in costs.get(asked.system, {}).items():
                     part.costs[name] = part.costs.get(name, Spending()) + spent
             part.runs[str(path.parent if is_run else path)] = None
-            part.versions |= {**_recorder(metadata), **about.get("versions", {})}
+            for name, one in {**_recorder(metadata), **about.get("versions", {})}.items():
+                part.versions.setdefault(name, {})[str(one)] = None
             part.seeds[str(manifest.get("seed", metadata.get("seed", "-")))] = None
             part.runs |= {str(one.folder): None for one in found.attributed if path in one.traces}
             over_it = over.get(asked.id)
-            verdict = over_it if over_it and over_it.body else own_verdict(own, key) or over_it
+            verdict = (
+                over_it
+                if over_it and over_it.body
+                else own_verdict(own, key, asked.answer) or over_it
+            )
             part.asked.append(blamed(asked, verdict, reader, told))
 
 

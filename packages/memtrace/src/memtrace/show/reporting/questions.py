@@ -108,10 +108,12 @@ def verdicts_on(
     return found
 
 
-def own_verdict(rows: Mapping[Key, Mapping[str, Any]], key: Key) -> Said | None:
-    """What memtrace-trace itself said of an episode, on the way."""
+def own_verdict(rows: Mapping[Key, Mapping[str, Any]], key: Key, answer: str | None) -> Said | None:
+    """What memtrace-trace itself said of an episode on the way, if it was of this answer."""
     body = rows.get(key)
-    return None if body is None else Said(_BY_PROGRAM, body)
+    if body is None or body.get("answer") != answer:  # the question was asked again since
+        return None
+    return Said(_BY_PROGRAM, body)
 
 
 def blamed(

@@ -7,12 +7,13 @@ that names a case that is not there is refused; both are counted. A failed call 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import ChatRequest, Message, Sampling
 from lmcommon.prompt import load_prompt
-from memtrace.show.reporting.types import Asked, Section, Statement, Summary
+from memtrace.show.reporting.types import Asked, Section, Spending, Statement, Summary
 
 __all__ = ["SCHEMA", "checked", "summarise"]
 
@@ -49,10 +50,16 @@ def summarise(section: Section, model: ChatModel) -> Summary:
         messages=(Message("user", prompt),), schema=SCHEMA,
         sampling=Sampling(max_tokens=_REPLY_TOKENS),
     )])  # fmt: skip
+    usage = response.usage
+    spent = Spending(
+        1, usage.calls, usage.prompt_tokens, usage.completion_tokens, usage.cost_usd,
+        ms=response.latency_ms,
+    )  # fmt: skip
     if response.failure is not None:
         why = f"{response.failure.kind}: {response.failure.message}"
-        return Summary(model=model.name, failure=why)
-    return checked(response.parsed, {one.id for one in cases}, model.name)
+        return Summary(model=model.name, failure=why, spent=spent)
+    found = checked(response.parsed, {one.id for one in cases}, model.name)
+    return replace(found, spent=spent)
 
 
 def checked(reply: Any, known: Collection[str], model: str) -> Summary:

@@ -228,6 +228,7 @@ class Summary:
     """Statements that were refused since they name a case that is not there."""
     failure: str = ""
     """Why there is no summary."""
+    spent: Spending = Spending()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

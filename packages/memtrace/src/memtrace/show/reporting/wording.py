@@ -103,7 +103,11 @@ def operation_rows(operations: Sequence[WorstOperation]) -> list[dict[str, str]]
 
 def summary_note(summary: Summary) -> str:
     """Who wrote the summary, and what was left out of it."""
-    note = f"written by {summary.model}; not counted"
+    spent = summary.spent
+    note = (
+        f"written by {summary.model}, not counted; {spent.calls} calls, {spent.prompt_tokens:,} + "
+        f"{spent.completion_tokens:,} tokens, {spent.cost_usd:.4f} USD"
+    )
     if summary.uncited or summary.unknown:
         note += (
             f"; {summary.uncited} statements dropped since they name no case, {summary.unknown} "
