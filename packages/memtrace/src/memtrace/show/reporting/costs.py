@@ -2,6 +2,7 @@
 
 In: an open trace. Out: by system, then by the operation's name, a `Spending`. Time is wall time, so
 an operation that others run inside has theirs too; tokens and calls are of the operation itself.
+Each call of a batch reports the time of the batch: equal ones under one parent are counted once.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def costs_of(trace: Trace) -> dict[str, dict[str, Spending]]:
     """
     systems: dict[str, str] = {}
     found: dict[str, dict[str, Spending]] = {}
+    batches: set[tuple[str | None, str, float]] = set()
     for operation in trace.operations():
         place = place_of(operation)
         if place is not None:
@@ -33,12 +35,16 @@ def costs_of(trace: Trace) -> dict[str, dict[str, Spending]]:
         systems[operation.id] = system
         sums = found.setdefault(system, {})
         usage = operation.usage
+        model_ms = _number(usage, "latency_ms")
+        if (batch := (operation.parent, operation.name, model_ms)) in batches:
+            model_ms = 0.0
+        batches.add(batch)
         sums[operation.name] = sums.get(operation.name, Spending()) + Spending(
             count=1, calls=int(_number(usage, "calls")), ms=operation.latency_ms or 0.0,
             prompt_tokens=int(_number(usage, "prompt_tokens")),
             completion_tokens=int(_number(usage, "completion_tokens")),
             cost_usd=_number(usage, "cost_usd"), errors=int(operation.status == "error"),
-            model_ms=_number(usage, "latency_ms"),
+            model_ms=model_ms,
         )  # fmt: skip
     return found
 

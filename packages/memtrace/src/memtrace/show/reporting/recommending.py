@@ -155,6 +155,11 @@ def _replays(name: str, cases: Sequence[Asked]) -> str:
     return _shown(cases)
 
 
+def _replies(name: str, cases: Sequence[Asked]) -> str:
+    proved = sum(one.is_proved for one in cases)
+    return f"; in {proved} the right reply itself was put in and replayed" if proved else ""
+
+
 def _by_model(one: Asked) -> bool:
     return _of_type(ErrorType.RETRIEVAL)(one) and one.kind in _BY_MODEL
 
@@ -206,12 +211,12 @@ def _rules() -> Iterator[Rule]:
     yield Rule(
         "should have abstained", lambda one: _of_type(ErrorType.RESPONSE)(one) and one.gold is None,
         lambda name, cases: f"{_prompt_todo(name, cases)}: it has to say when there is no answer",
-        _says("nothing the memory heard holds an answer, and one was given", _replays),
+        _says("nothing the memory heard holds an answer, and one was given", _replies),
     )  # fmt: skip
     yield Rule(
         "response", _of_type(ErrorType.RESPONSE),
         lambda name, cases: f"{_prompt_todo(name, cases)}, or try another model",
-        _says("the model was given the fact, and the answer is wrong all the same", _replays),
+        _says("the model was given the fact, and the answer is wrong all the same", _replies),
     )  # fmt: skip
     yield Rule(
         "judge", _verdict(Verdict.JUDGE),

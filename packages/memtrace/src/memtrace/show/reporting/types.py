@@ -109,7 +109,7 @@ class Spending:
     """Wall time, with that of the operations inside."""
     errors: int = 0
     model_ms: float = 0.0
-    """What the model calls report; each call of a batch reports the batch."""
+    """What the model calls report, a batch once."""
 
     def __add__(self, other: Spending) -> Spending:
         return Spending(

@@ -20,7 +20,8 @@ LEGEND = (
     "Shares have 95 % Wilson intervals. Unscored questions are in no share. Error types are of the "
     "wrong answers that are the system's own or unexplained; annotation and judge errors stand "
     "apart. Proved: the operation was repaired, the run replayed, and the answer became right; all "
-    "other blame is a suspicion. Everything here is counted, nothing is estimated."
+    "other blame is a suspicion. Of an answering step the repair is the right reply itself, so its "
+    "proof says little. Everything here is counted, nothing is estimated."
 )
 
 
@@ -47,7 +48,7 @@ def spending(one: Spending | None) -> str:
         parts.append(f"{one.calls:,} calls")
         parts.append(f"{one.prompt_tokens:,} + {one.completion_tokens:,} tokens")
         parts.append(f"{one.cost_usd:.4f} USD")
-    told = f", model calls report {one.model_ms:,.0f} ms" if one.model_ms >= 1 else ""
+    told = f" and {one.model_ms:,.0f} ms of model calls" if one.model_ms >= 1 else ""
     parts.append(f"{one.ms:,.0f} ms{told}")
     if one.errors:
         parts.append(f"{one.errors:,} failed")
