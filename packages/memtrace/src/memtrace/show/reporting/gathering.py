@@ -106,13 +106,16 @@ def _studied(key: _Key, part: _Part) -> Studied:
 
 def _told_apart(asked: Sequence[Asked]) -> tuple[Asked, ...]:
     """Of several traces, ids begin with the run's folder, as those of memtrace-attribute do."""
-    traces = {one.trace for one in asked if one.trace is not None}
-    if len(traces) < 2:
+    folders = {one.trace.parent for one in asked if one.trace is not None}
+    if len({one.trace for one in asked if one.trace is not None}) < 2:
         return tuple(asked)
+    is_clear = len({folder.name for folder in folders}) == len(folders)
     return tuple(
-        one if one.trace is None else replace(one, id=f"{one.trace.parent.name}/{one.id}")
+        one if one.trace is None else replace(
+            one, id=f"{one.trace.parent.name if is_clear else one.trace.parent}/{one.id}"
+        )
         for one in asked
-    )
+    )  # fmt: skip
 
 
 def _add_trace(
