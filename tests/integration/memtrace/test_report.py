@@ -291,3 +291,15 @@ def test_a_verdict_on_an_answer_that_was_given_anew_is_not_taken(
     assert [one.cells for one in build_report(tmp_path / "run").sections] == [
         one.cells for one in build_report(traced).sections
     ]
+
+
+def test_a_later_run_that_failed_takes_no_verdict_away(replayed: Path, tmp_path: Path) -> None:
+    failed = [
+        {**row, "attribution": None, "failure": "no model"}
+        for row in rows(replayed / "attributions.jsonl")
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in failed)
+    (tmp_path / "attributions.jsonl").write_text(text, encoding="utf-8")
+    shutil.copy(replayed / "config.yaml", tmp_path)
+    both = build_report([replayed, tmp_path])
+    assert {name for one in both.sections for name in one.methods} == {"replayed"}
