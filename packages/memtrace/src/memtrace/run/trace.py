@@ -121,8 +121,9 @@ def trace(cfg: TraceConfig, run: Run) -> dict[str, Any]:
     run.console.print(cost_line(cost), highlight=False)
     refuse_if_spent(run, results, "memtrace-trace")
     return {
-        "system": names[0] if len(names) == 1 else names, "model": model, **headline(results),
-        "cost": cost, "wall_s": wall_s, "report": str(html),
+        "system": names[0] if len(names) == 1 else names, "model": model,
+        "data": conversations[0].source, **headline(results), "cost": cost, "wall_s": wall_s,
+        "report": str(html),
     }  # fmt: skip
 
 
