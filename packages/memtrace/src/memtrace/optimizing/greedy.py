@@ -3,7 +3,9 @@
 One version is improved at a time. In each round failures are drawn evenly over kinds of error and
 guilty prompts, the prompts with the most blame are rewritten (both of a proved pair at once), and
 the child must mend failures it was shown, then pass the gate on validation questions. Failures that
-no prompt is to blame for are put aside for advice. At the end the best version is confirmed on all
+no prompt is to blame for are put aside for advice. A change that won more than it lost, but not
+enough to be taken, waits: the next change of another prompt is tried together with it, since faults
+of two prompts can hide each other. At the end the best version is confirmed on all
 validation questions, or an earlier one taken.
 """
 
@@ -20,6 +22,7 @@ from memtrace.optimizing.sequential import SequentialGate, confirmed
 from memtrace.optimizing.settings import GreedySettings
 from memtrace.optimizing.steps import Steps
 from memtrace.optimizing.types import (
+    Candidate,
     Decision,
     LimitReachedError,
     Optimization,
@@ -70,6 +73,8 @@ class _Loop:
         self._needs_all = needs_all
         self._chain: list[dict[str, str]] = []
         """Versions that were accepted, in order."""
+        self._waiting: dict[str, str] = {}
+        """Texts that are promising, and not proved."""
         self._evaluator, self._splits, self._steps = evaluator, splits, steps
         self._settings, self._log = settings, log
         self._draws = steps.draws(dict(evaluator.seed))
@@ -134,9 +139,11 @@ class _Loop:
     def _try(self, round_: Round) -> Version:
         """One round."""
         steps = self._steps
-        records = {name: steps.records(round_, name) for name in steps.components(round_)}
-        texts, refused = steps.rewrite(round_, records)
-        child = {**round_.parent, **texts}
+        chosen = steps.components(round_, avoid=self._waiting)
+        texts, refused = steps.rewrite(
+            round_, {name: steps.records(round_, name) for name in chosen}
+        )
+        child = {**round_.parent, **self._waiting, **texts}
         validation = None
         if not texts:
             decision = Decision(accepted=False, reason="no usable rewrite")
@@ -147,8 +154,18 @@ class _Loop:
                 scores = self._evaluator.evaluate(child, self._splits.validation)
                 validation = mean_score(scores)
             self._chain.append(child)
+            self._waiting = {}
             self._draws = steps.draws(child, self._draws.order())
+        elif texts:
+            self._waiting = _promising(round_.parent, child, decision)
         return self._log.add(
             round_.parent, child, decision, validation=validation, mass=round_.told_mass,
             refused=refused,
         )  # fmt: skip
+
+
+def _promising(parent: Candidate, child: Candidate, decision: Decision) -> dict[str, str]:
+    """What a refused version changed, if it won more than it lost on validation."""
+    if decision.wins <= decision.losses:
+        return {}
+    return {name: text for name, text in child.items() if text != parent[name]}

@@ -20,7 +20,7 @@ class GreedySettings:
     """Successes it is shown besides."""
     search: int = 6
     """Training questions asked at a time, in search of failures."""
-    patience: int = 6
+    patience: int = 10
     """Rounds in a row without an accepted version, until it gives up."""
     explore: float = 0.1
     """How often another guilty prompt than the guiltiest is rewritten."""

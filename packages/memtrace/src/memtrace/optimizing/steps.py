@@ -7,7 +7,7 @@ steps one after the other; on GEPA, GEPA calls them.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from lmcommon.rng import random_for
 from memtrace.attribution.types import Attribution, Verdict
@@ -81,9 +81,15 @@ class Steps:
         self._evaluator.require(len(self._splits.validation) + 1 if self._gate.needs_all else 1)
         return draws.draw(number)
 
-    def components(self, round_: Round) -> tuple[str, ...]:
-        """The guiltiest prompt, with the one that is proved to share its guilt most often."""
-        mass = round_.mass
+    def components(self, round_: Round, avoid: Collection[str] = ()) -> tuple[str, ...]:
+        """The guiltiest prompt, with the one that is proved to share its guilt most often.
+
+        Args:
+            round_: The round.
+            avoid: Prompts that are only taken where no other is guilty.
+        """
+        mass = {name: share for name, share in round_.mass.items() if name not in avoid}
+        mass = mass or dict(round_.mass)
         rng = random_for(self._settings.seed, "component", round_.number)
         if self.is_blind:
             return (rng.choice(sorted(mass)),)
