@@ -91,7 +91,7 @@ def test_an_unknown_name_is_refused() -> None:
 
 def test_another_object_of_the_package_is_refused() -> None:
     memory, _ = watched()
-    with pytest.raises(UserError, match="expected a mem0.Memory"):
+    with pytest.raises(UserError, match=r"expected a mem0\.Memory"):
         memtrace.apply_prompts(memory.config, {"qa": "text"})
 
 

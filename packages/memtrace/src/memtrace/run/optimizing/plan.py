@@ -72,6 +72,15 @@ class Plan:
                 f"reflection: expected a temperature of at least 0 and max_tokens of at least 1; "
                 f"got {self.temperature!r}, {self.max_tokens!r}"
             )
+        self._check_numbers()
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether versions are decided one question after the other."""
+        return self.gate == "sequential" and self.method != "gepa"
+
+    def _check_numbers(self) -> None:
+        """Limits and settings of the loop."""
         if self.max_metric_calls is not None and self.max_metric_calls < 1:
             raise UserError(
                 f"budget.metric_calls: expected at least 1, or null; got {self.max_metric_calls!r}"
@@ -87,8 +96,3 @@ class Plan:
             raise UserError(f"attribution.proofs: expected at least 0; got {self.proofs}")
         if self.advice_calls < 0:
             raise UserError(f"advice.metric_calls: expected at least 0; got {self.advice_calls}")
-
-    @property
-    def is_sequential(self) -> bool:
-        """Whether versions are decided one question after the other."""
-        return self.gate == "sequential" and self.method != "gepa"
