@@ -28,7 +28,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OPENAI_API_KEY": "unused"}
 TYPES = "data.categories=[single-hop,multi-hop,temporal,correction,update]"
 COMMON = (
     "memory=rag_bm25", "memory.top_k=4", "memory.max_answer_tokens=40", "data.size=tiny",
-    "data.number=8", TYPES, "split.shares=[0.35,0.45,0.2]", "loop.patience=4", "seed=1",
+    "data.number=8", TYPES, "split.shares=[0.35,0.45,0.2]", "loop.patience=3", "seed=1",
     "attribution.proofs=1", "gate.alpha=0.2", "budget.metric_calls=200", "advice.metric_calls=40",
 )  # fmt: skip
 SPENT = ("model_calls", "reflection_calls")

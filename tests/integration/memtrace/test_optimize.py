@@ -36,7 +36,7 @@ from optimizing_support import (
 )
 
 OPTIONS = {
-    "max_metric_calls": 160, "settings": {"patience": 4}, "shares": (0.35, 0.45, 0.2), "seed": 1,
+    "max_metric_calls": 160, "settings": {"patience": 3}, "shares": (0.35, 0.45, 0.2), "seed": 1,
     "proofs": 1, "advice_calls": 70,
 }  # fmt: skip
 
