@@ -137,12 +137,12 @@ def test_the_same_folder_again_pays_nothing(made: Optimized, trace: Path) -> Non
 
 
 def test_a_spent_reflection_budget_ends_with_the_best_so_far(trace: Path, tmp_path: Path) -> None:
-    poor = MeteredModel(reflection_model(), Meter(Budget(calls=2)))
+    poor = MeteredModel(reflection_model(), Meter(Budget(calls=3)))
     ended = memtrace.optimize(
         trace, reflection_model=poor, model=system_model(), folder=tmp_path,
         **{**OPTIONS, "advice_calls": 0},
     )  # fmt: skip
-    assert ended.figures["reflection_calls"] == 2
+    assert ended.figures["reflection_calls"] == 3
     assert "reflection_llm.budget" in ended.optimization.stopped
     assert CURE in ended.prompts["qa"]
     assert ended.advice is None
