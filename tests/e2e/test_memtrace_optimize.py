@@ -28,7 +28,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OPENAI_API_KEY": "unused"}
 TYPES = "data.categories=[single-hop,multi-hop,temporal,correction,update]"
 COMMON = (
     "memory=rag_bm25", "memory.top_k=4", "memory.max_answer_tokens=40", "data.size=tiny",
-    "data.number=8", TYPES, "split.shares=[0.35,0.45,0.2]", "loop.patience=2", "seed=1",
+    "data.number=8", TYPES, "split.shares=[0.35,0.45,0.2]", "loop.patience=3", "seed=1",
     "attribution.proofs=1", "gate.alpha=0.2", "budget.metric_calls=200", "advice.metric_calls=40",
 )  # fmt: skip
 SPENT = ("model_calls", "reflection_calls")
@@ -83,7 +83,8 @@ def test_it_records_improves_and_reports(whole: tuple[Path, str]) -> None:
     assert found["held_out"]["pairs"] > 0
     assert found["metric_calls"] <= 200
     assert found["cost_usd"] == 0.0
-    assert "accepted" in out and "cost: " in out, "versions as they come, and the cost"
+    assert "accepted" in out, "versions as they come"
+    assert "cost: " in out
     assert CURE in memtrace.load_prompts(folder)["qa"]
     for name in ("report.md", "report.html", "versions.jsonl", "prompts/qa.diff", "summary.json"):
         assert (folder / name).is_file(), name
@@ -165,7 +166,7 @@ def test_a_mistake_is_one_line(tmp_path: Path, arguments: tuple[str, ...], expec
 def until(path: Path, lines: int, process: subprocess.Popen[bytes]) -> None:
     """Wait until a file has so many lines."""
     deadline = time.monotonic() + 120
-    while not path.is_file() or len(path.read_text().splitlines()) < lines:
+    while not path.is_file() or len(path.read_text(encoding="utf-8").splitlines()) < lines:
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.01)

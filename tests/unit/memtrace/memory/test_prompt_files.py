@@ -98,5 +98,5 @@ def test_a_configuration_reads_prompts_from_a_folder(tmp_path: Path) -> None:
 
 
 def test_other_objects_are_refused() -> None:
-    with pytest.raises(UserError, match="a live mem0.Memory; got a builtins.dict"):
+    with pytest.raises(UserError, match=r"a live mem0\.Memory; got a builtins\.dict"):
         memtrace.apply_prompts({}, {"qa": QA})

@@ -101,7 +101,8 @@ def test_the_limit_holds_and_is_told() -> None:
     found = advised(laboratory, [blamed("f")], NAMES)
     assert laboratory.spending.evaluations == found.metric_calls <= 70
     assert len(found.effects) == 2
-    assert found.stopped is not None and "2 of 4 settings" in found.stopped
+    assert found.stopped is not None
+    assert "2 of 4 settings" in found.stopped
 
 
 def test_a_small_limit_takes_fewer_questions_before_it_takes_fewer_settings() -> None:
@@ -124,7 +125,8 @@ def test_a_spent_budget_ends_it_without_losing_what_is_known() -> None:
     laboratory.refuses = BudgetError
     found = advised(laboratory, [blamed("f")], NAMES)
     assert len(found.effects) == 2
-    assert found.stopped is not None and "2 of 4" in found.stopped
+    assert found.stopped is not None
+    assert "2 of 4" in found.stopped
 
 
 def test_without_such_failures_nothing_is_tried() -> None:

@@ -33,8 +33,10 @@ def test_turned_around_it_says_the_opposite(pairs: list[tuple[float | None, floa
         assert (there.pairs, there.low, there.p_value) == (0, None, None)
     else:
         assert there.difference == pytest.approx((there.wins - there.losses) / there.pairs)
-        assert there.low is not None and there.high is not None
-        assert there.low <= there.difference + 1e-9 and there.difference - 1e-9 <= there.high
+        assert there.low is not None
+        assert there.high is not None
+        assert there.low <= there.difference + 1e-9
+        assert there.difference - 1e-9 <= there.high
 
 
 @given(pairs=SCORES)

@@ -103,7 +103,8 @@ class OptimizeConfig:
         """The same as one checked plan."""
         return Plan(
             method=self.method, components=self.components, shares=tuple(self.split.shares),
-            split_by=self.split.by, split_seed=self.split.seed, alpha=self.gate.alpha,
+            split_by=self.split.by, split_seed=self.split.seed, gate=self.gate.kind,
+            alpha=self.gate.alpha,
             max_drop=self.gate.max_drop, max_metric_calls=self.budget.metric_calls,
             settings=self.loop.given, temperature=self.reflection.temperature,
             max_tokens=self.reflection.max_tokens,

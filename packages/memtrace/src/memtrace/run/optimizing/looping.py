@@ -9,6 +9,7 @@ from memtrace.optimizing.blaming import Blamer
 from memtrace.optimizing.evaluator import Evaluator
 from memtrace.optimizing.gate import Gate
 from memtrace.optimizing.methods import run_method
+from memtrace.optimizing.sequential import SequentialGate
 from memtrace.optimizing.types import Optimization, Splits, Version
 from memtrace.run.optimizing.plan import Plan
 
@@ -36,7 +37,8 @@ def run_loop(
         evaluator, method=plan.attribution, settings=plan.attribution_settings, model=attribution,
         proofs=plan.proofs, seed=plan.seed,
     )  # fmt: skip
-    gate = Gate(alpha=plan.alpha, max_drop=plan.max_drop, seed=plan.seed)
+    kind = SequentialGate if plan.is_sequential else Gate
+    gate = kind(alpha=plan.alpha, max_drop=plan.max_drop, seed=plan.seed)
     return run_method(
         plan.method, evaluator, splits, reflection, seed=plan.seed, settings=plan.settings,
         blamer=blamer, gate=gate, temperature=plan.temperature, max_tokens=plan.max_tokens,

@@ -12,6 +12,7 @@ from memtrace.optimizing.methods import METHODS
 __all__ = ["Plan"]
 
 _PARTS = ("history", "question")
+_GATES = ("sequential", "exact")
 _LEAST = {"minibatch": 1, "search": 1, "patience": 1, "kept": 0, "idle": 1, "rounds": 1, "batch": 1}
 
 
@@ -31,6 +32,10 @@ class Plan:
     split_by: str = "history"
     split_seed: int | None = None
     """None: `seed`."""
+    gate: str = "sequential"
+    """sequential asks validation questions until it is decided, and confirms the best version on
+    all of them at the end; exact asks until no answer could change the exact test. GEPA's search
+    compares versions on all questions, so there it is always exact."""
     alpha: float = 0.05
     max_drop: float = 0.01
     max_metric_calls: int | None = None
@@ -56,6 +61,8 @@ class Plan:
             )  # fmt: skip
         if self.split_by not in _PARTS:
             raise UserError(f"split.by: expected history or question; got {self.split_by!r}")
+        if self.gate not in _GATES:
+            raise UserError(f"gate.kind: expected sequential or exact; got {self.gate!r}")
         if not 0 < self.alpha < 1:
             raise UserError(f"gate.alpha: expected a number between 0 and 1; got {self.alpha!r}")
         if not 0 <= self.max_drop <= 1:
@@ -65,6 +72,15 @@ class Plan:
                 f"reflection: expected a temperature of at least 0 and max_tokens of at least 1; "
                 f"got {self.temperature!r}, {self.max_tokens!r}"
             )
+        self._check_numbers()
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether versions are decided one question after the other."""
+        return self.gate == "sequential" and self.method != "gepa"
+
+    def _check_numbers(self) -> None:
+        """Limits and settings of the loop."""
         if self.max_metric_calls is not None and self.max_metric_calls < 1:
             raise UserError(
                 f"budget.metric_calls: expected at least 1, or null; got {self.max_metric_calls!r}"

@@ -30,6 +30,9 @@ class SplitConfig:
 class GateConfig:
     """When a version replaces its parent."""
 
+    kind: str = "sequential"
+    """sequential: ask validation questions until it is decided, and confirm the best version on all
+    of them at the end. exact: ask until no answer could change the exact test."""
     alpha: float = 0.05
     """Most that the p-value of the paired test on validation questions may be."""
     max_drop: float = 0.01
@@ -53,7 +56,7 @@ class LoopConfig:
     kept: int | None = None
     """Right answers it is shown besides (2)."""
     search: int | None = None
-    """Training questions asked at a time, in search of failures (8)."""
+    """Training questions asked at a time, in search of failures (6)."""
     patience: int | None = None
     """Rounds in a row without an accepted version, until the loop ends (6; gepa_blind: never)."""
     explore: float | None = None

@@ -62,7 +62,8 @@ def cost_told(made: Optimized) -> str:
     return (
         f"cost: {spending.metric_calls} metric calls in the loop ({spending.evaluations} "
         f"evaluations, {spending.proofs} replays of attribution), {made.held_out_calls} for "
-        f"held-out questions, {advice} for advice; {roles or 'no model was asked'}; "
+        f"held-out questions, {advice} for advice, {spending.reporting} for reports alone; "
+        f"{roles or 'no model was asked'}; "
         f"{total.cost_usd:.4f} USD"
     )
 

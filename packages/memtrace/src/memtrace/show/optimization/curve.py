@@ -1,15 +1,16 @@
 """The curve of an optimisation: validation accuracy over metric calls, as one inline SVG.
 
 In: versions in order. Out: markup without script or request, its colours from the page's own
-variables. A step rises where a version was accepted; a rejected version is a small mark below.
+variables. A step is where an accepted version was measured on all validation questions; those that
+were not, and rejected ones, are small marks below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from memtrace.optimizing.types import Optimization, Version
+from memtrace.optimizing.types import Optimization, Version, digest_of
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -34,7 +35,10 @@ def curve(done: Optimization) -> Markup | None:
 
     if done.seed_validation is None:
         return None
-    plot = _Plot(done.seed_validation, done.versions, done.spending.metric_calls)
+    plot = _Plot(
+        done.seed_validation, done.versions, done.spending.metric_calls,
+        {digest_of(done.best): done.best_validation},
+    )  # fmt: skip
     parts = "".join(plot.parts())
     return Markup(
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
@@ -45,17 +49,20 @@ def curve(done: Optimization) -> Markup | None:
 class _Plot:
     """One plot, in its own coordinates."""
 
-    def __init__(self, first: float, versions: Sequence[Version], spent: int) -> None:
+    def __init__(
+        self, first: float, versions: Sequence[Version], spent: int,
+        values: Mapping[str, float | None],
+    ) -> None:  # fmt: skip
         self._versions = versions
+        measured = ((one.metric_calls, values.get(one.digest, one.validation)) for one in versions
+                    if one.decision.accepted)  # fmt: skip
         self._steps = [(0, first)] + [
-            (one.metric_calls, one.validation)
-            for one in versions
-            if one.decision.accepted and one.validation is not None
+            (calls, value) for calls, value in measured if value is not None
         ]
         self._most = max([spent, *(one.metric_calls for one in versions), 1])
-        values = [value for _, value in self._steps]
-        self._low = max(0.0, min(values) - 0.1)
-        self._high = min(1.0, max(values) + 0.1)
+        heights = [value for _, value in self._steps]
+        self._low = max(0.0, min(heights) - 0.1)
+        self._high = min(1.0, max(heights) + 0.1)
 
     def parts(self) -> Iterator[str]:
         """Axes, steps, marks."""
@@ -73,9 +80,15 @@ class _Plot:
                 f'<circle class="accepted" cx="{self._x(calls):.1f}" cy="{self._y(value):.1f}" '
                 f'r="4"><title>{title}</title></circle>'
             )
+        shown = {calls for calls, _ in self._steps}
         for one in self._versions:
-            if not one.decision.accepted:
-                x, y = self._x(one.metric_calls), self._y(self._low) - 6
+            x, y = self._x(one.metric_calls), self._y(self._low) - 6
+            if one.decision.accepted and one.metric_calls not in shown:
+                yield (
+                    f'<circle class="accepted" cx="{x:.1f}" cy="{y:.1f}" r="3"><title>'
+                    f"v{one.number} accepted, not measured on all questions</title></circle>"
+                )
+            elif not one.decision.accepted:
                 yield (
                     f'<path class="rejected" d="M{x - 3:.1f} {y - 3:.1f}l6 6m0 -6l-6 6"><title>'
                     f"v{one.number} rejected</title></path>"

@@ -53,7 +53,8 @@ class View:
         """The result in a sentence or two."""
         done = self.done
         if not done.changed:
-            return f"No version was accepted: the prompts stay as they are. {_ended(done)}"
+            gone = "None was confirmed" if done.accepted else "No version was accepted"
+            return f"{gone}: the prompts stay as they are. {_ended(done)}"
         told = (
             f"{len(done.accepted)} of {len(done.versions)} versions were accepted; validation "
             f"accuracy went from {share(done.seed_validation)} to {share(done.best_validation)} in "
@@ -152,7 +153,10 @@ _NOTE = (
 
 
 def _ended(done: Optimization) -> str:
-    return f"The loop ended: {done.stopped}." if done.stopped else ""
+    told = f"The loop ended: {done.stopped}." if done.stopped else ""
+    if done.confirmation is not None:
+        told += f" On all validation questions, best beside first: {done.confirmation.reason}."
+    return told
 
 
 def _failure(blame: Blame) -> dict[str, str]:
