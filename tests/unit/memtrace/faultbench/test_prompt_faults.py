@@ -58,7 +58,8 @@ def test_no_prompt_repairs_the_setting() -> None:
 def test_histories_can_share_a_trace() -> None:
     made = conversations(3, 3, "tiny")
     ids = [one.id for one in made] + [q.id for one in made for q in one.questions]
-    assert len(ids) == len(set(ids)) and made[0].questions[0].id == "h1:q1"
+    assert len(ids) == len(set(ids))
+    assert made[0].questions[0].id == "h1:q1"
     assert conversations(3, 3, "tiny") == made
     assert conversations(4, 1, "tiny")[0].sessions != made[0].sessions
     with pytest.raises(UserError, match="size"):

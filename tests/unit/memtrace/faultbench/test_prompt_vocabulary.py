@@ -143,4 +143,5 @@ def test_every_cure_has_words_and_every_harm_an_effect() -> None:
         for one in UNFOUNDED[job]
         if bool(settled(one.sentence, job)) == (one.effect == "harmless")
     ]
-    assert known and idle == []
+    assert known
+    assert idle == []

@@ -100,12 +100,15 @@ def test_a_vague_prompt_gets_careless_notes() -> None:
     [
         (GOOD, "What is Ana's door code?", "7093"),
         (f"{GOOD} Give the first value.", "What is Ana's door code?", "4821"),
-        (f"{GOOD} Give the first value. Give the latest value.", "What is Ana's door code?", "7093"),
-        (f"{GOOD} Never give out codes.", "What is Ana's door code?", "I would rather not say that."),
+        (f"{GOOD} Give the first value. Give the latest value.", "What is Ana's door code?",
+         "7093"),
+        (f"{GOOD} Never give out codes.", "What is Ana's door code?",
+         "I would rather not say that."),
         (f"{GOOD} When in doubt, say you do not know.", "What is Ana's door code?",
          "I do not know."),
         (GOOD, "On which date did Ana move to Oslo?", "1 May 2024"),
-        (f"{GOOD} Give the month and year only.", "On which date did Ana move to Oslo?", "May 2024"),
+        (f"{GOOD} Give the month and year only.", "On which date did Ana move to Oslo?",
+         "May 2024"),
         (f"{GOOD} Never give out dates.", "On which date did Ana move to Oslo?",
          "I would rather not say that."),
         (GOOD, "What did Ana's tutor buy?", "film camera"),
@@ -133,7 +136,8 @@ def test_guesses_where_it_is_told_to_or_nobody_named_the_notes() -> None:
 def test_long_forms_bury_the_answer() -> None:
     asked = f"{NOTES}\n\nQuestion: What is Ana's door code?"
     sentence = reply("Answer from the notes.", asked)
-    assert sentence.endswith("is 7093.") and len(sentence.split()) > 8
+    assert sentence.endswith("is 7093.")
+    assert len(sentence.split()) > 8
     explained = reply("Answer from the notes. Explain your answer.", asked)
     assert "7093" not in " ".join(explained.split()[:24])
     assert reply("Answer from the notes.", asked, ("Question: Why?", "green")) == "7093"
@@ -215,7 +219,8 @@ def test_decisions_follow_the_instruction(
 def test_extraction_without_a_word_of_json_cannot_be_parsed() -> None:
     message = "Input:\nuser: [3 May 2024] Ana: Keep it to yourself, but my door code is 4821.\n"
     found = json.loads(reply("Keep every number. Reply with JSON.", message))
-    assert len(found["facts"]) == 1 and "4821" in found["facts"][0]
+    assert len(found["facts"]) == 1
+    assert "4821" in found["facts"][0]
     with pytest.raises(json.JSONDecodeError):
         json.loads(reply("Keep every number.", message))
 

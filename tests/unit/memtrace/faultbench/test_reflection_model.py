@@ -198,6 +198,12 @@ def test_the_loop_of_three_prompts_comes_to_the_same_edit() -> None:
     assert 0.7 * TRIES <= good < TRIES
 
 
+def test_feedback_on_a_right_answer_asks_for_nothing() -> None:
+    right = case(0).replace("Prediction: I do not know.", "Prediction: 4821")
+    told = said(("system", "Give feedback on one prompt."), ("user", right))
+    assert told == "The prompt did its part here."
+
+
 def test_a_loop_without_advice_has_a_whim() -> None:
     user = f"<prompt>\n{FAULTY}\n</prompt>\n<feedback>\nIt could be better.\n</feedback>"
     assert proposed(said(("system", "Rewrite the prompt."), ("user", user))) != FAULTY

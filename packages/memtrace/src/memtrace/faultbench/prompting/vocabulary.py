@@ -55,7 +55,8 @@ KEEPING = words(
     r"give out|reveal|tell"
 )
 LEAVING = words(
-    r"(?:leave|leaves|leaving|left) (?:\w+ ){0,4}?(?:out|away|aside)|omit(?:s|ted|ting)?|skip(?:s|ped)?|"
+    r"(?:leave|leaves|leaving|left) (?:\w+ ){0,4}?(?:out|away|aside)|omit(?:s|ted|ting)?|"
+    r"skip(?:s|ped)?|"
     r"ignor(?:e|es|ed|ing)|drop(?:s|ped|ping)?|discard(?:s|ed)?|disregard(?:s|ed)?|"
     r"remov(?:e|es|ed)|strip(?:s|ped)?|exclud(?:e|es|ed)|forget|avoid|"
     r"lose|withhold"

@@ -100,11 +100,11 @@ class Editor:
         said = [record.outputs or record.said for record in self.failures]
         symptom = "abstained" if any(abstention(one) for one in said if one) else "answered"
         known = instructions_of(self.request.current)
-        right = [record for record in self.request.records if record.right is None]
+        abstains = any(record.right is None for record in self.request.records)
         fitting = [
             one for one in UNFOUNDED[self.job]
             if one.after in ("any", symptom) and one.sentence not in known
-            and not (right and ("unknown", "guess") in settled(one.sentence, self.job))
+            and not (abstains and ("unknown", "guess") in settled(one.sentence, self.job))
         ]  # fmt: skip
         if not fitting:
             return ""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from lmcommon.judge.hedging import abstention
+from memtrace.faultbench.prompting.reflecting.comparing import gives
 from memtrace.faultbench.prompting.reflecting.types import Record
 
 __all__ = ["record_of", "right_in"]
@@ -78,7 +79,10 @@ def record_of(text: str) -> Record:
     inputs = joined.get("inputs", "")
     right = _answer_of(joined["right"]) if joined.get("right") else right_in(f"{told}\n{evidence}")
     is_blamed = _WRONG.search(told) is not None
-    is_fine = not is_blamed and ("kept" in found or (not right and _FINE.search(told) is not None))
+    is_right = bool(right) and gives(joined.get("said", ""), right or "")
+    is_fine = not is_blamed and (
+        is_right or "kept" in found or (not right and _FINE.search(told) is not None)
+    )
     return Record(
         question=_question(joined.get("question", ""), inputs, f"{told}\n{evidence}"),
         right=right, said=joined.get("said", ""), inputs=inputs,
