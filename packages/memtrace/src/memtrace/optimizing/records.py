@@ -46,10 +46,15 @@ def blamed_record(blame: Blame, reader: TraceReader, component: str) -> Record |
     use = use_at(reader, governing(reader, operation, component), component)
     paths = [path for path in blame.attribution.paths if path.fact.value]
     wanted = [words for path in paths for words in _traces_of(path)]
+    inputs, outputs = (told_values(reader, ids, wanted) for ids in (use.inputs, use.outputs))
+    if not any(_holds(line, wanted) for line in inputs.splitlines()):
+        paths = []  # it works on the question: the facts are not its business
+    told = _ending(blame.scored), *_surviving(blame, component, paths)
+    if not paths:
+        told = *told, *_question_words(blame.scored.example.text, inputs, outputs)
     return Record(
-        inputs=told_values(reader, use.inputs, wanted),
-        outputs=told_values(reader, use.outputs, wanted),
-        feedback="\n".join(_blaming(blame, component, paths)),
+        inputs=inputs, outputs=outputs,
+        feedback="\n".join([*told, *_proving(blame, component)]),
         about={
             "example": blame.scored.example.key, "operation": operation,
             "share": blame.shares.get(component, 0.0), "answer": blame.attribution.answer,
@@ -128,9 +133,8 @@ def _ending(scored: Scored) -> str:
     return f"The question {_quoted(example.text)} was answered rightly in the end: {said}."
 
 
-def _blaming(blame: Blame, component: str, paths: Sequence[FactPath]) -> Iterator[str]:
-    """Feedback, sentence by sentence."""
-    yield _ending(blame.scored)
+def _surviving(blame: Blame, component: str, paths: Sequence[FactPath]) -> Iterator[str]:
+    """What had to survive, and where it went."""
     for path in paths[:3]:
         words = path.fact.witnesses[0].text if path.fact.witnesses else ""
         said = f", said in {_quoted(words)}" if words and words != path.fact.value else ""
@@ -142,6 +146,28 @@ def _blaming(blame: Blame, component: str, paths: Sequence[FactPath]) -> Iterato
             yield f"It stands in the inputs above and not in the output{instead}."
         elif path.reached_model and not path.in_answer:
             yield "It stood in what the model was shown, and the answer does not use it."
+
+
+def _question_words(question: str, inputs: str, outputs: str) -> Iterator[str]:
+    """What an operation that works on the question left out of it."""
+    if question not in inputs:
+        return
+    kept = set(normal_words(outputs))
+    lost = [
+        word.strip(".,?!")
+        for word in question.split()[1:]
+        if (word[0].isupper() or any(map(str.isdigit, word)))
+        and not kept.intersection(normal_words(word.removesuffix("'s").strip(".,?!'s")))
+    ]
+    if lost:
+        yield (
+            f"What had to survive: {_quoted(' '.join(lost))}, of the question. It stands in the "
+            "inputs above and not in the output."
+        )
+
+
+def _proving(blame: Blame, component: str) -> Iterator[str]:
+    """What replays showed."""
     decisive = blame.attribution.decisive
     if decisive is None:
         yield (
