@@ -7,19 +7,16 @@ is looking at first; a failure whose right answer nobody knows is looked into wh
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from lmcommon.errors import UserError
-from lmcommon.runlog import finite
-from memtrace.attribution.attributing import examine
 from memtrace.attribution.case import Question
-from memtrace.attribution.reader import TraceReader
-from memtrace.graph.reading.trace import Trace
+from memtrace.viewing.examining import Examiner, examiner
 from memtrace.viewing.opened import Opened
 from memtrace.viewing.questions import AskedAnswer
 
@@ -55,6 +52,7 @@ class Attributions:
         self._next = 0
         self._change = threading.Condition()
         self._is_closing = False
+        self._examiner: Examiner | None = None
         self._thread = threading.Thread(target=self._work, name="attribution", daemon=True)
 
     def start(self) -> None:
@@ -66,6 +64,8 @@ class Attributions:
         with self._change:
             self._is_closing = True
             self._change.notify_all()
+        if self._examiner is not None:
+            self._examiner.stop()
         if self._thread.ident is not None:
             self._thread.join()
 
@@ -136,10 +136,11 @@ class Attributions:
         return made
 
     def _work(self) -> None:
-        with Trace(self._opened.path) as trace:
-            reader = TraceReader(trace)
+        operations = self._opened.trace.counts["operations"]
+        with closing(examiner(self._opened.path, operations)) as chosen:
+            self._examiner = chosen
             while (asked := self._take()) is not None:
-                done = self._examined(reader, asked)
+                done = self._examined(chosen, asked)
                 with self._change:
                     kept = self._done if self._found(asked) is None else self._paths
                     kept[asked.answer] = done
@@ -163,15 +164,14 @@ class Attributions:
             with self._change:
                 self._change.wait_for(lambda: self._is_closing or self._wanted, timeout=1.0)
 
-    def _examined(self, reader: TraceReader, asked: AskedAnswer) -> _Done:
+    def _examined(self, examiner: Examiner, asked: AskedAnswer) -> _Done:
         question, gold, _ = self._opened.texts(asked)
         told = Question(
             answer=asked.answer, gold=gold, evidence=asked.evidence or None,
             text=question or None, judged=False, is_live=not asked.has_gold,
         )  # fmt: skip
         try:
-            made = examine(reader, told).to_dict()
-            return _Done(json.loads(json.dumps(finite(made))))
+            return _Done(examiner.examine(told))
         except (UserError, ValueError, KeyError) as error:
             return _Done(None, f"no attribution: {error}")
         except Exception as error:  # the border: one answer must not end all others

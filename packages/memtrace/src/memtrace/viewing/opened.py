@@ -22,6 +22,8 @@ __all__ = ["Opened"]
 
 _LONGEST = 2_000
 """Characters of a question or an answer in a row."""
+_EARLY = 1_000
+"""Among so many numbers there is an operation."""
 
 
 class Opened:
@@ -48,6 +50,13 @@ class Opened:
     def close(self) -> None:
         """Release the file."""
         self.trace.close()
+
+    def warm(self) -> None:
+        """Read the list of questions, and the edges of the graph."""
+        _ = self.asked
+        first = next(iter(self.trace.operations(until_seq=_EARLY)), None)
+        for variable in () if first is None else first.output_ids[:1]:
+            self.trace.graph.consumers(variable)
 
     @cached_property
     def run(self) -> str:

@@ -27,7 +27,7 @@ __all__ = ["Route", "find_route"]
 Route = Callable[[Site, Ask], Any]
 
 _LONGEST_PIECE = 1_000_000
-_PATIENCE_S = 1.5
+_PATIENCE_S = 0.5
 _LONGEST_DIFF = 500_000
 
 
