@@ -102,14 +102,12 @@ def _read(database: Database, also: Collection[str]) -> dict[str, Edges]:
             found[variable] = _made(variable, number, step)
         elif step.kind == "judge" and role == "verdict":
             step.verdict, step.digest = variable, digest
-    loose = [one for step in steps.values() for one in step.answers]
-    for variable in (*loose, *map(variable_number, also)):
-        if variable not in found:
-            found[variable] = _loose(database, variable)
+    given = [one for step in steps.values() for one in step.answers]
+    for variable in {*given, *map(variable_number, also)} - found.keys():
+        found[variable] = _loose(database, variable)
     for number, step in steps.items():
-        for edge in (found[one] for one in step.answers):
-            if edge.judge is None or step.gold is not None:
-                _judge(edge, number, step)
+        for answer in step.answers:
+            _judge(found[answer], number, step)
     return {variable_id(number): edge for number, edge in found.items()}
 
 
@@ -121,6 +119,9 @@ def _made(variable: int, number: int, step: _Step) -> Edges:
 
 
 def _judge(edge: Edges, number: int, step: _Step) -> None:
+    """Of several judges the last one counts that knew the right answer, else the first one."""
+    if edge.judge is not None and step.gold is None:
+        return
     edge.judge = operation_id(number)
     edge.scope = edge.scope or step.scope
     edge.gold = None if step.gold is None else variable_id(step.gold)

@@ -8,6 +8,7 @@ numbers and names of the items are kept; the versions on a page are read when it
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
@@ -26,6 +27,8 @@ __all__ = ["MemoryStates"]
 
 _KEPT = 4
 _LONGEST = 2_000
+_PATIENCE_S = 0.5
+"""A search in many items goes on where it was when the page asks again."""
 _LIVE = (
     rows.LIVE_AT.partition(rows.VARIABLES[:30])[0]
     + "SELECT v.number, v.item FROM live CROSS JOIN variables v USING (number)"
@@ -65,11 +68,13 @@ class MemoryStates:
         held = self._state(seq)
         if scope:
             held = self._of(held, scope)
+        is_done = not query or self._read(held)
         if query:
-            held = [one for one in held if query in self._text(one)]
+            held = [one for one in held if query in self._words.get(one.number, "")]
         page = [variable_id(one.number) for one in held[offset : offset + limit]]
         return {
             "seq": seq, "last_seq": last, "total": len(held),
+            "state": "done" if is_done else "pending",
             "rows": [self._row(one) for one in self._trace.variables(ids=page)],
         }  # fmt: skip
 
@@ -119,11 +124,16 @@ class MemoryStates:
         finally:
             database.close()
 
-    def _text(self, one: _Live) -> str:
-        if one.number not in self._words:
-            value = self._trace.value(variable_id(one.number))
-            self._words[one.number] = f"{one.item}\n{text_of(value)}".casefold()
-        return self._words[one.number]
+    def _read(self, held: Sequence[_Live]) -> bool:
+        """Read the texts of items, for a moment; whether all are read now."""
+        until = time.monotonic() + _PATIENCE_S
+        for one in held:
+            if one.number not in self._words:
+                if time.monotonic() > until:
+                    return False
+                value = self._trace.value(variable_id(one.number))
+                self._words[one.number] = f"{one.item}\n{text_of(value)}".casefold()
+        return True
 
     def _row(self, variable: Variable) -> dict[str, Any]:
         value = None if variable.is_deletion else self._trace.value(variable.id)
