@@ -114,9 +114,7 @@ def test_an_operation_tells_everything(page: Browser) -> None:
     assert row["question"] in made["prompt"]["text"]
     assert made["template"]["name"] == "qa"
     assert made["template"]["placeholders"] == ["context", "question"]
-    assert made["points"] == [
-        {"role": "reply", "value": row["prediction"], "is_exact": True}
-    ]
+    assert made["points"] == [{"role": "reply", "value": row["prediction"], "is_exact": True}]
     assert made["usage"]["calls"] == 1
     assert made["outputs"]["answer"][0]["id"] == row["answer"]
     add = page.get("operations?kind=ingest&limit=1")["rows"][0]

@@ -23,7 +23,10 @@ LONG, RAG = "long_context/generated-5", "rag_bm25/generated-5"
 def record(path: Path) -> Path:
     """Two real systems that answer the same questions; some wrongly."""
     row = generate_conversation(5, num_sessions=4, num_people=2, num_questions=4)
-    configs = {LONG: LongContextConfig(budget_tokens=300), RAG: RagConfig(retriever="bm25", top_k=2)}
+    configs = {
+        LONG: LongContextConfig(budget_tokens=300),
+        RAG: RagConfig(retriever="bm25", top_k=2),
+    }
     with memtrace.record(path):
         for scope, config in configs.items():
             system = config.build(rule_model())(scope)
