@@ -52,11 +52,10 @@ def find_route(method: str, path: str) -> tuple[Route, str]:
 
 def _trace(site: Site, ask: Ask) -> dict[str, Any]:
     trace = site.opened.trace
-    counts = trace.counts
+    operations, variables, last = site.opened.counts
     return {
         "path": str(site.opened.path), "run": site.opened.run,
-        "operations": counts["operations"], "variables": counts["variables"],
-        "values": counts["values"], "last_seq": trace.last_seq,
+        "operations": operations, "variables": variables, "last_seq": last,
         "scopes": site.scopes.rows(trace, wait_s=0.05), "ready": site.scopes.is_ready,
         "model": None if site.model is None else site.model.name,
         "can": {"replay": site.replays is not None, "annotate": bool(site.options.annotate)},

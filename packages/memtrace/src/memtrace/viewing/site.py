@@ -10,6 +10,7 @@ import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from lmcommon.errors import UserError
 from lmcommon.llm.base import ChatModel
@@ -21,10 +22,12 @@ from memtrace.viewing.comparing import Comparison
 from memtrace.viewing.memory import MemoryStates
 from memtrace.viewing.opened import Opened
 from memtrace.viewing.recorded import NAME, read_attributions
-from memtrace.viewing.replays import Replays
 from memtrace.viewing.scopes import Scopes
 from memtrace.viewing.searching import Finder
 from memtrace.viewing.types import RefusedError, ViewOptions
+
+if TYPE_CHECKING:
+    from memtrace.viewing.replays import Replays
 
 __all__ = ["Site"]
 
@@ -59,7 +62,7 @@ class Site:
             if folder is None:
                 made = stack.enter_context(TemporaryDirectory(prefix="memtrace-view-"))
                 folder = Path(made)
-            self.memory = MemoryStates(self.opened.trace)
+            self.memory = MemoryStates(self.opened)
             self.finder = Finder(path)
             stack.callback(self.finder.close)
             self.attributions = Attributions(self.opened, recorded)
@@ -69,6 +72,8 @@ class Site:
             self.annotations = Annotations(self.opened, options.annotate)
             self.replays: Replays | None = None
             if options.replay:
+                from memtrace.viewing.replays import Replays  # all that can run again is much
+
                 self.replays = Replays(path, folder, model, budget, self._add_replay)
                 stack.callback(self.replays.close)
             self._comparisons: dict[str, Comparison] = {}
