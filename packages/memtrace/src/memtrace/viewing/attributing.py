@@ -74,6 +74,8 @@ class Attributions:
     @property
     def pending(self) -> int:
         """How many failures are still to be looked at."""
+        if self._failure:
+            return 0
         asked = self._opened.asked
         if self._due[0] is not asked:
             self._due = asked, [one for one in asked if _is_due(one)]

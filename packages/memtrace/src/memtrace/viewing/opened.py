@@ -47,7 +47,7 @@ class Opened:
         self.path, self.key = path, key
         self.trace = Trace(path)
         self._database = Database(path)
-        self._lock = threading.Lock()
+        self._lock, self._counting = threading.Lock(), threading.Lock()
         self._asked: list[AskedAnswer] = []
         self._by_answer: dict[str, AskedAnswer] = {}
         self._read_at = -1
@@ -61,9 +61,8 @@ class Opened:
         self.trace.close()
         self._database.close()
 
-    def warm(self) -> None:
-        """Read the list of questions, and the edges of the graph."""
-        _ = self.asked
+    def warm_graph(self) -> None:
+        """Read the edges of the graph."""
         first = next(iter(self.trace.operations(until_seq=_EARLY)), None)
         for variable in () if first is None else first.output_ids[:1]:
             self.trace.graph.consumers(variable)
@@ -76,7 +75,7 @@ class Opened:
     @property
     def counts(self) -> tuple[int, int, int]:
         """Operations, variables, and the highest sequence number; counted when they changed."""
-        with self._lock:
+        with self._counting:  # not the other lock: counts are there long before the list
             moment = self._moment()
             if moment != self._counted[0]:
                 row = self._database.one(_COUNTS)

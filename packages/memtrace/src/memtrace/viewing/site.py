@@ -80,8 +80,6 @@ class Site:
             self._lock = threading.Lock()
             stack.callback(self._close_comparisons)
             self._stack = stack.pop_all()
-        self.scopes.start()
-        self.attributions.start()
         self._warming = threading.Thread(target=self._warm, name="warm", daemon=True)
         self._warming.start()
 
@@ -118,9 +116,13 @@ class Site:
         return self.replays
 
     def _warm(self) -> None:
-        """Read ahead what the first clicks need: the list of questions, the edges."""
+        """Read ahead what the first clicks need, in the order in which they need it."""
         with suppress(UserError):  # the page will say so, when it asks
-            self.opened.warm()
+            _ = self.opened.asked
+        self.scopes.start()
+        self.attributions.start()
+        with suppress(UserError):
+            self.opened.warm_graph()
 
     def _add_replay(self, path: Path) -> str:
         with self._lock:
