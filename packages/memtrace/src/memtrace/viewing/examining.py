@@ -132,6 +132,8 @@ class Outside:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 text=True, encoding="utf-8",
             )  # fmt: skip
+            if self._is_stopped:  # meanwhile
+                self._process.kill()
         return self._process
 
 
