@@ -51,15 +51,16 @@ if TYPE_CHECKING:
     from memtrace.run.optimizing import Optimized, optimize
     from memtrace.show import explain
     from memtrace.types import Operation, OperationError, SearchHit, Slice, Variable
+    from memtrace.viewing import View, view
 
 __all__ = [
     "Annotation", "Attachment", "Attribution", "CheckReport", "Diff", "EdgeWarning",
     "ExportReport", "Graph", "Handle", "ImportReport", "Operation", "OperationError", "Optimized",
     "Problem", "Recorder", "RepairReport", "Replay", "Replayer", "SearchHit", "Slice", "Step",
-    "Trace", "Variable", "Why", "WhyNot", "apply_prompts", "attach", "attribute", "bind", "check",
+    "Trace", "Variable", "View", "Why", "WhyNot", "apply_prompts", "attach", "attribute", "bind", "check",
     "current", "diff", "explain", "export_memtracebench", "export_otlp", "import_memtracebench",
     "import_otlp", "join", "load_prompts", "merge", "open", "operation", "optimize",
-    "read_annotations", "record", "repair", "replay", "step", "variable",
+    "read_annotations", "record", "repair", "replay", "step", "variable", "view",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -102,5 +103,6 @@ __getattr__, __dir__ = lazy_exports(
         **dict.fromkeys(
             ("Operation", "OperationError", "SearchHit", "Slice", "Variable"), "memtrace.types"
         ),
+        **dict.fromkeys(("View", "view"), "memtrace.viewing"),
     },
 )
