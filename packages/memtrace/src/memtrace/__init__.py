@@ -57,10 +57,10 @@ __all__ = [
     "Annotation", "Attachment", "Attribution", "CheckReport", "Diff", "EdgeWarning",
     "ExportReport", "Graph", "Handle", "ImportReport", "Operation", "OperationError", "Optimized",
     "Problem", "Recorder", "RepairReport", "Replay", "Replayer", "SearchHit", "Slice", "Step",
-    "Trace", "Variable", "View", "Why", "WhyNot", "apply_prompts", "attach", "attribute", "bind", "check",
-    "current", "diff", "explain", "export_memtracebench", "export_otlp", "import_memtracebench",
-    "import_otlp", "join", "load_prompts", "merge", "open", "operation", "optimize",
-    "read_annotations", "record", "repair", "replay", "step", "variable", "view",
+    "Trace", "Variable", "View", "Why", "WhyNot", "apply_prompts", "attach", "attribute", "bind",
+    "check", "current", "diff", "explain", "export_memtracebench", "export_otlp",
+    "import_memtracebench", "import_otlp", "join", "load_prompts", "merge", "open", "operation",
+    "optimize", "read_annotations", "record", "repair", "replay", "step", "variable", "view",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from importlib.metadata import version
 from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
-import memtrace
 from memtrace.graph.checking.check import check
 from memtrace.viewing.facts import traced
 from memtrace.viewing.lineage import draw_lineage
@@ -60,7 +60,7 @@ def _trace(site: Site, ask: Ask) -> dict[str, Any]:
         "model": None if site.model is None else site.model.name,
         "can": {"replay": site.replays is not None, "annotate": bool(site.options.annotate)},
         "others": [{"key": one.key, "path": str(one.path)} for one in site.others.values()],
-        "annotators": site.annotations.known(), "version": memtrace.__version__,
+        "annotators": site.annotations.known(), "version": version("memtrace-llm"),
     }  # fmt: skip
 
 
