@@ -1,0 +1,105 @@
+// Two runs side by side: this trace and another one, or a replay. In: a key. Out: paired answers.
+
+import { get } from "./api.js";
+import { button, fill, h } from "./dom.js";
+import { empty, operationLink, said, select, verdict } from "./parts.js";
+import { beside, go, link, parse } from "./route.js";
+import { virtualList } from "./virtual.js";
+import { count } from "./words.js";
+
+const POLL_MS = 800;
+
+/** Show the comparison. */
+export async function mount(root, { session, params, refreshSession }) {
+  await refreshSession();
+  const others = session.others ?? [];
+  if (!others.length) {
+    fill(root, h("h1", { class: "sr" }, "Compare"), empty(
+      "There is no other run to compare with.",
+      h("span", {}, "Start with ", h("code", {}, "memtrace-view trace.db 'others=[other.db]'"), ", or make a replay under ",
+        h("a", { href: link("whatif") }, "What if"), "."),
+    ));
+    return {};
+  }
+  const key = others.some((one) => one.key === params.compare) ? params.compare : others.at(-1).key;
+  let onlyChanged = params.changed === "yes";
+  let timer = null;
+  const told = h("span", { class: "dim", role: "status", "aria-live": "polite" });
+  const choice = select(others.map((one) => [one.key, named(one)]), key,
+    (value) => go(link("compare", { compare: value, changed: onlyChanged ? "yes" : "" })), { "aria-label": "The other run" });
+  const filter = button("", () => {
+    onlyChanged = !onlyChanged;
+    go(link("compare", { ...parse(location.hash).params, compare: key, changed: onlyChanged ? "yes" : "" }), { replace: true });
+    label();
+    list.reload({ top: true });
+  });
+  const label = () => {
+    filter.textContent = onlyChanged ? "☑ only changed" : "☐ only changed";
+    filter.setAttribute("aria-pressed", String(onlyChanged));
+  };
+  const list = virtualList({
+    height: 92, label: "Questions of both runs",
+    load: async (offset, limit) => get("compare", { other: key, offset, limit, changed: onlyChanged ? 1 : "" }),
+    loaded: (answer) => {
+      fill(told, summary(answer));
+      clearTimeout(timer);
+      if (answer.state === "pending") timer = setTimeout(() => list.reload(), POLL_MS);
+    },
+    none: () => empty("No question to compare.", onlyChanged ? "Nothing changed; show all questions." : "The two runs share no question."),
+    render: (row) => line(row, key),
+  });
+  label();
+  fill(root, h("h1", { class: "sr" }, "Two runs side by side"),
+    h("div", { class: "bar" }, h("span", {}, "this trace, beside ", choice), filter, told),
+    h("div", { class: "compare-heads", "aria-hidden": "true" }, h("span"), h("span", {}, "this trace"), h("span", {}, "the other")),
+    list.element);
+  list.reload();
+  return {
+    step: (delta) => list.step(delta),
+    unmount: () => { clearTimeout(timer); list.unmount(); },
+  };
+}
+
+function named(one) {
+  const file = String(one.path).split("/").pop();
+  return one.label ? `${one.key}: ${one.label}` : one.key === file ? file : `${one.key}: ${file}`;
+}
+
+function summary(answer) {
+  const totals = answer.totals ?? {};
+  const parts = [
+    `${count(totals.both, "question")} in both`, `${totals.changed} changed`,
+    `right: ${totals.left_right} here, ${totals.right_right} there`,
+    `${totals.fixed} fixed, ${totals.broken} broken`,
+  ];
+  if (answer.state === "pending") parts.push("looking where they part …");
+  if (answer.state === "failed") parts.push(answer.error);
+  return parts.join(" · ");
+}
+
+function line(row, key) {
+  const first = row.first_difference;
+  const mark = !row.left || !row.right ? h("span", { class: "dim" }, "only in one run") : row.changed ? h("span", { class: "tag changed" }, "≠ changed") : h("span", { class: "dim" }, "= same");
+  return h("div", { class: "row pair-row", tabindex: "0", role: "group", data: { item: "" },
+    on: { keydown: (event) => { if (event.key === "Enter" && event.target === event.currentTarget && row.left) location.hash = link("answer", { answer: row.left.answer }); } } },
+  h("span", { class: "pair-question" }, said(textOf(row), { class: "title" }), mark,
+    first ? h("span", { class: "first" }, "first difference: ",
+      first.left ? operationLink(idOf(first.left), "here", { href: beside({ op: idOf(first.left) }) }) : null, " ",
+      first.right ? operationLink(idOf(first.right), "there", { href: beside({ op: idOf(first.right), run: key }) }) : null) : null),
+  side(row.left, row.left ? link("answer", { answer: row.left.answer }) : null),
+  side(row.right, row.right?.answer ? beside({ var: row.right.answer, run: key }) : null));
+}
+
+function idOf(one) {
+  return typeof one === "string" ? one : one.operation ?? one.id;
+}
+
+function textOf(row) {
+  return typeof row.question === "string" ? row.question : row.question?.text ?? row.left?.question ?? "";
+}
+
+function side(answer, href) {
+  if (!answer) return h("span", { class: "dim" }, "not asked");
+  return h("span", { class: "side" }, verdict(answer.verdict), " ",
+    href ? h("a", { href }, said(answer.prediction ?? "no answer")) : said(answer.prediction ?? "no answer"));
+}
