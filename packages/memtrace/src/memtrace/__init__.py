@@ -48,15 +48,16 @@ if TYPE_CHECKING:
     from memtrace.replaying import Replay, Replayer, replay
     from memtrace.show import explain
     from memtrace.types import Operation, OperationError, SearchHit, Slice, Variable
+    from memtrace.viewing import View, view
 
 __all__ = [
     "Annotation", "Attachment", "Attribution", "CheckReport", "Diff", "EdgeWarning",
     "ExportReport", "Graph", "Handle", "ImportReport", "Operation", "OperationError", "Problem",
     "Recorder", "RepairReport", "Replay", "Replayer", "SearchHit", "Slice", "Step", "Trace",
-    "Variable", "Why", "WhyNot", "attach", "attribute", "bind", "check", "current", "diff",
+    "Variable", "View", "Why", "WhyNot", "attach", "attribute", "bind", "check", "current", "diff",
     "explain", "export_memtracebench", "export_otlp",
     "import_memtracebench", "import_otlp", "join", "merge", "open", "operation", "read_annotations",
-    "record", "repair", "replay", "step", "variable",
+    "record", "repair", "replay", "step", "variable", "view",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -96,5 +97,6 @@ __getattr__, __dir__ = lazy_exports(
         **dict.fromkeys(
             ("Operation", "OperationError", "SearchHit", "Slice", "Variable"), "memtrace.types"
         ),
+        **dict.fromkeys(("View", "view"), "memtrace.viewing"),
     },
 )

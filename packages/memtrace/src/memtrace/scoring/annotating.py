@@ -25,7 +25,7 @@ from memtrace.scoring.types import Label
 
 __all__ = [
     "CASES", "FOLDER", "Annotated", "BuiltCase", "PairAgreement", "agreed", "agreement",
-    "check_operations", "read_annotations_of", "read_cases",
+    "check_operations", "read_annotation", "read_annotations_of", "read_cases",
 ]  # fmt: skip
 
 CASES, FOLDER = "cases.jsonl", "annotations"
@@ -112,7 +112,7 @@ def read_annotations_of(folder: Path, cases: Mapping[str, BuiltCase]) -> list[An
     for path in sorted((folder / FOLDER).glob("*.jsonl")):
         seen: set[str] = set()
         for row in read_rows(path):
-            annotated = _annotation(row, path.stem, cases)
+            annotated = read_annotation(row, path.stem, cases)
             if annotated is None:
                 continue
             if annotated.case in seen:
@@ -120,6 +120,32 @@ def read_annotations_of(folder: Path, cases: Mapping[str, BuiltCase]) -> list[An
             seen.add(annotated.case)
             found.append(annotated)
     return found
+
+
+def read_annotation(row: Row, annotator: str, cases: Mapping[str, BuiltCase]) -> Annotated | None:
+    """One filled-in form; None: its verdict is empty, it is still to do.
+
+    Args:
+        row: The form.
+        annotator: Who filled it in.
+        cases: By id.
+
+    Raises:
+        DataError: It is malformed, is of no case, or contradicts itself.
+    """
+    case, verdict = row.text("case"), row.text("verdict")
+    if case not in cases:
+        raise row.error(f"expected the id of a case in {CASES}; got {case!r}", "case")
+    if not verdict:
+        return None
+    if verdict not in _VERDICTS:
+        raise row.error(f"expected one of {', '.join(_VERDICTS)}; got {verdict!r}", "verdict")
+    label = Label(
+        operations=row.texts("operations"), verdict=Verdict(verdict),
+        error_types=tuple(_error_type(row, one) for one in row.texts("error_types")),
+    )  # fmt: skip
+    _check(row, label)
+    return Annotated(case=case, annotator=annotator, label=label, reason=row.text_or("reason"))
 
 
 def check_operations(
@@ -197,22 +223,6 @@ def _case(row: Row) -> BuiltCase:
         judged=row.boolean("judged") if row.has("judged") else None,
         suspects=tuple(one.value for one in row.rows("suspects")), log=row.texts("log"),
     )  # fmt: skip
-
-
-def _annotation(row: Row, annotator: str, cases: Mapping[str, BuiltCase]) -> Annotated | None:
-    case, verdict = row.text("case"), row.text("verdict")
-    if case not in cases:
-        raise row.error(f"expected the id of a case in {CASES}; got {case!r}", "case")
-    if not verdict:
-        return None
-    if verdict not in _VERDICTS:
-        raise row.error(f"expected one of {', '.join(_VERDICTS)}; got {verdict!r}", "verdict")
-    label = Label(
-        operations=row.texts("operations"), verdict=Verdict(verdict),
-        error_types=tuple(_error_type(row, one) for one in row.texts("error_types")),
-    )  # fmt: skip
-    _check(row, label)
-    return Annotated(case=case, annotator=annotator, label=label, reason=row.text_or("reason"))
 
 
 def _error_type(row: Row, word: str) -> ErrorType:

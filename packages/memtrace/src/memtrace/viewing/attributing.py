@@ -1,0 +1,195 @@
+"""Attributions of the page: read from a run, or made in the background, one failure at a time.
+
+In: the open trace, and attributions that a run has left. Out: what is said of each answer. A thread
+with a trace of its own goes through the failures whose right answer is known, those that somebody
+is looking at first; a failure whose right answer nobody knows is looked into when it is opened.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lmcommon.errors import UserError
+from lmcommon.runlog import finite
+from memtrace.attribution.attributing import examine
+from memtrace.attribution.case import Question
+from memtrace.attribution.reader import TraceReader
+from memtrace.graph.reading.trace import Trace
+from memtrace.viewing.opened import Opened
+from memtrace.viewing.questions import AskedAnswer
+
+__all__ = ["Attributions"]
+
+State = Literal["done", "pending", "none"]
+_BREATH_S = 0.002
+"""Between two failures the thread lets those who wait for the page go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    body: Mapping[str, Any] | None
+    """`Attribution.to_dict()` as JSON; None: it could not be made."""
+    why_not: str = ""
+
+
+class Attributions:
+    """What is said of each answer of a trace.
+
+    Args:
+        opened: The trace.
+        recorded: Attributions that a run has left, by answer.
+    """
+
+    def __init__(self, opened: Opened, recorded: Mapping[str, Mapping[str, Any]]) -> None:
+        self._opened, self._recorded = opened, dict(recorded)
+        self._done: dict[str, _Done] = {}
+        self._paths: dict[str, _Done] = {}
+        """Made here where the recorded ones keep no paths of facts."""
+        self._wanted: dict[str, None] = {}
+        """Asked for by name, the last one first in line."""
+        self._next = 0
+        self._change = threading.Condition()
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._work, name="attribution", daemon=True)
+
+    def start(self) -> None:
+        """Begin with the failures."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop after the failure that is being looked at."""
+        with self._change:
+            self._is_closing = True
+            self._change.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    @property
+    def pending(self) -> int:
+        """How many failures are still to be looked at."""
+        return sum(self.state(one) == "pending" for one in self._opened.asked)
+
+    def state(self, asked: AskedAnswer) -> State:
+        """How far the attribution of an answer is; none: it is no failure, or nobody asked."""
+        found = self._found(asked)
+        if found is not None:
+            return "done" if found.body is not None else "none"
+        return "pending" if _is_due(asked) or asked.answer in self._wanted else "none"
+
+    def body(self, asked: AskedAnswer) -> Mapping[str, Any] | None:
+        """The attribution as `Attribution.to_dict()` says it; None: there is none (yet)."""
+        found = self._found(asked)
+        return None if found is None else found.body
+
+    def paths(self, asked: AskedAnswer) -> list[Mapping[str, Any]]:
+        """The paths of the facts, also where a run kept its attribution without them."""
+        body = self.body(asked)
+        if body is not None and "paths" in body:
+            return list(body["paths"])
+        made = self._paths.get(asked.answer)
+        return [] if made is None or made.body is None else list(made.body["paths"])
+
+    def about(self, asked: AskedAnswer) -> dict[str, Any]:
+        """The part of a row that attribution fills."""
+        found = self._found(asked)
+        body = None if found is None else found.body
+        return {
+            "attributed": self.state(asked), "blamed": None if body is None else _blamed(body),
+            "reason": body["reason"] if body is not None else found.why_not if found else "",
+        }  # fmt: skip
+
+    def want(self, answers: Iterable[AskedAnswer], *, wait_s: float = 0.0) -> None:
+        """Look at these next, and wait a while for them to be done.
+
+        Args:
+            answers: Wrong ones; others are left alone.
+            wait_s: How long at most.
+        """
+        missing = [one for one in answers if one.verdict == "wrong" and not self._is_known(one)]
+        if not missing:
+            return
+        with self._change:
+            for one in missing:
+                self._wanted.setdefault(one.answer)
+            self._change.notify_all()
+            self._change.wait_for(lambda: all(map(self._is_known, missing)), timeout=wait_s)
+
+    # Inside ---------------------------------------------------------------------------------
+
+    def _is_known(self, asked: AskedAnswer) -> bool:
+        found = self._found(asked)
+        if found is None:
+            return False
+        return found.body is None or "paths" in found.body or asked.answer in self._paths
+
+    def _found(self, asked: AskedAnswer) -> _Done | None:
+        made = self._done.get(asked.answer)
+        if made is None and (body := self._recorded.pop(asked.answer, None)) is not None:
+            is_same = body["prediction"] == self._opened.texts(asked)[2]
+            if is_same:  # else it is of another run
+                made = self._done[asked.answer] = _Done(body)
+        return made
+
+    def _work(self) -> None:
+        with Trace(self._opened.path) as trace:
+            reader = TraceReader(trace)
+            while (asked := self._take()) is not None:
+                done = self._examined(reader, asked)
+                with self._change:
+                    kept = self._done if self._found(asked) is None else self._paths
+                    kept[asked.answer] = done
+                    self._wanted.pop(asked.answer, None)
+                    self._change.notify_all()
+                time.sleep(_BREATH_S)
+
+    def _take(self) -> AskedAnswer | None:
+        """The next one to look at; None: the page is closing."""
+        while True:
+            with self._change:
+                if self._is_closing:
+                    return None
+                if self._wanted:
+                    return self._opened.find(next(iter(self._wanted)))
+            asked = self._opened.asked
+            for one in asked[self._next :]:
+                self._next += 1
+                if _is_due(one) and self._found(one) is None:
+                    return one
+            with self._change:
+                self._change.wait_for(lambda: self._is_closing or self._wanted, timeout=1.0)
+
+    def _examined(self, reader: TraceReader, asked: AskedAnswer) -> _Done:
+        question, gold, _ = self._opened.texts(asked)
+        told = Question(
+            answer=asked.answer, gold=gold, evidence=asked.evidence or None,
+            text=question or None, judged=False, is_live=not asked.has_gold,
+        )  # fmt: skip
+        try:
+            made = examine(reader, told).to_dict()
+            return _Done(json.loads(json.dumps(finite(made))))
+        except (UserError, ValueError, KeyError) as error:
+            return _Done(None, f"no attribution: {error}")
+        except Exception as error:  # the border: one answer must not end all others
+            return _Done(None, f"no attribution: {type(error).__name__}: {error}")
+
+
+def _is_due(asked: AskedAnswer) -> bool:
+    return asked.verdict == "wrong" and asked.has_gold
+
+
+def _blamed(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The operation that is blamed first; None: nothing is."""
+    if body.get("abstained") or not body["suspects"] or body["verdict"] == "no failure":
+        return None
+    first = body["suspects"][0]
+    return {
+        "operation": first.get("operation"), "name": first["name"], "kind": first.get("kind", ""),
+        "error_type": first["error_type"], "loss": first.get("loss"),
+        "proved": bool(body.get("decisive")) and body["verdict"] == "memory error",
+        "confidence": body["confidence"],
+    }  # fmt: skip

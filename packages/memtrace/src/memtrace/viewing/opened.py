@@ -1,0 +1,127 @@
+"""One trace that the page has open: its list of questions, and the texts of their rows.
+
+In: a trace file. Out: rows of the list. The list is read once, on first use, and again when the
+trace has grown; texts are read for the rows that are shown.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from memtrace.graph.explaining.texts import text_of
+from memtrace.graph.reading.trace import Trace
+from memtrace.viewing.questions import AskedAnswer, asked_behind, read_asked
+from memtrace.viewing.texts import clipped
+from memtrace.viewing.types import RefusedError
+
+__all__ = ["Opened"]
+
+_LONGEST = 2_000
+"""Characters of a question or an answer in a row."""
+
+
+class Opened:
+    """A trace of the page. Safe to use from threads.
+
+    Args:
+        path: The file.
+        key: What the page calls it.
+
+    Raises:
+        UserError: It is no trace that can be read.
+    """
+
+    def __init__(self, path: Path, key: str = "") -> None:
+        self.path, self.key = path, key
+        self.trace = Trace(path)
+        self._lock = threading.Lock()
+        self._asked: list[AskedAnswer] = []
+        self._by_answer: dict[str, AskedAnswer] = {}
+        self._read_at = -1
+        self._words: dict[str, str] = {}
+        self._behind: dict[str, str | None] = {}
+
+    def close(self) -> None:
+        """Release the file."""
+        self.trace.close()
+
+    @cached_property
+    def run(self) -> str:
+        """The id of the recorded run."""
+        return str(self.trace.metadata.get("run", ""))
+
+    @property
+    def asked(self) -> list[AskedAnswer]:
+        """All answers, in the order of time."""
+        with self._lock:
+            last = self.trace.last_seq
+            if last != self._read_at:
+                self._asked = read_asked(self.trace)
+                self._by_answer = {one.answer: one for one in self._asked}
+                self._read_at = last
+            return self._asked
+
+    def find(self, answer: str) -> AskedAnswer:
+        """The answer with this id.
+
+        Raises:
+            RefusedError: There is no such answer.
+        """
+        _ = self.asked
+        found = self._by_answer.get(answer)
+        if found is None:
+            raise RefusedError(
+                f"answer: expected the variable of an answer; got {answer!r}; see /api/questions",
+                404,
+            )
+        return found
+
+    def texts(self, asked: AskedAnswer) -> tuple[str, str | None, str]:
+        """Question, right answer and given answer. No question, no text; no gold, None."""
+        question = asked.told_question
+        if question is None:
+            behind = asked.question or self._question_behind(asked.answer)
+            question = "" if behind is None else self._text(behind)
+        gold = asked.told_gold
+        if gold is None and asked.gold is not None:
+            value = self.trace.value(asked.gold)
+            gold = None if value is None else text_of(value)
+        return question, gold, self._text(asked.answer)
+
+    def holds(self, asked: AskedAnswer, query: str) -> bool:
+        """Whether the row of an answer holds a text, whatever the case of its letters."""
+        if asked.answer not in self._words:
+            said = (*self.texts(asked), asked.question_id, asked.category, asked.scope)
+            self._words[asked.answer] = "\n".join(one or "" for one in said).casefold()
+        return query.casefold() in self._words[asked.answer]
+
+    def row(
+        self, asked: AskedAnswer, about: Callable[[AskedAnswer], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """The row of an answer.
+
+        Args:
+            asked: The answer.
+            about: What attribution says of it.
+        """
+        question, gold, prediction = self.texts(asked)
+        return {
+            "answer": asked.answer, "operation": asked.operation, "judge": asked.judge,
+            "question": clipped(question, _LONGEST), "has_gold": asked.has_gold,
+            "gold": None if gold is None else clipped(gold, _LONGEST),
+            "prediction": clipped(prediction, _LONGEST), "verdict": asked.verdict,
+            "scope": asked.scope, "question_id": asked.question_id, "category": asked.category,
+            "evidence": list(asked.evidence), "seq": asked.seq, **about(asked),
+        }  # fmt: skip
+
+    def _question_behind(self, answer: str) -> str | None:
+        if answer not in self._behind:
+            self._behind[answer] = asked_behind(self.trace, answer)
+        return self._behind[answer]
+
+    def _text(self, variable: str) -> str:
+        return text_of(self.trace.value(variable))
