@@ -48,14 +48,18 @@ class Comparison:
     def page(self, ask: Ask, about: About) -> dict[str, Any]:
         """A page of questions; `changed=1` keeps those whose answer or verdict changed.
 
+        `both=1` leaves out those that only one of the runs was asked.
+
         Args:
-            ask: offset, limit, changed.
+            ask: offset, limit, changed, both.
             about: What attribution says of an answer of the left run.
         """
         offset, limit = ask.number("offset", 0), ask.number("limit", 100, most=200)
         pairs = list(enumerate(self._matched()))
         changed = [(place, pair) for place, pair in pairs if self._changed(place, pair)]
         chosen = changed if ask.number("changed", 0) else pairs
+        if ask.number("both", 0):
+            chosen = [(place, pair) for place, pair in chosen if None not in pair]
         return {
             "left": self._side(self._left), "right": self._side(self._right),
             "totals": self._totals(changed), "total": len(chosen),
@@ -76,7 +80,7 @@ class Comparison:
     def _changed(self, place: int, pair: _Pair) -> bool:
         if place not in self._is_changed:
             left, right = pair
-            self._is_changed[place] = left is None or right is None or (
+            self._is_changed[place] = left is not None and right is not None and (
                 left.verdict != right.verdict
                 or self._left.trace.variable(left.answer).digest
                 != self._right.trace.variable(right.answer).digest

@@ -15,6 +15,7 @@ from memtrace.execution.replies import place_of
 from memtrace.graph.explaining.texts import text_of
 from memtrace.graph.reading.trace import Trace
 from memtrace.types import Variable
+from memtrace.viewing.moments import writes_around
 from memtrace.viewing.texts import brief, clipped
 from memtrace.viewing.types import Ask, RefusedError
 
@@ -51,6 +52,7 @@ class MemoryStates:
         return {
             "seq": seq, "last_seq": last, "total": len(held),
             "rows": [self._row(one) for one in held[offset : offset + limit]],
+            **writes_around(self._trace.path, seq, scope),
         }  # fmt: skip
 
     def history(self, item: str, scope: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ export async function mount(root, { session }) {
       h("p", { class: "bar tight" }, session.can?.annotate ? button("Export as MemTraceBench", exported, { class: "primary" }) : null, told)),
     h("section", { class: "card" }, h("h2", {}, "Answers"),
       h("ul", { class: "changes" }, [...answers].map(([answer, those]) => h("li", {},
-        h("a", { href: link("answer", { answer, note: answer }), data: { item: "" } }, answer, " "),
+        h("a", { href: link("answer", { answer, note: answer }), data: { item: "" } }, said(those[0].question || answer)),
         (agreement.open ?? []).includes(answer) ? h("span", { class: "tag bad" }, "≠ no majority") : h("span", { class: "tag" }, "= agreed"), " ",
         those.map((one) => h("p", { class: "dim" }, h("strong", {}, said(one.annotator)), `: ${one.verdict}`,
           one.operations.length ? ` at ${one.operations.join(", ")} (${one.error_types.join(", ")})` : "",

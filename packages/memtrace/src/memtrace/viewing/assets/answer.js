@@ -4,7 +4,7 @@ import { get, part } from "./api.js";
 import { button, fill, h } from "./dom.js";
 import { lineage } from "./lineage.js";
 import { factMark, operationLink, said, tell, verdict, waiting } from "./parts.js";
-import { beside, go, link, parse } from "./route.js";
+import { beside, go, link, parse, to } from "./route.js";
 import { count, letter, percent, short } from "./words.js";
 
 const POLL_MS = 900;
@@ -122,7 +122,7 @@ function factsOf(found, reveal) {
     h("ul", {}, found.facts.map((fact) => h("li", { class: "fact" },
       factMark(fact.index), " ", said(short(asWords(fact.value), 90), { class: "fact-value" }),
       h("span", { class: "dim" }, ` ${fact.fate ?? ""}`),
-      fact.said?.[0] ? h("a", { class: "quiet-link", href: beside({ var: fact.said[0].variable }) },
+      fact.said?.[0] ? h("a", { class: "quiet-link", ...to({ var: fact.said[0].variable }) },
         "said in ", said(fact.said[0].name ?? fact.said[0].variable)) : null,
       fact.death ? button(["✗ dies at ", fact.death], () => reveal(fact.death), {
         class: "quiet death-button", title: `Show where ${letter(fact.index)} dies` }) : null))),

@@ -5,7 +5,7 @@ import { ApiError, get } from "./api.js";
 import { button, fill, h } from "./dom.js";
 import { listen } from "./keys.js";
 import { mountPanel } from "./panel.js";
-import { link, parse } from "./route.js";
+import { link, parse, refreshLink } from "./route.js";
 import { copyLink, failure, tell } from "./parts.js";
 import { startTheme, themeButton } from "./theme.js";
 
@@ -51,6 +51,7 @@ async function start() {
   page.panel = mountPanel(document.getElementById("panel"), session);
   listen({ view: () => page.current, session, help });
   addEventListener("hashchange", show);
+  for (const sort of ["pointerdown", "keydown", "focusin"]) addEventListener(sort, refreshLink, true);
   return show();
 }
 

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { button, fill, h } from "./dom.js";
 import { empty, operationLink, said, select, verdict } from "./parts.js";
-import { beside, go, link, parse } from "./route.js";
+import { beside, go, link, parse, to } from "./route.js";
 import { virtualList } from "./virtual.js";
 import { count } from "./words.js";
 
@@ -22,38 +22,48 @@ export async function mount(root, { session, params, refreshSession }) {
     return {};
   }
   const key = others.some((one) => one.key === params.compare) ? params.compare : others.at(-1).key;
-  let onlyChanged = params.changed === "yes";
+  const wanted = { changed: params.changed === "yes", both: params.both === "yes" };
   let timer = null;
   const told = h("span", { class: "dim", role: "status", "aria-live": "polite" });
   const choice = select(others.map((one) => [one.key, named(one)]), key,
-    (value) => go(link("compare", { compare: value, changed: onlyChanged ? "yes" : "" })), { "aria-label": "The other run" });
-  const filter = button("", () => {
-    onlyChanged = !onlyChanged;
-    go(link("compare", { ...parse(location.hash).params, compare: key, changed: onlyChanged ? "yes" : "" }), { replace: true });
-    label();
-    list.reload({ top: true });
-  });
-  const label = () => {
-    filter.textContent = onlyChanged ? "☑ only changed" : "☐ only changed";
-    filter.setAttribute("aria-pressed", String(onlyChanged));
-  };
+    (value) => go(link("compare", { compare: value, ...words() })), { "aria-label": "The other run" });
+  const filters = [filter("changed", "only changed"), filter("both", "only asked in both")];
   const list = virtualList({
     height: 92, label: "Questions of both runs",
-    load: async (offset, limit) => get("compare", { other: key, offset, limit, changed: onlyChanged ? 1 : "" }),
+    load: async (offset, limit) => get("compare", { other: key, offset, limit, changed: wanted.changed ? 1 : "", both: wanted.both ? 1 : "" }),
     loaded: (answer) => {
       fill(told, summary(answer));
       clearTimeout(timer);
       if (answer.state === "pending") timer = setTimeout(() => list.reload(), POLL_MS);
     },
-    none: () => empty("No question to compare.", onlyChanged ? "Nothing changed; show all questions." : "The two runs share no question."),
+    none: () => empty("No question to compare.", wanted.changed ? "Nothing changed; show all questions." : "The two runs share no question."),
     render: (row) => line(row, key),
   });
-  label();
   fill(root, h("h1", { class: "sr" }, "Two runs side by side"),
-    h("div", { class: "bar" }, h("span", {}, "this trace, beside ", choice), filter, told),
+    h("div", { class: "bar" }, h("span", {}, "this trace, beside ", choice), filters, told),
     h("div", { class: "compare-heads", "aria-hidden": "true" }, h("span"), h("span", {}, "this trace"), h("span", {}, "the other")),
     list.element);
   list.reload();
+
+  function words() {
+    return { changed: wanted.changed ? "yes" : "", both: wanted.both ? "yes" : "" };
+  }
+
+  function filter(name, title) {
+    const toggle = button("", () => {
+      wanted[name] = !wanted[name];
+      go(link("compare", { ...parse(location.hash).params, compare: key, ...words() }), { replace: true });
+      label();
+      list.reload({ top: true });
+    });
+    const label = () => {
+      toggle.textContent = `${wanted[name] ? "☑" : "☐"} ${title}`;
+      toggle.setAttribute("aria-pressed", String(wanted[name]));
+    };
+    label();
+    return toggle;
+  }
+
   return {
     step: (delta) => list.step(delta),
     unmount: () => { clearTimeout(timer); list.unmount(); },
@@ -69,9 +79,9 @@ function summary(answer) {
   const totals = answer.totals ?? {};
   const parts = [
     `${count(totals.both, "question")} in both`, `${totals.changed} changed`,
-    `right: ${totals.left_right} here, ${totals.right_right} there`,
     `${totals.fixed} fixed, ${totals.broken} broken`,
   ];
+  if (totals.both === totals.questions) parts.push(`right: ${totals.left_right} here, ${totals.right_right} there`);
   if (answer.state === "pending") parts.push("looking where they part …");
   if (answer.state === "failed") parts.push(answer.error);
   return parts.join(" · ");
@@ -84,8 +94,8 @@ function line(row, key) {
     on: { keydown: (event) => { if (event.key === "Enter" && event.target === event.currentTarget && row.left) location.hash = link("answer", { answer: row.left.answer }); } } },
   h("span", { class: "pair-question" }, said(textOf(row), { class: "title" }), mark,
     first ? h("span", { class: "first" }, "first difference: ",
-      first.left ? operationLink(idOf(first.left), "here", { href: beside({ op: idOf(first.left) }) }) : null, " ",
-      first.right ? operationLink(idOf(first.right), "there", { href: beside({ op: idOf(first.right), run: key }) }) : null) : null),
+      first.left ? operationLink(idOf(first.left), "here", { ...to({ op: idOf(first.left) }) }) : null, " ",
+      first.right ? operationLink(idOf(first.right), "there", { ...to({ op: idOf(first.right), run: key }) }) : null) : null),
   side(row.left, row.left ? link("answer", { answer: row.left.answer }) : null),
   side(row.right, row.right?.answer ? beside({ var: row.right.answer, run: key }) : null));
 }

@@ -2,7 +2,7 @@
 
 import { h, svg } from "./dom.js";
 import { fitting } from "./fitting.js";
-import { beside } from "./route.js";
+import { to } from "./route.js";
 import { duration, letter, short } from "./words.js";
 
 /** What an operation sent is less of a news than what it made. */
@@ -74,7 +74,7 @@ function boxed(box, variables, { selected, click, isPicked, around }) {
   const room = Math.max(10, box.width - 14);
   const marks = `${times}${node && isPicked(node.id) ? " ☑" : ""}`;
   const link = svg("a", {
-    class: classes, href: beside(isSaid ? { var: box.id } : { op: node.id }), "data-node": box.id,
+    class: classes, ...to(isSaid ? { var: box.id } : { op: node.id }), "data-node": box.id,
     "aria-label": spoken(box, node, title, times), "aria-current": isOn ? "true" : null,
     on: {
       click: (event) => click(box, event),

@@ -127,7 +127,7 @@ function resultOf(done, row) {
     h("p", { class: "dim" }, `${count(done.calls, "model call")} made${done.seconds === undefined ? "" : `, ${done.seconds.toFixed(1)} s`}`),
     incomplete(done),
     (done.warnings ?? []).map((one) => h("p", { class: "warn" }, "⚠ ", said(one))),
-    h("p", {}, h("a", { class: "button", href: link("compare", { compare: done.key }) }, "Open beside this run")),
+    h("p", {}, h("a", { class: "button", href: link("compare", { compare: done.key, both: "yes" }) }, "Open beside this run")),
   ];
 }
 

@@ -3,7 +3,7 @@
 import { part, recall } from "./api.js";
 import { fill, h } from "./dom.js";
 import { failure, operationLink, said } from "./parts.js";
-import { beside, link } from "./route.js";
+import { link, to } from "./route.js";
 import { diffed } from "./values.js";
 import { count } from "./words.js";
 
@@ -31,8 +31,8 @@ function version(one, index, versions, run) {
   return h("li", { class: "version" },
     h("p", {},
       h("strong", {}, one.deleted ? "end" : `version ${one.version}`), " ",
-      one.operation ? operationLink(one.operation, one.name, { href: beside({ op: one.operation, run }) }) : null, " ",
-      h("a", { class: "quiet-link", href: beside({ var: one.variable, run }) }, one.variable), " ",
+      one.operation ? operationLink(one.operation, one.name, { ...to({ op: one.operation, run }) }) : null, " ",
+      h("a", { class: "quiet-link", ...to({ var: one.variable, run }) }, one.variable), " ",
       run ? null : h("a", { class: "quiet-link", href: link("memory", { seq: one.seq }) }, `memory at ${one.seq}`)),
     text);
 }

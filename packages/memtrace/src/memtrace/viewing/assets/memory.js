@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { button, fill, h } from "./dom.js";
 import { empty, field, operationLink, said, select, settled } from "./parts.js";
-import { beside, go, link, parse } from "./route.js";
+import { go, link, parse, to } from "./route.js";
 import { virtualList } from "./virtual.js";
 import { count } from "./words.js";
 
@@ -13,7 +13,7 @@ const KEYS = ["seq", "scope", "q"];
 export async function mount(root, { session, params }) {
   let chosen = pick(params);
   const start = await get("memory", { ...chosen, limit: 1 });
-  const end = start.last_seq ?? session.last_seq ?? start.seq;
+  const end = start.last_seq;
   let state = start;
   const slider = h("input", { type: "range", min: 0, max: end, step: 1, "aria-label": "Moment, as a sequence number",
     on: { input: settled(() => set({ seq: slider.value }), 90) } });
@@ -58,7 +58,8 @@ export async function mount(root, { session, params }) {
     before.disabled = answer.previous_write === null || answer.previous_write === undefined;
     after.disabled = answer.next_write === null || answer.next_write === undefined;
     fill(told, `${count(answer.total, "item")} at ${Number(at()).toLocaleString("en")} of ${end.toLocaleString("en")}`,
-      answer.written_by ? [" · written by ", operationLink(answer.written_by, answer.written_name)] : null);
+      answer.write ? [answer.write.deleted ? " · ✗ deleted " : " · wrote ", said(answer.write.item),
+        answer.write.operation ? [" by ", operationLink(answer.write.operation)] : null] : null);
   }
 
   function none() {
@@ -94,7 +95,7 @@ function pick(params) {
 
 function line(row, seq) {
   const isNew = row.seq === seq;
-  return h("a", { class: `row memory-row ${isNew ? "fresh" : ""}`, href: beside({ item: row.item, of: row.scope }) },
+  return h("a", { class: `row memory-row ${isNew ? "fresh" : ""}`, ...to({ item: row.item, of: row.scope }) },
     h("span", { class: "what" },
       h("span", { class: "title" }, isNew ? h("span", { class: "tag" }, "● written now") : null,
         said(row.item), h("span", { class: "dim" }, ` v${row.version}`)),

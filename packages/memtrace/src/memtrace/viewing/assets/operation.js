@@ -4,7 +4,7 @@ import { part, recall } from "./api.js";
 import { button, h } from "./dom.js";
 import { isPicked, onPicks, toggle } from "./picks.js";
 import { operationLink, said, variableLink } from "./parts.js";
-import { beside, here, link, parse } from "./route.js";
+import { link, parse, to } from "./route.js";
 import { pairs, template } from "./values.js";
 import { count, duration, money } from "./words.js";
 
@@ -43,7 +43,7 @@ export async function show({ id, run }) {
 function promptOf(prompt, run) {
   if (!prompt) return null;
   return h("section", {}, h("h3", {}, "Prompt, as it was sent ",
-    h("a", { class: "id", href: beside({ var: prompt.variable, run }) }, prompt.variable)),
+    h("a", { class: "id", ...to({ var: prompt.variable, run }) }, prompt.variable)),
   h("pre", { class: "value", tabindex: "0", "aria-label": "Prompt" }, prompt.text));
 }
 
@@ -101,7 +101,7 @@ function edges(title, roles, run) {
 function listed(those, run) {
   const line = (one) => {
     const [id, summary] = typeof one === "string" ? [one, null] : [one.id ?? one.variable, one];
-    return h("li", {}, variableLink(id, summary, { href: beside({ var: id, run }) }));
+    return h("li", {}, variableLink(id, summary, { ...to({ var: id, run }) }));
   };
   const first = h("ul", { class: "values" }, those.slice(0, MANY).map(line));
   if (those.length <= MANY) return first;
@@ -124,10 +124,10 @@ function part_(title, content, isFolded = false) {
 function children(found, run) {
   const ids = (found.children ?? []).map((one) => (typeof one === "string" ? { id: one } : one));
   if (!found.parent && !ids.length) return null;
-  const to = (one) => operationLink(one.id, one.name, { href: here({ op: one.id, var: null, item: null, run }) });
+  const link_ = (one) => operationLink(one.id, one.name, to({ op: one.id, run }));
   const parent = typeof found.parent === "string" ? { id: found.parent } : found.parent;
   return h("section", {}, h("h3", {}, "Around it"),
-    parent ? h("p", {}, "inside ", to(parent)) : null,
+    parent ? h("p", {}, "inside ", link_(parent)) : null,
     ids.length ? h("details", {}, h("summary", {}, `${count(ids.length, "operation")} inside`),
-      h("ul", { class: "values" }, ids.map((one) => h("li", {}, to(one))))) : null);
+      h("ul", { class: "values" }, ids.map((one) => h("li", {}, link_(one))))) : null);
 }

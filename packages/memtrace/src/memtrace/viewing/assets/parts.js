@@ -1,7 +1,7 @@
 // Small pieces that every view uses. In: rows of the API. Out: elements.
 
 import { button, fill, h } from "./dom.js";
-import { beside } from "./route.js";
+import { to } from "./route.js";
 import { letter, percent, short } from "./words.js";
 
 const VERDICTS = { right: ["✓", "right"], wrong: ["✗", "wrong"], unscored: ["○", "unscored"] };
@@ -19,14 +19,14 @@ export function said(text, attributes = {}) {
 
 /** A link that shows an operation in the panel. */
 export function operationLink(id, name, attributes = {}) {
-  return h("a", { href: beside({ op: id }), class: "ref", title: `Show ${id}`, ...attributes },
+  return h("a", { ...to({ op: id }), class: "ref", title: `Show ${id}`, ...attributes },
     name ? [said(name), " "] : null, h("span", { class: "id" }, id));
 }
 
 /** A link that shows a variable in the panel, with the beginning of its value. */
 export function variableLink(id, summary, attributes = {}) {
   const label = summary?.item ? `${summary.item} v${summary.version ?? "?"}` : summary?.name;
-  return h("a", { href: beside({ var: id }), class: "value-link", ...attributes },
+  return h("a", { ...to({ var: id }), class: "value-link", ...attributes },
     h("span", { class: "id" }, id), " ",
     summary ? h("span", { class: "kind" }, summary.kind) : null,
     label ? [" ", said(short(label, 60), { class: "name" })] : null,

@@ -46,6 +46,17 @@ export function beside(changes) {
   return here({ ...empty, ...changes });
 }
 
+/** Attributes of a link that changes the panel alone, whatever the view has come to show since. */
+export function to(changes, data = {}) {
+  return { href: beside(changes), data: { ...data, beside: JSON.stringify(changes) } };
+}
+
+/** Bring such a link up to date when it is about to be followed. */
+export function refreshLink(event) {
+  const link_ = event.target.closest?.("a[data-beside]");
+  if (link_) link_.setAttribute("href", beside(JSON.parse(link_.dataset.beside)));
+}
+
 /** Go to a hash; `replace` leaves no step for the back button (filters, sliders). */
 export function go(hash, { replace = false } = {}) {
   if (hash === location.hash) return;

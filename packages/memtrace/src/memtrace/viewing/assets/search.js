@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { fill, h } from "./dom.js";
 import { empty, failure, operationLink, said, select, settled, waiting } from "./parts.js";
-import { beside, go, link, parse } from "./route.js";
+import { go, link, parse, to } from "./route.js";
 import { count } from "./words.js";
 
 /** Show the search. */
@@ -76,7 +76,7 @@ export function mount(root, { params }) {
 
 function line(hit) {
   return h("li", {},
-    h("a", { class: "row hit", data: { item: "" }, href: beside({ var: hit.variable }) },
+    h("a", { class: "row hit", ...to({ var: hit.variable }, { item: "" }) },
       h("span", { class: "kind tag" }, hit.kind),
       h("span", { class: "what" },
         h("bdi", { class: "found" }, hit.excerpt.map(([text, isHit]) => (isHit ? h("mark", {}, text) : text))),

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { button, fill, h } from "./dom.js";
 import { empty, failure, field, said, select, settled } from "./parts.js";
-import { beside, go, link, parse } from "./route.js";
+import { go, link, parse, to } from "./route.js";
 import { duration } from "./words.js";
 
 const PAGE = 200;
@@ -102,7 +102,7 @@ function pick(params) {
 
 function line(row) {
   const failed = row.status !== "ok";
-  return h("li", {}, h("a", { class: `row operation ${failed ? "failed" : ""}`, data: { item: "", op: row.id }, href: beside({ op: row.id }) },
+  return h("li", {}, h("a", { class: `row operation ${failed ? "failed" : ""}`, ...to({ op: row.id }, { item: "", op: row.id }) },
     h("span", { class: "seq dim" }, row.seq),
     h("span", { class: "what" },
       h("span", { class: "title" }, said(row.name), " ", h("span", { class: "tag" }, row.kind),

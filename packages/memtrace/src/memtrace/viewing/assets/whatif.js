@@ -8,7 +8,7 @@ import { editor, settingEditor, textEditor } from "./editors.js";
 import { effect } from "./effect.js";
 import { empty, failure, field, operationLink, said, select, verdict, waiting } from "./parts.js";
 import { go, link, parse } from "./route.js";
-import { asText, short } from "./words.js";
+import { asText, count, short } from "./words.js";
 
 /** Show the what-if. */
 export function mount(root, { session, params, refreshSession }) {
@@ -22,6 +22,7 @@ export function mount(root, { session, params, refreshSession }) {
   let scope = null;
   let row = null;
   let alive = true;
+  let told = null;
   fill(root, h("h1", { class: "sr" }, "What if"),
     h("div", { class: "whatif" },
       h("div", { class: "whatif-left scroll" }, subject, places, program),
@@ -61,7 +62,7 @@ export function mount(root, { session, params, refreshSession }) {
           row.gold === null || row.gold === undefined ? null : [h("span", { class: "dim" }, " expected "), said(row.gold, { class: "gold" })]));
       right.about(row);
       choices(found);
-      if (!scope) settings(row.scope);
+      settings(scope ?? row.scope);
     } catch (error) {
       fill(subject, failure(error, () => about(id)));
     }
@@ -89,7 +90,7 @@ export function mount(root, { session, params, refreshSession }) {
         ? (await recall(`operations/${part(id)}/points`)).points : found.points;
       if (at !== id) return null;
       fill(places, places.querySelector(".choice") ?? choice, points(found, exact), promptOf(found, scope ?? row?.scope));
-      settings(found.place?.scope ?? scope ?? row?.scope);
+      settings(found.place?.scope ?? scope ?? row?.scope, true);
     } catch (error) {
       fill(places, choice, failure(error, () => editorsAt(id)));
     }
@@ -103,13 +104,15 @@ export function mount(root, { session, params, refreshSession }) {
         : h("p", { class: "dim" }, "Nothing that this operation passes on can be changed. Choose one that writes, retrieves or answers.")];
   }
 
-  function settings(name) {
+  function settings(name, isFresh = false) {
     const known = session.scopes.filter((one) => one.replayable);
-    if (!known.length) return;
+    if (!known.length || !name && (answer || at)) return;
+    if (name === told && !isFresh) return;
+    told = name;
     const one = known.find((other) => other.name === name) ?? known[0];
     const entries = Object.entries(one.parameters ?? {});
     fill(program, h("h2", {}, "Settings and prompts of ", known.length > 1
-      ? select(known.map((other) => other.name), one.name, (value) => settings(value), { "aria-label": "Memory" })
+      ? select(known.map((other) => other.name), one.name, (value) => settings(value, true), { "aria-label": "Memory" })
       : said(one.name)),
     h("div", { class: "settings" }, entries.filter(([, value]) => typeof value !== "object" || value === null).map(([key, value]) =>
       setting(one.name, key, value))),
@@ -129,7 +132,7 @@ export function mount(root, { session, params, refreshSession }) {
   /** Editors show recorded values again. */
   function redraw() {
     if (at) editorsAt(at);
-    else settings(scope ?? row?.scope);
+    else settings(told, true);
   }
 
   return {
@@ -142,7 +145,8 @@ export function mount(root, { session, params, refreshSession }) {
       if ((next.at ?? null) !== at) {
         at = next.at ?? null;
         editorsAt(at);
-      } else if (!at && !answer) settings(scope);
+      }
+      if (session.ready && !at) settings(scope ?? row?.scope);
     },
     unmount() { alive = false; stop(); right.unmount(); },
   };
@@ -164,7 +168,7 @@ function pointEditor(found, point) {
   const value = draft && "edited" in draft ? draft.edited : point.value;
   const edited = (next) => {
     const made = atPoint(found.id, point.role, point.value, next);
-    change(key, made && { title, detail: detail(made), intervention: made, edited: next });
+    change(key, made && { title, detail: detail(made, point.value), intervention: made, edited: next });
   };
   const resample = point.role === "reply" ? button("Draw another reply", () =>
     change(key, { title, detail: "another draw of the model", intervention: { kind: "resample", at: found.id, role: "reply", draw: 1 } }), { class: "quiet" }) : null;
@@ -178,9 +182,13 @@ function pointEditor(found, point) {
     h("p", { class: "bar tight" }, resample, dropAll));
 }
 
-function detail(made) {
+function detail(made, before) {
   if (made.kind === "drop") return `item ${made.index + 1} is dropped`;
   if (made.kind === "reorder") return `in the order ${made.order.map((place) => place + 1).join(", ")}`;
+  if (Array.isArray(made.value)) {
+    const edited = made.value.filter((one, index) => asText(one) !== asText(before?.[index])).length;
+    return `${count(made.value.length, "item")}, ${edited} of them not as before`;
+  }
   return `passes on ${short(asText(made.value), 90)}`;
 }
 
