@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { button, fill, h } from "./dom.js";
 import { empty, operationLink, said, select, verdict } from "./parts.js";
-import { beside, go, link, parse, to } from "./route.js";
+import { go, link, parse, to } from "./route.js";
 import { virtualList } from "./virtual.js";
 import { count } from "./words.js";
 
@@ -92,24 +92,22 @@ function line(row, key) {
   const mark = !row.left || !row.right ? h("span", { class: "dim" }, "only in one run") : row.changed ? h("span", { class: "tag changed" }, "≠ changed") : h("span", { class: "dim" }, "= same");
   return h("div", { class: "row pair-row", tabindex: "0", role: "group", data: { item: "" },
     on: { keydown: (event) => { if (event.key === "Enter" && event.target === event.currentTarget && row.left) location.hash = link("answer", { answer: row.left.answer }); } } },
-  h("span", { class: "pair-question" }, said(textOf(row), { class: "title" }), mark,
-    first ? h("span", { class: "first" }, "first difference: ",
-      first.left ? operationLink(idOf(first.left), "here", { ...to({ op: idOf(first.left) }) }) : null, " ",
-      first.right ? operationLink(idOf(first.right), "there", { ...to({ op: idOf(first.right), run: key }) }) : null) : null),
-  side(row.left, row.left ? link("answer", { answer: row.left.answer }) : null),
-  side(row.right, row.right?.answer ? beside({ var: row.right.answer, run: key }) : null));
+  h("span", { class: "pair-question" }, said(row.question, { class: "title" }), mark,
+    first ? parting(first, key) : null),
+  side(row.left, row.left && { href: link("answer", { answer: row.left.answer }) }),
+  side(row.right, row.right && to({ var: row.right.answer, run: key })));
 }
 
-function idOf(one) {
-  return typeof one === "string" ? one : one.operation ?? one.id;
+/** Where the runs first did not do the same: here, there, or both beside each other. */
+function parting(first, key) {
+  const { left, right } = first;
+  return h("span", { class: "first" }, "part at ", said(first.name), " ",
+    left && right ? h("a", to({ op: left, twin: right, run: key }), "both") : null, " ",
+    left ? operationLink(left, "here") : null, " ",
+    right ? operationLink(right, "there", to({ op: right, run: key })) : null);
 }
 
-function textOf(row) {
-  return typeof row.question === "string" ? row.question : row.question?.text ?? row.left?.question ?? "";
-}
-
-function side(answer, href) {
+function side(answer, where) {
   if (!answer) return h("span", { class: "dim" }, "not asked");
-  return h("span", { class: "side" }, verdict(answer.verdict), " ",
-    href ? h("a", { href }, said(answer.prediction ?? "no answer")) : said(answer.prediction ?? "no answer"));
+  return h("span", { class: "side" }, verdict(answer.verdict), " ", h("a", where, said(answer.prediction ?? "no answer")));
 }

@@ -19,6 +19,15 @@ export function closePanel() {
   return true;
 }
 
+/** The same operation of two runs, side by side. */
+async function twins(module, { op, twin, run }) {
+  const made = await Promise.all([module.show({ id: op }), module.show({ id: twin, run })]);
+  return {
+    element: h("div", { class: "twins" }, made.map((one) => one.element)),
+    unmount: () => made.forEach((one) => one.unmount?.()),
+  };
+}
+
 /** The panel; `update(params)` shows what they name. */
 export function mountPanel(root, session) {
   let key = "";
@@ -31,19 +40,21 @@ export function mountPanel(root, session) {
   return {
     async update(params) {
       const sort = ["op", "var", "item", "note"].find((one) => params[one]);
-      const next = sort ? JSON.stringify([sort, params[sort], params.of, params.run]) : "";
+      const next = sort ? JSON.stringify([sort, params[sort], params.of, params.run, params.twin]) : "";
       if (next === key) return;
       key = next;
       current?.unmount?.();
       current = null;
       root.hidden = !sort;
+      root.classList.toggle("wide", Boolean(params.twin));
       document.getElementById("desk").classList.toggle("split", Boolean(sort));
       if (!sort) return;
       const mine = ++turn;
       const slow = setTimeout(() => fill(body, waiting("Reading")), 120);
       try {
         const module = await LOADERS[sort]();
-        const made = await module.show({ id: params[sort], of: params.of, run: params.run, session });
+        const made = await (params.twin && sort === "op" ? twins(module, params)
+          : module.show({ id: params[sort], of: params.of, run: params.run, session }));
         if (mine !== turn) return made.unmount?.();
         current = made;
         fill(body, made.element);

@@ -6,7 +6,7 @@ export const VIEWS = [
 ];
 
 /** What lies in the panel beside a view. */
-export const PANEL = ["op", "var", "item", "of", "run", "note"];
+export const PANEL = ["op", "twin", "var", "item", "of", "run", "note"];
 
 /** View and parameters of a hash. */
 export function parse(hash) {
