@@ -16,7 +16,7 @@ from typing import Any
 
 from lmcommon.data.files import read_rows, write_jsonl
 from lmcommon.data.rows import Row
-from lmcommon.errors import UserError
+from lmcommon.errors import DataError, UserError
 from memtrace.scoring.annotating import (
     CASES,
     FOLDER,
@@ -92,27 +92,10 @@ class Annotations:
             RefusedError: He may not, or the answer is none.
             UserError: What he says is malformed, or contradicts itself.
         """
-        row = self._checked(body)
-        asked = self._opened.find(row.text("answer"))
-        annotator = row.text("annotator")
-        with self._lock:
-            cases, _ = self._read()
-            case = next((one for one in cases.values() if one.answer == asked.answer), None)
-            fresh = case is None
-            if case is None:
-                case = self._case(asked, len(cases), suggested)
-            said = {key: body.get(key, []) for key in ("operations", "error_types")}
-            form = {**form_row(case), "verdict": row.text("verdict"), **said,
-                    "reason": row.text_or("reason")[:_LONGEST]}  # fmt: skip
-            known = {**cases, case.id: case}
-            annotated = read_annotation(Row(form, "annotation", 0), annotator, known)
-            if annotated is None:
-                raise RefusedError("verdict: expected a verdict; got none; choose one")
-            self._check_operations(annotated)
-            if fresh:
-                write_jsonl(self.folder / CASES, (one.to_dict() for one in known.values()))
-            self._keep(annotator, form)
-            return self._row(case, annotated)
+        try:
+            return self._add(self._checked(body), body, suggested)
+        except DataError as error:  # which field, and not of which file
+            raise RefusedError(f"{error.field}: {error.problem}; correct it") from error
 
     def export(self) -> dict[str, Any]:
         """Write what annotators agree on as a MemTraceBench file.
@@ -139,6 +122,30 @@ class Annotations:
         return {"path": str(written[0]), "annotations": len(labels)}
 
     # Inside ---------------------------------------------------------------------------------
+
+    def _add(
+        self, row: Row, body: Mapping[str, Any], suggested: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        asked = self._opened.find(row.text("answer"))
+        annotator = row.text("annotator")
+        with self._lock:
+            cases, _ = self._read()
+            case = next((one for one in cases.values() if one.answer == asked.answer), None)
+            fresh = case is None
+            if case is None:
+                case = self._case(asked, len(cases), suggested)
+            said = {key: body.get(key, []) for key in ("operations", "error_types")}
+            form = {**form_row(case), "verdict": row.text("verdict"), **said,
+                    "reason": _whole(row.text_or("reason"))[:_LONGEST]}  # fmt: skip
+            known = {**cases, case.id: case}
+            annotated = read_annotation(Row(form, "annotation", 0), annotator, known)
+            if annotated is None:
+                raise RefusedError("verdict: expected a verdict; got none; choose one")
+            self._check_operations(annotated)
+            if fresh:
+                write_jsonl(self.folder / CASES, (one.to_dict() for one in known.values()))
+            self._keep(annotator, form)
+            return self._row(case, annotated)
 
     def _read(self) -> tuple[dict[str, BuiltCase], list[Annotated]]:
         if not (self.folder / CASES).is_file():
@@ -168,7 +175,8 @@ class Annotations:
         return BuiltCase(
             id=f"{number:04d}", trace=os.path.join("..", self._opened.path.name),
             answer=asked.answer, scope=asked.scope, question_id=asked.question_id,
-            question=question, gold=gold, prediction=prediction, evidence=asked.evidence,
+            question=_whole(question), gold=None if gold is None else _whole(gold),
+            prediction=_whole(prediction), evidence=asked.evidence,
             system=asked.scope.partition("/")[0], category=asked.category,
             judged={"right": True, "wrong": False}.get(asked.verdict),
             suspects=tuple(dict(one) for one in said.get("suspects", [])[:3]),
@@ -195,3 +203,8 @@ class Annotations:
             "verdict": one.label.verdict, "operations": list(one.label.operations),
             "error_types": list(one.label.error_types), "reason": one.reason,
         }  # fmt: skip
+
+
+def _whole(text: str) -> str:
+    """A text that UTF-8 can say: half a surrogate pair is replaced."""
+    return text.encode("utf-8", "replace").decode()

@@ -7,19 +7,16 @@ is looking at first; a failure whose right answer nobody knows is looked into wh
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from lmcommon.errors import UserError
-from lmcommon.runlog import finite
-from memtrace.attribution.attributing import examine
 from memtrace.attribution.case import Question
-from memtrace.attribution.reader import TraceReader
-from memtrace.graph.reading.trace import Trace
+from memtrace.viewing.examining import Examiner, examiner
 from memtrace.viewing.opened import Opened
 from memtrace.viewing.questions import AskedAnswer
 
@@ -55,6 +52,8 @@ class Attributions:
         self._next = 0
         self._change = threading.Condition()
         self._is_closing = False
+        self._examiner: Examiner | None = None
+        self._failure = ""
         self._thread = threading.Thread(target=self._work, name="attribution", daemon=True)
 
     def start(self) -> None:
@@ -66,6 +65,8 @@ class Attributions:
         with self._change:
             self._is_closing = True
             self._change.notify_all()
+        if self._examiner is not None:
+            self._examiner.stop()
         if self._thread.ident is not None:
             self._thread.join()
 
@@ -79,7 +80,8 @@ class Attributions:
         found = self._found(asked)
         if found is not None:
             return "done" if found.body is not None else "none"
-        return "pending" if _is_due(asked) or asked.answer in self._wanted else "none"
+        is_due = _is_due(asked) or asked.answer in self._wanted
+        return "pending" if is_due and not self._failure else "none"
 
     def body(self, asked: AskedAnswer) -> Mapping[str, Any] | None:
         """The attribution as `Attribution.to_dict()` says it; None: there is none (yet)."""
@@ -100,7 +102,8 @@ class Attributions:
         body = None if found is None else found.body
         return {
             "attributed": self.state(asked), "blamed": None if body is None else _blamed(body),
-            "reason": body["reason"] if body is not None else found.why_not if found else "",
+            "reason": body["reason"] if body is not None else found.why_not if found
+            else self._failure,
         }  # fmt: skip
 
     def want(self, answers: Iterable[AskedAnswer], *, wait_s: float = 0.0) -> None:
@@ -117,7 +120,9 @@ class Attributions:
             for one in missing:
                 self._wanted.setdefault(one.answer)
             self._change.notify_all()
-            self._change.wait_for(lambda: all(map(self._is_known, missing)), timeout=wait_s)
+            self._change.wait_for(
+                lambda: bool(self._failure) or all(map(self._is_known, missing)), timeout=wait_s
+            )
 
     # Inside ---------------------------------------------------------------------------------
 
@@ -136,16 +141,24 @@ class Attributions:
         return made
 
     def _work(self) -> None:
-        with Trace(self._opened.path) as trace:
-            reader = TraceReader(trace)
-            while (asked := self._take()) is not None:
-                done = self._examined(reader, asked)
-                with self._change:
-                    kept = self._done if self._found(asked) is None else self._paths
-                    kept[asked.answer] = done
-                    self._wanted.pop(asked.answer, None)
-                    self._change.notify_all()
-                time.sleep(_BREATH_S)
+        try:
+            operations = self._opened.trace.counts["operations"]
+            with closing(examiner(self._opened.path, operations)) as chosen:
+                self._examiner = chosen
+                while (asked := self._take()) is not None:
+                    self._keep(asked, self._examined(chosen, asked))
+                    time.sleep(_BREATH_S)
+        except UserError as error:  # the trace is damaged: what is asked of it says so too
+            with self._change:
+                self._failure = f"no attribution: {error}"
+                self._change.notify_all()
+
+    def _keep(self, asked: AskedAnswer, done: _Done) -> None:
+        with self._change:
+            kept = self._done if self._found(asked) is None else self._paths
+            kept[asked.answer] = done
+            self._wanted.pop(asked.answer, None)
+            self._change.notify_all()
 
     def _take(self) -> AskedAnswer | None:
         """The next one to look at; None: the page is closing."""
@@ -163,15 +176,14 @@ class Attributions:
             with self._change:
                 self._change.wait_for(lambda: self._is_closing or self._wanted, timeout=1.0)
 
-    def _examined(self, reader: TraceReader, asked: AskedAnswer) -> _Done:
-        question, gold, _ = self._opened.texts(asked)
-        told = Question(
-            answer=asked.answer, gold=gold, evidence=asked.evidence or None,
-            text=question or None, judged=False, is_live=not asked.has_gold,
-        )  # fmt: skip
+    def _examined(self, examiner: Examiner, asked: AskedAnswer) -> _Done:
         try:
-            made = examine(reader, told).to_dict()
-            return _Done(json.loads(json.dumps(finite(made))))
+            question, gold, _ = self._opened.texts(asked)
+            told = Question(
+                answer=asked.answer, gold=gold, evidence=asked.evidence or None,
+                text=question or None, judged=False, is_live=not asked.has_gold,
+            )  # fmt: skip
+            return _Done(examiner.examine(told))
         except (UserError, ValueError, KeyError) as error:
             return _Done(None, f"no attribution: {error}")
         except Exception as error:  # the border: one answer must not end all others

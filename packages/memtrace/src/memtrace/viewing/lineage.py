@@ -107,8 +107,8 @@ def _roles(
         for role, ids in one.items():
             roles.setdefault(role, {}).update(dict.fromkeys(ids))
     found = {}
-    for role, ids in roles.items():
-        listed = list(ids)
+    for role, joined in roles.items():
+        listed = list(joined)
         if len(listed) > _MOST_LISTED:
             listed.sort(key=lambda one: (one not in facts.held, one not in linked))
             listed = listed[:_MOST_LISTED]

@@ -1,18 +1,23 @@
 """What the memory held at a moment, and how one item came to be what it is.
 
-In: an open trace, a moment. Out: pages of live items; the versions of one. An item belongs to the
-memory (the scope) whose name it begins with, or whose operation wrote it.
+In: a trace, a moment. Out: pages of live items; the versions of one. An item belongs to the
+memory (the scope) whose name it begins with, or else whose operation wrote it. Of a moment only
+numbers and names of the items are kept; the versions on a page are read when it is shown.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
-from memtrace.execution.replies import place_of
 from memtrace.graph.explaining.texts import text_of
+from memtrace.graph.ids import variable_id
+from memtrace.graph.reading import rows
+from memtrace.graph.reading.database import Database
 from memtrace.graph.reading.trace import Trace
 from memtrace.types import Variable
 from memtrace.viewing.moments import writes_around
@@ -23,6 +28,23 @@ __all__ = ["MemoryStates"]
 
 _KEPT = 4
 _LONGEST = 2_000
+_PATIENCE_S = 0.5
+"""A search in many items goes on where it was when the page asks again."""
+_LIVE = (
+    rows.LIVE_AT.partition(rows.VARIABLES[:30])[0]
+    + "SELECT v.number, v.item FROM live CROSS JOIN variables v USING (number)"
+    " WHERE NOT v.is_deletion ORDER BY v.number"
+)
+"""As `rows.LIVE_AT`, without what costs most: the variables themselves."""
+_WRITERS = (
+    "SELECT v.number, json_extract(o.metadata, '$.place[0]') FROM variables v"
+    " JOIN operations o ON o.number = v.producer WHERE v.item IS NOT NULL AND v.source IS NULL"
+)
+
+
+class _Live(NamedTuple):
+    number: int
+    item: str
 
 
 class MemoryStates:
@@ -34,8 +56,8 @@ class MemoryStates:
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
-        self._states: OrderedDict[int, list[Variable]] = OrderedDict()
-        self._scopes: dict[str, str] = {}
+        self._states: OrderedDict[int, list[_Live]] = OrderedDict()
+        self._words: dict[int, str] = {}
         self._lock = threading.Lock()
 
     def page(self, ask: Ask) -> dict[str, Any]:
@@ -47,11 +69,14 @@ class MemoryStates:
         held = self._state(seq)
         if scope:
             held = self._of(held, scope)
+        is_done = not query or self._read(held)
         if query:
-            held = [one for one in held if query in self._words(one)]
+            held = [one for one in held if query in self._words.get(one.number, "")]
+        page = [variable_id(one.number) for one in held[offset : offset + limit]]
         return {
             "seq": seq, "last_seq": last, "total": len(held),
-            "rows": [self._row(one) for one in held[offset : offset + limit]],
+            "state": "done" if is_done else "pending",
+            "rows": [self._row(one) for one in self._trace.variables(ids=page)],
             **writes_around(self._trace.path, seq, scope),
         }  # fmt: skip
 
@@ -63,7 +88,8 @@ class MemoryStates:
         """
         versions = self._trace.history(item)
         if scope:
-            versions = self._of(versions, scope)
+            inside = self._of([_Live(one.seq, item) for one in versions], scope)
+            versions = [one for one in versions if _Live(one.seq, item) in inside]
         if not versions:
             raise RefusedError(
                 f"item: expected a memory item of the trace; got {item!r}; see /api/memory", 404
@@ -75,28 +101,41 @@ class MemoryStates:
 
     # Inside ---------------------------------------------------------------------------------
 
-    def _state(self, seq: int) -> list[Variable]:
+    def _state(self, seq: int) -> list[_Live]:
         with self._lock:
             if seq not in self._states:
-                self._states[seq] = list(self._trace.state_at(seq).values())
+                self._states[seq] = [_Live(*row) for row in self._query(_LIVE, seq)]
                 if len(self._states) > _KEPT:
                     self._states.popitem(last=False)
             self._states.move_to_end(seq)
             return self._states[seq]
 
-    def _of(self, held: Sequence[Variable], scope: str) -> list[Variable]:
-        named = [one for one in held if (one.item or "").startswith(f"{scope}/")]
-        return named or [one for one in held if self._scope(one) == scope]
+    def _of(self, held: Sequence[_Live], scope: str) -> list[_Live]:
+        named = [one for one in held if one.item.startswith(f"{scope}/")]
+        return named or [one for one in held if self._writers.get(one.number) == scope]
 
-    def _scope(self, variable: Variable) -> str:
-        maker = variable.producer or ""
-        if maker and maker not in self._scopes:
-            place = place_of(self._trace.operation(maker))
-            self._scopes[maker] = place.scope if place else ""
-        return self._scopes.get(maker, "")
+    @cached_property
+    def _writers(self) -> dict[int, str]:
+        """Memory of the operation that wrote each version."""
+        return {number: str(scope) for number, scope in self._query(_WRITERS) if scope is not None}
 
-    def _words(self, variable: Variable) -> str:
-        return f"{variable.item}\n{text_of(self._trace.value(variable.id))}".casefold()
+    def _query(self, statement: str, *values: int) -> list[tuple[Any, ...]]:
+        database = Database(self._trace.path)
+        try:
+            return list(database.query(statement, values))
+        finally:
+            database.close()
+
+    def _read(self, held: Sequence[_Live]) -> bool:
+        """Read the texts of items, for a moment; whether all are read now."""
+        until = time.monotonic() + _PATIENCE_S
+        for one in held:
+            if one.number not in self._words:
+                if time.monotonic() > until:
+                    return False
+                value = self._trace.value(variable_id(one.number))
+                self._words[one.number] = f"{one.item}\n{text_of(value)}".casefold()
+        return True
 
     def _row(self, variable: Variable) -> dict[str, Any]:
         value = None if variable.is_deletion else self._trace.value(variable.id)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from memtrace.graph.explaining.texts import text_of
+from memtrace.graph.reading.database import Database
 from memtrace.graph.reading.trace import Trace
 from memtrace.viewing.questions import AskedAnswer, asked_behind, read_asked
 from memtrace.viewing.texts import clipped
@@ -22,6 +23,12 @@ __all__ = ["Opened"]
 
 _LONGEST = 2_000
 """Characters of a question or an answer in a row."""
+_KINDS = (
+    "SELECT kind, name, count(*), count(error_type) FROM operations GROUP BY 1, 2"
+    " ORDER BY 3 DESC, 1, 2 LIMIT 200"
+)
+_EARLY = 1_000
+"""Among so many numbers there is an operation."""
 
 
 class Opened:
@@ -44,10 +51,18 @@ class Opened:
         self._read_at = -1
         self._words: dict[str, str] = {}
         self._behind: dict[str, str | None] = {}
+        self._kinds: tuple[int, list[dict[str, Any]]] | None = None
 
     def close(self) -> None:
         """Release the file."""
         self.trace.close()
+
+    def warm(self) -> None:
+        """Read the list of questions, and the edges of the graph."""
+        _ = self.asked
+        first = next(iter(self.trace.operations(until_seq=_EARLY)), None)
+        for variable in () if first is None else first.output_ids[:1]:
+            self.trace.graph.consumers(variable)
 
     @cached_property
     def run(self) -> str:
@@ -64,6 +79,20 @@ class Opened:
                 self._by_answer = {one.answer: one for one in self._asked}
                 self._read_at = last
             return self._asked
+
+    @property
+    def kinds(self) -> list[dict[str, Any]]:
+        """How many operations there are of each kind and name, most first."""
+        last = self.trace.last_seq
+        if self._kinds is None or self._kinds[0] != last:
+            database = Database(self.path)
+            try:
+                rows = list(database.query(_KINDS))
+            finally:
+                database.close()
+            names = ("kind", "name", "operations", "errors")
+            self._kinds = last, [dict(zip(names, row, strict=True)) for row in rows]
+        return self._kinds[1]
 
     def find(self, answer: str) -> AskedAnswer:
         """The answer with this id.

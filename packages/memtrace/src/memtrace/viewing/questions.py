@@ -7,14 +7,13 @@ what a judge was given, or what a label of an imported benchmark names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from memtrace.execution.replies import place_of
 from memtrace.graph.reading.trace import Trace
-from memtrace.interchange.smartcomment.annotations import read_annotations
-from memtrace.types import Operation, Variable
+from memtrace.interchange.smartcomment.annotations import Annotation, read_annotations
+from memtrace.viewing.edges import Edges, read_edges
 
 __all__ = ["AskedAnswer", "Verdict", "asked_behind", "read_asked"]
 
@@ -55,46 +54,45 @@ class AskedAnswer:
         return self.gold is not None or self.told_gold is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    operation: Operation
-    gold: str | None
-    question: str | None
-    verdict: str | None
-
-
 def read_asked(trace: Trace) -> list[AskedAnswer]:
     """All answers of a trace, in `seq` order."""
-    judged: dict[str, _Judged] = {}
-    for operation in trace.operations(kind="judge"):
-        for answer in operation.inputs.get("answer", ()):
-            if answer not in judged or operation.inputs.get("gold"):
-                judged[answer] = _Judged(
-                    operation, *(_first(operation.inputs, role) for role in ("gold", "question")),
-                    _first(operation.outputs, "verdict"),
-                )  # fmt: skip
-    makers: dict[str, Operation] = {}
-    unsorted: dict[str, tuple[str, ...]] = {}
-    for operation in trace.operations(kind="answer"):
-        if made := operation.outputs.get("answer", ()):
-            makers.update(dict.fromkeys(made, operation))
-        else:
-            unsorted[operation.id] = operation.output_ids
-            makers.update(dict.fromkeys(operation.output_ids, operation))
-    labelled = {one.prediction: one for one in read_annotations(trace) if one.prediction}
-    wanted = {*judged, *makers, *labelled}
-    wanted |= {one.gold for one in judged.values() if one.gold}
-    wanted |= {one.question for one in judged.values() if one.question}
-    variables = {one.id: one for one in trace.variables(ids=wanted)}
-    loose = {one for ids in unsorted.values() for one in ids if variables[one].kind != "answer"}
-    verdicts = _verdicts(trace, (one.verdict for one in judged.values()))
-    found = [
-        _asked(trace, variables, variables[answer], judged.get(answer), makers.get(answer),
-               verdicts, labelled.get(answer))
-        for answer in {*judged, *makers.keys() - loose, *labelled}
-        if answer in variables
-    ]  # fmt: skip
+    labels = {one.prediction: one for one in read_annotations(trace) if one.prediction}
+    edges = read_edges(trace.path, labels)
+    golds = {one.gold for one in edges.values() if one.gold}
+    abouts = {one.id: one for one in trace.variables(ids=golds)}
+    names = {
+        one.id: one.name for one in trace.variables(
+            ids={one.question for one in edges.values() if one.question and not one.gold}
+        )
+    }  # fmt: skip
+    verdicts = _Verdicts(trace)
+    found = []
+    for answer, edge in edges.items():
+        gold = abouts.get(edge.gold or "")
+        about = {} if gold is None else gold.metadata
+        name = gold.name if gold is not None else names.get(edge.question or "")
+        asked = AskedAnswer(
+            answer=answer, operation=edge.maker, seq=edge.seq, judge=edge.judge,
+            verdict=verdicts.of(edge), question=edge.question, gold=edge.gold, scope=edge.scope,
+            question_id=name or "", category=str(about.get("category") or ""),
+            evidence=tuple(about.get("evidence", ())),
+        )  # fmt: skip
+        label = labels.get(answer)
+        found.append(asked if label is None else _labelled(trace, asked, label))
     return sorted(found, key=lambda one: one.seq)
+
+
+def _labelled(trace: Trace, asked: AskedAnswer, label: Annotation) -> AskedAnswer:
+    """The answer with what the label of an imported benchmark says: it is wrong."""
+    golds, query = label.record.get("golden_answers"), label.record.get("query")
+    listed = golds if isinstance(golds, list) else [] if golds is None else [golds]
+    named = trace.variables(ids=label.evidence)
+    return replace(
+        asked, verdict="wrong", question=asked.question or label.question,
+        told_gold=", ".join(map(str, listed)) if listed else None,
+        told_question=query if isinstance(query, str) else None,
+        evidence=asked.evidence or tuple(one.name for one in named if one.name),
+    )  # fmt: skip
 
 
 def asked_behind(trace: Trace, answer: str) -> str | None:
@@ -116,19 +114,20 @@ def asked_behind(trace: Trace, answer: str) -> str | None:
     return queries[0] if queries else None
 
 
-def _first(roles: Mapping[str, tuple[str, ...]], role: str) -> str | None:
-    return next(iter(roles.get(role, ())), None)
-
-
-def _verdicts(trace: Trace, ids: Iterable[str | None]) -> dict[str, Verdict]:
+class _Verdicts:
     """What judges said; equal verdicts are read once."""
-    read: dict[str, Verdict] = {}
-    said: dict[str, Verdict] = {}
-    for variable in trace.variables(ids=[one for one in ids if one]):
-        if variable.digest not in read:
-            read[variable.digest] = _verdict(trace.value(variable.id))
-        said[variable.id] = read[variable.digest]
-    return said
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._read: dict[bytes, Verdict] = {}
+
+    def of(self, edge: Edges) -> Verdict:
+        """The verdict on an answer."""
+        if edge.verdict is None or edge.digest is None:
+            return "unscored"
+        if edge.digest not in self._read:
+            self._read[edge.digest] = _verdict(self._trace.value(edge.verdict))
+        return self._read[edge.digest]
 
 
 def _verdict(value: Any) -> Verdict:
@@ -136,46 +135,3 @@ def _verdict(value: Any) -> Verdict:
     if not isinstance(is_right, bool):
         return "unscored"
     return "right" if is_right else "wrong"
-
-
-def _asked(
-    trace: Trace, variables: Mapping[str, Variable], answer: Variable, judged: _Judged | None,
-    maker: Operation | None, verdicts: Mapping[str, Verdict], label: Any,
-) -> AskedAnswer:  # fmt: skip
-    question = judged.question if judged else None
-    if question is None and maker is not None:
-        question = _first(maker.inputs, "question")
-    gold = variables.get(judged.gold) if judged and judged.gold else None
-    about = gold.metadata if gold is not None else {}
-    asked = variables.get(question) if question else None
-    place = next(
-        (found for one in (maker, judged.operation if judged else None) if one is not None
-         and (found := place_of(one)) is not None), None,
-    )  # fmt: skip
-    verdict: Verdict = verdicts.get(judged.verdict or "", "unscored") if judged else "unscored"
-    record = label.record if label is not None else {}
-    golds = record.get("golden_answers")
-    return AskedAnswer(
-        answer=answer.id, operation=answer.producer, seq=answer.seq,
-        verdict="wrong" if label is not None else verdict,
-        judge=judged.operation.id if judged else None,
-        question=question or (label.question if label is not None else None),
-        gold=gold.id if gold is not None else None,
-        told_gold=None if golds is None else ", ".join(map(str, _listed(golds))),
-        told_question=record.get("query") if isinstance(record.get("query"), str) else None,
-        scope=place.scope if place else "",
-        question_id=(gold.name if gold is not None else None)
-        or (asked.name if asked is not None else None) or "",
-        category=str(about.get("category") or ""),
-        evidence=tuple(about.get("evidence", ())) or tuple(_names(trace, label)),
-    )  # fmt: skip
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _names(trace: Trace, label: Any) -> Iterator[str]:
-    """Names of the messages that a label gives as evidence."""
-    if label is not None and label.evidence:
-        yield from (one.name for one in trace.variables(ids=label.evidence) if one.name)

@@ -7,7 +7,7 @@ file that the page needs; `close()` lets go of them.
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -77,9 +77,12 @@ class Site:
             self._stack = stack.pop_all()
         self.scopes.start()
         self.attributions.start()
+        self._warming = threading.Thread(target=self._warm, name="warm", daemon=True)
+        self._warming.start()
 
     def close(self) -> None:
         """Stop what runs, and release all files."""
+        self._warming.join()
         self._stack.close()
 
     def comparison(self, key: str) -> Comparison:
@@ -117,6 +120,11 @@ class Site:
                 "replay=true", 403,
             )  # fmt: skip
         return self.replays
+
+    def _warm(self) -> None:
+        """Read ahead what the first clicks need: the list of questions, the edges."""
+        with suppress(UserError):  # the page will say so, when it asks
+            self.opened.warm()
 
     def _add_replay(self, path: Path) -> str:
         with self._lock:
