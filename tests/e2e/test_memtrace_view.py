@@ -28,18 +28,23 @@ def opened() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    path = real_trace(tmp_path_factory.mktemp("view") / "trace.db")
-    with view(path) as page:
+def url() -> Iterator[str]:
+    with view(real_trace()) as page:
         yield page.url
 
 
-@pytest.fixture
-def seen(opened: Any, url: str) -> Iterator[Tab]:
+@pytest.fixture(scope="module")
+def shared(opened: Any, url: str) -> Iterator[Tab]:
     with tab(opened, url) as made:
         made.see(".question .blame")
         yield made
-        made.check()
+
+
+@pytest.fixture
+def seen(shared: Tab) -> Iterator[Tab]:
+    shared.again()
+    yield shared
+    shared.check()
 
 
 def failure(seen: Tab) -> str:

@@ -31,8 +31,8 @@ def opened() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return real_trace(tmp_path_factory.mktemp("view") / "trace.db")
+def trace() -> Path:
+    return real_trace()
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def seen(opened: Any, url: str) -> Iterator[Tab]:
 
 def failure(seen: Tab) -> str:
     """The variable of the answer about the door code, lost when the window was trimmed."""
-    seen.see(f"a.question:has-text(\"{CODE}\")")
+    seen.see(f'a.question:has-text("{CODE}")')
     href = seen.page.locator("a.question", has_text=CODE).first.get_attribute("href")
     return str(href).removeprefix("#answer=")
 
@@ -86,17 +86,29 @@ def test_an_edited_value_is_priced_replayed_and_seen(seen: Tab) -> None:
 
 def test_both_sides_of_the_first_difference_open_beside_each_other(seen: Tab) -> None:
     answer = failure(seen)
-    seen.go(f"#whatif&answer={answer}")
-    seen.page.get_by_label("budget_tokens").fill("4000")
-    before, after = replayed(seen)
-    assert "wrong" in before
-    assert "right" in after
+    seen.go(f"#answer={answer}")
+    seen.see("a.box[aria-label^='read_window,']").click()
+    seen.press("w")
+    seen.see(".point textarea").fill(SAID)
+    replayed(seen)
     seen.see("a:has-text('Open beside')").click()
     seen.see(".first a:has-text('both')").click()
     seen.see(".twins article + article")
     here, there = seen.page.locator(".twins article").all_inner_texts()
     assert "of replay-1" in there
     assert "of replay-1" not in here
+    assert "8439" in there.partition("Outputs")[2]
+
+
+def test_a_setting_is_changed_for_one_question(seen: Tab) -> None:
+    answer = failure(seen)
+    seen.go(f"#whatif&answer={answer}")
+    seen.page.get_by_label("budget_tokens").fill("4000")
+    before, after = replayed(seen)
+    assert "✗ wrong" in before
+    assert "✓ right" in after
+    seen.see("a:has-text('Open beside')").click()
+    assert "trim (only here)" in seen.see(".first").inner_text()
 
 
 def test_items_of_a_list_are_dropped_moved_and_added(seen: Tab) -> None:
@@ -158,18 +170,19 @@ def test_a_page_that_only_looks_says_how_to_do_more(opened: Any, trace: Path) ->
         seen.check()
 
 
-def test_two_traces_side_by_side(opened: Any, trace: Path, tmp_path: Path) -> None:
-    other = real_trace(tmp_path / "wide.db", budget_tokens=4000)
-    with view(trace, others=[other]) as page, tab(opened, page.url) as seen:
+def test_two_traces_side_by_side(opened: Any, trace: Path) -> None:
+    with view(trace, others=[real_trace(4000)]) as page, tab(opened, page.url) as seen:
         seen.press("c")
         seen.see(".pair-row")
-        assert "#compare=wide" in seen.hash
+        assert "#compare=window-4000" in seen.hash
         assert "32 questions in both" in seen.text("#view .bar")
         seen.page.get_by_role("button", name="only changed").click()
         seen.until("!document.querySelector('.pair-row .pair-question > .dim')")
         assert seen.hash.endswith("changed=yes")
-        seen.see(".first a:has-text('there')").click()
-        assert "of wide" in seen.see("#panel article").inner_text()
+        seen.see(".first")
+        assert "part at trim (only here)" in seen.text(".first")
+        seen.see(".pair-row .side:last-child a").click()
+        assert "of window-4000" in seen.see("#panel article").inner_text()
         seen.check()
 
 

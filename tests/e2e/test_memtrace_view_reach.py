@@ -44,6 +44,8 @@ _CONTRAST = """() => {
     return bad;
 }"""
 """What stands on its ground with less contrast than WCAG AA asks of text."""
+_MOVING = """[...document.querySelectorAll("*")]
+    .filter((one) => getComputedStyle(one).animationName !== "none").length"""
 
 
 @pytest.fixture(scope="module")
@@ -53,18 +55,23 @@ def opened() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("view")
-    with view(real_trace(folder / "trace.db"), annotate=["ana"]) as page:
+def url() -> Iterator[str]:
+    with view(real_trace(), annotate=["ana"]) as page:
         yield page.url
 
 
-@pytest.fixture
-def seen(opened: Any, url: str) -> Iterator[Tab]:
+@pytest.fixture(scope="module")
+def shared(opened: Any, url: str) -> Iterator[Tab]:
     with tab(opened, url) as made:
         made.see(".question .blame")
         yield made
-        made.check()
+
+
+@pytest.fixture
+def seen(shared: Tab) -> Iterator[Tab]:
+    shared.again()
+    yield shared
+    shared.check()
 
 
 def test_the_keyboard_is_enough_to_see_a_failure(seen: Tab) -> None:
@@ -146,9 +153,7 @@ def test_the_link_that_is_copied_has_no_key(seen: Tab) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_can_be_read_in_the_light_and_in_the_dark(
-    opened: Any, url: str, scheme: str
-) -> None:
+def test_text_can_be_read_in_the_light_and_in_the_dark(opened: Any, url: str, scheme: str) -> None:
     with tab(opened, url, color_scheme=scheme) as seen:
         seen.see(".question .blame")
         ground = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -164,13 +169,16 @@ def test_text_can_be_read_in_the_light_and_in_the_dark(
         seen.check()
 
 
-def test_a_person_may_choose_the_colours(seen: Tab) -> None:
+def test_a_person_may_choose_the_colours(opened: Any, url: str) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
-    assert seen.page.evaluate(ground) == "rgb(251, 250, 247)"
-    seen.page.locator("#theme").click()
-    assert seen.page.evaluate(ground) == "rgb(21, 23, 26)"
-    seen.page.reload()
-    assert seen.page.evaluate(ground) == "rgb(21, 23, 26)", "the choice is kept"
+    with tab(opened, url) as seen:
+        assert seen.page.evaluate(ground) == "rgb(251, 250, 247)"
+        seen.page.locator("#theme").click()
+        assert seen.page.evaluate(ground) == "rgb(21, 23, 26)"
+        assert "token" not in seen.page.url, "the key does not stay in the address"
+        seen.page.reload()
+        seen.settle()
+        assert seen.page.evaluate(ground) == "rgb(21, 23, 26)", "the choice is kept"
 
 
 @pytest.mark.parametrize("width", [1280, 760, 420])
@@ -202,17 +210,18 @@ def test_a_wrong_address_is_told(opened: Any, url: str, place: str, told: str) -
         assert [one for one in seen.complaints if "404" not in one and "400" not in one] == []
 
 
-def test_a_server_that_is_gone_is_told(opened: Any, tmp_path: Path) -> None:
-    with view(real_trace(tmp_path / "t.db")) as page:
-        with tab(opened, page.url) as seen:
-            seen.see("a.question")
-            page.close()
-            seen.go("#timeline")
-            assert "Is memtrace-view still running?" in seen.see(".failed").inner_text()
+def test_a_server_that_is_gone_is_told_and_may_come_back(opened: Any, url: str) -> None:
+    with tab(opened, url) as seen:
+        seen.see("a.question")
+        seen.page.route("**/api/**", lambda route: route.abort("connectionrefused"))
+        seen.go("#timeline")
+        assert "Is memtrace-view still running?" in seen.see(".failed").inner_text()
+        seen.page.unroute("**/api/**")
+        seen.see(".failed button").click()
+        seen.see("a.row.operation")
 
 
 def test_motion_is_left_out_for_those_who_ask(opened: Any, url: str) -> None:
     with tab(opened, url, reduced_motion="reduce") as seen:
         seen.see("a.question")
-        moving = "[...document.querySelectorAll('*')].filter(e => getComputedStyle(e).animationName !== 'none').length"
-        assert seen.page.evaluate(moving) == 0
+        assert seen.page.evaluate(_MOVING) == 0

@@ -1,12 +1,14 @@
-"""The page of memtrace-view in a real browser: traces to show, a page, and a tab that is watched."""
+"""The page of memtrace-view in a real browser: traces to show, and a tab that is watched."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +24,7 @@ from memtrace.memory.config import LongContextConfig, RagConfig
 
 playwright = pytest.importorskip("playwright.sync_api")
 
+_FOLDER = TemporaryDirectory(prefix="memtrace-view-test-")
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -34,8 +37,13 @@ _GO = """hash => new Promise(done => {
 needs_browser = pytest.mark.skipif(browser() is None, reason="no Chromium on this machine")
 
 
-def real_trace(path: Path, *, budget_tokens: int = 400) -> Path:
-    """Two real systems over one history: a window that trims too much, and a search for too few."""
+@cache
+def real_trace(budget_tokens: int = 400) -> Path:
+    """Two real systems over one history: a window that trims too much, and a search for too few.
+
+    Recorded once for all tests of the process. Nobody writes to it.
+    """
+    path = Path(_FOLDER.name) / f"window-{budget_tokens}.db"
     history = generate_conversation(
         3, num_sessions=4, turns_per_session=10, num_people=3, num_questions=16, id="c1"
     )
@@ -117,6 +125,13 @@ class Tab:
             if urlsplit(url).netloc != own and urlsplit(url).scheme != "data"
         ]
 
+    def again(self) -> None:
+        """As if it had just been opened, without opening it anew."""
+        self.page.keyboard.press("Escape")
+        self.go("#questions")
+        for told in (self.complaints, self.dialogs, self.requests):
+            told.clear()
+
     def check(self) -> None:
         """Nothing was complained of, nothing popped up, nothing was asked of anybody else."""
         assert self.complaints == []
@@ -145,7 +160,3 @@ def tab(opened: Any, url: str, **options: Any) -> Iterator[Tab]:
         yield made
     finally:
         context.close()
-
-
-Opened = Callable[..., Tab]
-"""Opens one more tab on the page of a test."""

@@ -38,6 +38,8 @@ async function start() {
     event.preventDefault();
     document.getElementById("view").focus();
   });
+  // The key in the address has become a cookie: no bookmark or screenshot needs it.
+  history.replaceState(null, "", location.pathname + location.hash);
   const root = document.getElementById("view");
   try {
     page.session = await get("trace");

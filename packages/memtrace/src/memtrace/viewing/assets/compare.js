@@ -101,7 +101,7 @@ function line(row, key) {
 /** Where the runs first did not do the same: here, there, or both beside each other. */
 function parting(first, key) {
   const { left, right } = first;
-  return h("span", { class: "first" }, "part at ", said(first.name), " ",
+  return h("span", { class: "first", title: first.details.join("; ") }, "part at ", said(first.name), ` (${first.what.join(", ")}) `,
     left && right ? h("a", to({ op: left, twin: right, run: key }), "both") : null, " ",
     left ? operationLink(left, "here") : null, " ",
     right ? operationLink(right, "there", to({ op: right, run: key })) : null);

@@ -2,16 +2,18 @@
 
 import { get } from "./api.js";
 import { button, fill, h } from "./dom.js";
-import { empty, field, operationLink, said, select, settled } from "./parts.js";
+import { empty, field, operationLink, said, scopeChoice, settled } from "./parts.js";
 import { go, link, parse, to } from "./route.js";
 import { virtualList } from "./virtual.js";
 import { count } from "./words.js";
 
+const POLL_MS = 700;
 const KEYS = ["seq", "scope", "q"];
 
 /** Show the memory. */
-export async function mount(root, { session, params }) {
-  let chosen = pick(params);
+export async function mount(root, about) {
+  let chosen = pick(about.params);
+  let timer = null;
   const start = await get("memory", { ...chosen, limit: 1 });
   const end = start.last_seq;
   let state = start;
@@ -21,8 +23,7 @@ export async function mount(root, { session, params }) {
     on: { change: () => set({ seq: exact.value }) } });
   const words = h("input", { type: "search", placeholder: "Filter items", "aria-label": "Filter items",
     data: { search: "" }, on: { input: settled(() => set({ q: words.value })) } });
-  const scope = select([["", "all memories"], ...session.scopes.map((one) => one.name)], chosen.scope,
-    (value) => set({ scope: value }), { "aria-label": "Memory" });
+  const scope = scopeChoice(about, (value) => set({ scope: value }));
   const before = button("← Write before", () => toWrite(-1), { "aria-keyshortcuts": "[", title: "To the write before ([)" });
   const after = button("Next write →", () => toWrite(1), { "aria-keyshortcuts": "]", title: "To the next write (])" });
   const told = h("span", { class: "dim", role: "status", "aria-live": "polite" });
@@ -34,7 +35,7 @@ export async function mount(root, { session, params }) {
   fill(root,
     h("h1", { class: "sr" }, "Memory"),
     h("div", { class: "moment", role: "group", "aria-label": "Moment" }, before, slider, after, field("seq", exact)),
-    h("div", { class: "bar" }, words, session.scopes.length > 1 ? scope : null, told),
+    h("div", { class: "bar" }, words, scope.element, told),
     list.element);
   sync();
   list.reload();
@@ -55,9 +56,11 @@ export async function mount(root, { session, params }) {
 
   function loaded(answer) {
     state = answer;
+    clearTimeout(timer);
+    if (answer.state === "pending") timer = setTimeout(() => list.reload(), POLL_MS);
     before.disabled = answer.previous_write === null || answer.previous_write === undefined;
     after.disabled = answer.next_write === null || answer.next_write === undefined;
-    fill(told, `${count(answer.total, "item")} at ${Number(at()).toLocaleString("en")} of ${end.toLocaleString("en")}`,
+    fill(told, `${count(answer.total, "item")}${answer.state === "pending" ? " so far" : ""} at ${Number(at()).toLocaleString("en")} of ${end.toLocaleString("en")}`,
       answer.write ? [answer.write.deleted ? " · ✗ deleted " : " · wrote ", said(answer.write.item),
         answer.write.operation ? [" by ", operationLink(answer.write.operation)] : null] : null);
   }
@@ -85,7 +88,7 @@ export async function mount(root, { session, params }) {
     },
     step: (delta) => list.step(delta),
     write: toWrite,
-    unmount: () => list.unmount(),
+    unmount: () => { clearTimeout(timer); list.unmount(); },
   };
 }
 

@@ -104,6 +104,36 @@ export function select(options, value, change, attributes = {}) {
   return choice;
 }
 
+/** A choice among the memories of the trace; they are known some time after the start. */
+export function scopeChoice({ session, refreshSession }, change) {
+  const place = h("span");
+  let chosen = "";
+  let choice = null;
+  const draw = () => {
+    const names = session.scopes.map((one) => one.name);
+    if (names.length < 2) return;
+    choice = select([["", "all memories"], ...names], chosen, change, { "aria-label": "Memory" });
+    fill(place, choice);
+  };
+  draw();
+  const wait = async () => {
+    while (!session.ready) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      if (!place.isConnected) return;
+      await refreshSession();
+    }
+    draw();
+  };
+  if (!session.ready) wait().catch(() => {});
+  return {
+    element: place,
+    set value(name) {
+      chosen = name ?? "";
+      if (choice) choice.value = chosen;
+    },
+  };
+}
+
 /** Call a function when it was not asked for again in the meantime. */
 export function settled(call, wait = 200) {
   let timer;

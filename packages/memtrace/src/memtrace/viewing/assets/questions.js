@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { button, fill, h } from "./dom.js";
-import { blame, empty, said, select, settled, verdict } from "./parts.js";
+import { blame, empty, said, scopeChoice, select, settled, verdict } from "./parts.js";
 import { go, link } from "./route.js";
 import { virtualList } from "./virtual.js";
 import { count } from "./words.js";
@@ -11,7 +11,8 @@ const FILTERS = ["q", "verdict", "operation", "scope"];
 const POLL_MS = 1200;
 
 /** Show the list. */
-export function mount(root, { session, params }) {
+export function mount(root, about) {
+  const { params } = about;
   let filters = pick(params);
   let timer = null;
   let alive = true;
@@ -23,8 +24,7 @@ export function mount(root, { session, params }) {
   const choices = {
     verdict: select([["", "all verdicts"], "wrong", "right", "unscored"], "",
       (value) => set({ verdict: value }), { "aria-label": "Verdict" }),
-    scope: select([["", "all memories"], ...session.scopes.map((one) => one.name)], "",
-      (value) => set({ scope: value }), { "aria-label": "Memory" }),
+    scope: scopeChoice(about, (value) => set({ scope: value })),
   };
   const blamed = h("span");
   let names = null;
@@ -36,7 +36,7 @@ export function mount(root, { session, params }) {
   fill(root,
     h("h1", { class: "sr" }, "Questions"),
     h("div", { class: "bar" }, words, choices.verdict, blamed,
-      session.scopes.length > 1 ? choices.scope : null, told),
+      choices.scope.element, told),
     list.element);
   sync();
   list.reload();

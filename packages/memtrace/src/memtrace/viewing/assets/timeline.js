@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { button, fill, h } from "./dom.js";
-import { empty, failure, field, said, select, settled } from "./parts.js";
+import { empty, failure, field, said, scopeChoice, select, settled } from "./parts.js";
 import { go, link, parse, to } from "./route.js";
 import { duration } from "./words.js";
 
@@ -10,8 +10,8 @@ const PAGE = 200;
 const KEYS = ["after", "kind", "name", "scope"];
 
 /** Show the timeline. */
-export function mount(root, { session, params }) {
-  let chosen = pick(params);
+export function mount(root, about) {
+  let chosen = pick(about.params);
   let turn = 0;
   let next = null;
   const rows = h("ol", { class: "plain-rows", "aria-label": "Operations in order" });
@@ -22,10 +22,9 @@ export function mount(root, { session, params }) {
   const after = h("input", { type: "number", min: 0, class: "narrow", "aria-label": "After sequence number",
     on: { change: () => set({ after: after.value }) } });
   const kinds = h("span");
-  const scope = select([["", "all memories"], ...session.scopes.map((one) => one.name)], "",
-    (value) => set({ scope: value }), { "aria-label": "Memory" });
+  const scope = scopeChoice(about, (value) => set({ scope: value }));
   fill(root, h("h1", { class: "sr" }, "Timeline"),
-    h("div", { class: "bar" }, name, kinds, session.scopes.length > 1 ? scope : null, field("after", after)), scroll);
+    h("div", { class: "bar" }, name, kinds, scope.element, field("after", after)), scroll);
   sync();
   load(true);
   get("kinds").then((found) => {
