@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from view_support import Tab, chromium, needs_browser, real_trace, tab
+from page_support import Tab, chromium, needs_browser, real_trace, tab
 
 import memtrace
 from memtrace.faultbench.simulated.model import simulated_model

@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from view_support import Tab, chromium, needs_browser, tab
+from page_support import Tab, chromium, needs_browser, tab
 
 import memtrace
 from memtrace.viewing.opening import view

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from view_support import Tab, chromium, needs_browser, real_trace, tab
+from page_support import Tab, chromium, needs_browser, real_trace, tab
 
 from memtrace.viewing.opening import view
 

@@ -29,8 +29,6 @@ from memtrace.scoring.annotating import (
     read_annotations_of,
     read_cases,
 )
-from memtrace.scoring.bench_building import form_row
-from memtrace.scoring.bench_exporting import export_cases
 from memtrace.viewing.opened import Opened
 from memtrace.viewing.questions import AskedAnswer
 from memtrace.viewing.types import RefusedError
@@ -104,6 +102,8 @@ class Annotations:
             RefusedError: There is nothing to write.
             UserError: An annotation names an operation that the trace does not have.
         """
+        from memtrace.scoring.bench_exporting import export_cases
+
         with self._lock:
             cases, annotations = self._read()
             check_operations(self.folder, cases, annotations)
@@ -126,6 +126,8 @@ class Annotations:
     def _add(
         self, row: Row, body: Mapping[str, Any], suggested: Mapping[str, Any] | None
     ) -> dict[str, Any]:
+        from memtrace.scoring.bench_building import form_row
+
         asked = self._opened.find(row.text("answer"))
         annotator = row.text("annotator")
         with self._lock:

@@ -54,6 +54,7 @@ class Attributions:
         self._is_closing = False
         self._examiner: Examiner | None = None
         self._failure = ""
+        self._due: tuple[list[AskedAnswer], list[AskedAnswer]] = ([], [])
         self._thread = threading.Thread(target=self._work, name="attribution", daemon=True)
 
     def start(self) -> None:
@@ -73,7 +74,13 @@ class Attributions:
     @property
     def pending(self) -> int:
         """How many failures are still to be looked at."""
-        return sum(self.state(one) == "pending" for one in self._opened.asked)
+        if self._failure:
+            return 0
+        asked = self._opened.asked
+        if self._due[0] is not asked:
+            self._due = asked, [one for one in asked if _is_due(one)]
+        waiting = {one.answer for one in self._due[1] if self.state(one) == "pending"}
+        return len(waiting | self._wanted.keys())
 
     def state(self, asked: AskedAnswer) -> State:
         """How far the attribution of an answer is; none: it is no failure, or nobody asked."""
@@ -142,8 +149,7 @@ class Attributions:
 
     def _work(self) -> None:
         try:
-            operations = self._opened.trace.counts["operations"]
-            with closing(examiner(self._opened.path, operations)) as chosen:
+            with closing(examiner(self._opened.path, self._opened.counts[0])) as chosen:
                 self._examiner = chosen
                 while (asked := self._take()) is not None:
                     self._keep(asked, self._examined(chosen, asked))

@@ -20,6 +20,7 @@ from memtrace.viewing.types import Ask
 
 __all__ = ["Comparison"]
 
+_FAREWELL_S = 2.0
 About = Callable[[AskedAnswer], dict[str, Any]]
 _Pair = tuple[AskedAnswer | None, AskedAnswer | None]
 
@@ -43,8 +44,8 @@ class Comparison:
         self._thread.start()
 
     def close(self) -> None:
-        """Wait for what is being worked out."""
-        self._thread.join()
+        """Wait a little for what is being worked out; it has files of its own."""
+        self._thread.join(_FAREWELL_S)
 
     def page(self, ask: Ask, about: About) -> dict[str, Any]:
         """A page of questions; `changed=1` keeps those whose answer or verdict changed.

@@ -18,9 +18,9 @@ from memtrace.graph.explaining.texts import text_of
 from memtrace.graph.ids import variable_id
 from memtrace.graph.reading import rows
 from memtrace.graph.reading.database import Database
-from memtrace.graph.reading.trace import Trace
 from memtrace.types import Variable
 from memtrace.viewing.moments import writes_around
+from memtrace.viewing.opened import Opened
 from memtrace.viewing.texts import brief, clipped
 from memtrace.viewing.types import Ask, RefusedError
 
@@ -51,18 +51,18 @@ class MemoryStates:
     """The memory of one trace at moments; the last few moments that were asked for are kept.
 
     Args:
-        trace: The trace.
+        opened: The trace.
     """
 
-    def __init__(self, trace: Trace) -> None:
-        self._trace = trace
+    def __init__(self, opened: Opened) -> None:
+        self._opened, self._trace = opened, opened.trace
         self._states: OrderedDict[int, list[_Live]] = OrderedDict()
         self._words: dict[int, str] = {}
         self._lock = threading.Lock()
 
     def page(self, ask: Ask) -> dict[str, Any]:
         """A page of what the memory held just after a sequence number."""
-        last = self._trace.last_seq
+        last = self._opened.last_seq
         seq = ask.number("seq", last, most=last)
         scope, query = ask.text("scope"), ask.text("q").casefold()
         offset, limit = ask.number("offset", 0), ask.number("limit", 100, most=500)

@@ -23,6 +23,7 @@ __all__ = ["Opened"]
 
 _LONGEST = 2_000
 """Characters of a question or an answer in a row."""
+_COUNTS = "SELECT (SELECT count(*) FROM operations), (SELECT count(*) FROM variables)"
 _KINDS = (
     "SELECT kind, name, count(*), count(error_type) FROM operations GROUP BY 1, 2"
     " ORDER BY 3 DESC, 1, 2 LIMIT 200"
@@ -45,21 +46,23 @@ class Opened:
     def __init__(self, path: Path, key: str = "") -> None:
         self.path, self.key = path, key
         self.trace = Trace(path)
-        self._lock = threading.Lock()
+        self._database = Database(path)
+        self._lock, self._counting = threading.Lock(), threading.Lock()
         self._asked: list[AskedAnswer] = []
         self._by_answer: dict[str, AskedAnswer] = {}
         self._read_at = -1
         self._words: dict[str, str] = {}
         self._behind: dict[str, str | None] = {}
-        self._kinds: tuple[int, list[dict[str, Any]]] | None = None
+        self._kinds: tuple[int, list[dict[str, Any]]] = (-1, [])
+        self._counted: tuple[int, tuple[int, int, int]] = (-1, (0, 0, 0))
 
     def close(self) -> None:
         """Release the file."""
         self.trace.close()
+        self._database.close()
 
-    def warm(self) -> None:
-        """Read the list of questions, and the edges of the graph."""
-        _ = self.asked
+    def warm_graph(self) -> None:
+        """Read the edges of the graph."""
         first = next(iter(self.trace.operations(until_seq=_EARLY)), None)
         for variable in () if first is None else first.output_ids[:1]:
             self.trace.graph.consumers(variable)
@@ -70,29 +73,42 @@ class Opened:
         return str(self.trace.metadata.get("run", ""))
 
     @property
+    def counts(self) -> tuple[int, int, int]:
+        """Operations, variables, and the highest sequence number; counted when they changed."""
+        with self._counting:  # not the other lock: counts are there long before the list
+            moment = self._moment()
+            if moment != self._counted[0]:
+                row = self._database.one(_COUNTS)
+                assert row is not None
+                self._counted = moment, (row[0], row[1], self.trace.last_seq)
+            return self._counted[1]
+
+    @property
+    def last_seq(self) -> int:
+        """The highest sequence number."""
+        return self.counts[2]
+
+    @property
     def asked(self) -> list[AskedAnswer]:
-        """All answers, in the order of time."""
+        """All answers, in the order of time; read again when the trace has grown."""
         with self._lock:
-            last = self.trace.last_seq
-            if last != self._read_at:
+            moment = self._moment()
+            if moment != self._read_at:
                 self._asked = read_asked(self.trace)
                 self._by_answer = {one.answer: one for one in self._asked}
-                self._read_at = last
+                self._read_at = moment
             return self._asked
 
     @property
     def kinds(self) -> list[dict[str, Any]]:
         """How many operations there are of each kind and name, most first."""
-        last = self.trace.last_seq
-        if self._kinds is None or self._kinds[0] != last:
-            database = Database(self.path)
-            try:
-                rows = list(database.query(_KINDS))
-            finally:
-                database.close()
-            names = ("kind", "name", "operations", "errors")
-            self._kinds = last, [dict(zip(names, row, strict=True)) for row in rows]
-        return self._kinds[1]
+        with self._lock:
+            moment = self._moment()
+            if moment != self._kinds[0]:
+                names = ("kind", "name", "operations", "errors")
+                rows = self._database.query(_KINDS)
+                self._kinds = moment, [dict(zip(names, row, strict=True)) for row in rows]
+            return self._kinds[1]
 
     def find(self, answer: str) -> AskedAnswer:
         """The answer with this id.
@@ -146,6 +162,10 @@ class Opened:
             "scope": asked.scope, "question_id": asked.question_id, "category": asked.category,
             "evidence": list(asked.evidence), "seq": asked.seq, **about(asked),
         }  # fmt: skip
+
+    def _moment(self) -> int:
+        """Changes when somebody writes to the trace."""
+        return self._database.number("PRAGMA data_version") or 0
 
     def _question_behind(self, answer: str) -> str | None:
         if answer not in self._behind:

@@ -17,6 +17,7 @@ from memtrace.graph.reading.trace import Trace
 from memtrace.viewing.facts import traced
 from memtrace.viewing.lineage import draw_lineage
 from memtrace.viewing.memory import MemoryStates
+from memtrace.viewing.opened import Opened
 from memtrace.viewing.parts import operation_line, tell_operation, tell_variable
 from memtrace.viewing.questions import AskedAnswer
 from memtrace.viewing.site import Site
@@ -54,11 +55,10 @@ def find_route(method: str, path: str) -> tuple[Route, str]:
 
 def _trace(site: Site, ask: Ask) -> dict[str, Any]:
     trace = site.opened.trace
-    counts = trace.counts
+    operations, variables, last = site.opened.counts
     return {
         "path": str(site.opened.path), "run": site.opened.run,
-        "operations": counts["operations"], "variables": counts["variables"],
-        "values": counts["values"], "last_seq": trace.last_seq,
+        "operations": operations, "variables": variables, "last_seq": last,
         "scopes": site.scopes.rows(trace, wait_s=0.05), "ready": site.scopes.is_ready,
         "model": None if site.model is None else site.model.name,
         "can": {"replay": site.replays is not None, "annotate": bool(site.options.annotate)},
@@ -114,10 +114,14 @@ def _answer(site: Site, ask: Ask) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _trace_of(site: Site, ask: Ask) -> Trace:
+def _opened_of(site: Site, ask: Ask) -> Opened:
     """The trace of the page, or the other one that `run` names."""
     key = ask.text("run")
-    return site.other(key).trace if key else site.opened.trace
+    return site.other(key) if key else site.opened
+
+
+def _trace_of(site: Site, ask: Ask) -> Trace:
+    return _opened_of(site, ask).trace
 
 
 def _operation(site: Site, ask: Ask) -> dict[str, Any]:
@@ -158,7 +162,7 @@ def _memory(site: Site, ask: Ask) -> dict[str, Any]:
 
 
 def _item(site: Site, ask: Ask) -> dict[str, Any]:
-    memory = MemoryStates(_trace_of(site, ask)) if ask.text("run") else site.memory
+    memory = MemoryStates(_opened_of(site, ask)) if ask.text("run") else site.memory
     return memory.history(ask.name, ask.text("scope"))
 
 

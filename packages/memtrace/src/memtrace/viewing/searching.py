@@ -18,6 +18,7 @@ from memtrace.viewing.texts import marked
 __all__ = ["Finder"]
 
 _PATIENCE_S = 0.8
+_FAREWELL_S = 2.0
 
 
 class Finder:
@@ -33,12 +34,17 @@ class Finder:
         self._failure: UserError | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._is_closing = False
 
     def close(self) -> None:
-        """Wait for the index, and release the file."""
-        if self._thread is not None:
-            self._thread.join()
-        self._trace.close()
+        """Release the file; an index that is being built for long is finished first, unheeded."""
+        with self._lock:
+            self._is_closing = True
+            thread = self._thread
+        if thread is not None:
+            thread.join(_FAREWELL_S)
+        if thread is None or not thread.is_alive():
+            self._trace.close()
 
     def search(self, text: str, limit: int, kind: str | None = None) -> dict[str, Any]:
         """Hits, best first; `state` says whether the index was there.
@@ -69,6 +75,10 @@ class Finder:
             self._failure = error
         finally:
             self._ready.set()
+            with self._lock:
+                is_late = self._is_closing
+            if is_late:
+                self._trace.close()
 
     def _hits(self, found: list[SearchHit], text: str) -> list[dict[str, Any]]:
         variables = {one.id: one for one in self._trace.variables(ids=[h.variable for h in found])}

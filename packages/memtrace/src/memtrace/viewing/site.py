@@ -10,6 +10,7 @@ import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from lmcommon.errors import UserError
 from lmcommon.llm.base import ChatModel
@@ -21,10 +22,12 @@ from memtrace.viewing.comparing import Comparison
 from memtrace.viewing.memory import MemoryStates
 from memtrace.viewing.opened import Opened
 from memtrace.viewing.recorded import NAME, read_attributions
-from memtrace.viewing.replays import Replays
 from memtrace.viewing.scopes import Scopes
 from memtrace.viewing.searching import Finder
 from memtrace.viewing.types import RefusedError, ViewOptions
+
+if TYPE_CHECKING:
+    from memtrace.viewing.replays import Replays
 
 __all__ = ["Site"]
 
@@ -59,7 +62,7 @@ class Site:
             if folder is None:
                 made = stack.enter_context(TemporaryDirectory(prefix="memtrace-view-"))
                 folder = Path(made)
-            self.memory = MemoryStates(self.opened.trace)
+            self.memory = MemoryStates(self.opened)
             self.finder = Finder(path)
             stack.callback(self.finder.close)
             self.attributions = Attributions(self.opened, recorded)
@@ -69,14 +72,14 @@ class Site:
             self.annotations = Annotations(self.opened, options.annotate)
             self.replays: Replays | None = None
             if options.replay:
+                from memtrace.viewing.replays import Replays  # all that can run again is much
+
                 self.replays = Replays(path, folder, model, budget, self._add_replay)
                 stack.callback(self.replays.close)
             self._comparisons: dict[str, Comparison] = {}
             self._lock = threading.Lock()
             stack.callback(self._close_comparisons)
             self._stack = stack.pop_all()
-        self.scopes.start()
-        self.attributions.start()
         self._warming = threading.Thread(target=self._warm, name="warm", daemon=True)
         self._warming.start()
 
@@ -122,9 +125,13 @@ class Site:
         return self.replays
 
     def _warm(self) -> None:
-        """Read ahead what the first clicks need: the list of questions, the edges."""
+        """Read ahead what the first clicks need, in the order in which they need it."""
         with suppress(UserError):  # the page will say so, when it asks
-            self.opened.warm()
+            _ = self.opened.asked
+        self.scopes.start()
+        self.attributions.start()
+        with suppress(UserError):
+            self.opened.warm_graph()
 
     def _add_replay(self, path: Path) -> str:
         with self._lock:
