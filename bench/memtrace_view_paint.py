@@ -1,8 +1,8 @@
 """How soon the page of memtrace-view is there, for a trace of any size; a real browser measures.
 
-Run: `python bench/memtrace_view_paint.py [operations=100000] [rounds=7]`. Each round starts the verb
-anew (cold: a process of its own, a fresh browser profile), then opens the page once more in another
-fresh profile (warm: the server has answered before). Told are the median and the worst of:
+Run: `python bench/memtrace_view_paint.py [operations=100000] [rounds=7]`. Each round starts the
+verb anew (cold: a process of its own, a fresh browser profile), then opens the page once more in
+another fresh profile (warm: the server has answered before). Told are the median and the worst of:
 
 - paint: the browser's own first-contentful-paint, from the start of the navigation;
 - rows: until the first row of the list of questions stands in the page;

@@ -2,7 +2,7 @@
 
 Run from anywhere: `python docs/assets/make_view.py RUN_FOLDER QUESTION TEXT [llm=...]`, where
 RUN_FOLDER is of memtrace-trace, QUESTION was answered wrong since a retrieval missed what it needs,
-and TEXT is what the first hit is changed to. Needs Playwright and a Chromium.
+and TEXT is what the context is changed to. Needs Playwright and a Chromium.
 """
 
 from __future__ import annotations
@@ -39,8 +39,10 @@ def main(run: str, question: str, text: str, *more: str) -> None:
         page.wait_for_timeout(400)
         picture(page, "dark")
         page.emulate_media(color_scheme="light")
+        page.locator("a.box[aria-label^='build_context,']").click()
+        page.locator("#panel h2:text-is('build_context')").wait_for()
         page.locator("#panel a:has-text('What if')").click()
-        page.locator(".items textarea").first.fill(text)
+        page.locator(".point textarea").first.fill(text)
         page.locator(".price").wait_for()
         picture(page, "whatif-before")
         page.locator("#replay").click()

@@ -55,6 +55,11 @@ HOSTILE = (
     "\u202eright-to-left\u0000\u0007\u001b]0;title\u0007",
     "' onmouseover='window.owned=1' style='background:url(//attacker.invalid/b)",
 )  # fmt: skip
+PARSERS = (
+    "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function",
+    "DOMParser", "createContextualFragment",
+)  # fmt: skip
+"""What would make markup of text."""
 _FOREIGN = """() => [...document.querySelectorAll("*")].filter((one) => {
     const name = one.localName;
     if (["iframe", "object", "embed", "base", "img", "video", "audio", "math", "template", "style",
@@ -73,7 +78,12 @@ _FOREIGN = """() => [...document.querySelectorAll("*")].filter((one) => {
 def hostile_trace(path: Path) -> tuple[Path, str]:
     """Every text of a trace is one of the strings: names, kinds, items, prompts, errors."""
     answer = ""
-    with memtrace.record(path, metadata={f"system {HOSTILE[0]}/c1": {"name": HOSTILE[1], "parameters": {HOSTILE[2]: HOSTILE[3]}, "model": {"name": HOSTILE[4]}}}):  # fmt: skip
+    about = {
+        "name": HOSTILE[1],
+        "parameters": {HOSTILE[2]: HOSTILE[3]},
+        "model": {"name": HOSTILE[4]},
+    }
+    with memtrace.record(path, metadata={f"system {HOSTILE[0]}/c1": about}):
         for index, text in enumerate(HOSTILE):
             other = HOSTILE[(index + 7) % len(HOSTILE)]
             said = memtrace.variable(f"{text}\n8439", kind="message", name=text)
@@ -87,13 +97,15 @@ def hostile_trace(path: Path) -> tuple[Path, str]:
                 op.output("item", f"{other} {text}", kind="memory_item", item=text)
                 op.failed(text, text)
             question = memtrace.variable(f"{text}?", kind="question", name=text)
-            gold = memtrace.variable("8439", kind="gold", name=text, metadata={"category": text, "evidence": [text]})  # fmt: skip
+            told = {"category": text, "evidence": [text]}
+            gold = memtrace.variable("8439", kind="gold", name=text, metadata=told)
             inputs = {"question": question, "context": item, "prompt": prompt}
             with memtrace.step(text, kind="answer", inputs=inputs) as op:
                 op.usage(model=text)
                 op.output("request", [{"role": text, "content": text}], kind="prompt")
                 made = op.output("answer", text, kind="answer")
-            with memtrace.step(other, kind="judge", inputs={"question": question, "answer": made, "gold": gold}) as op:  # fmt: skip
+            inputs = {"question": question, "answer": made, "gold": gold}
+            with memtrace.step(other, kind="judge", inputs=inputs) as op:
                 op.output("verdict", {"satisfied": False, "reason": text}, kind="verdict")
             answer = made.id or ""
     return path, answer
@@ -184,12 +196,13 @@ def test_the_way_of_a_failure_shows_them_as_text(
         harmless(seen)
 
 
+@pytest.mark.slow
 def test_addresses_and_fields_are_text_too(opened: Any, url: str) -> None:
     with tab(opened, url) as seen:
         for text in HOSTILE:
             hidden = quote(text, safe="")
-            for place in (f"#search={hidden}", f"#answer={hidden}", f"#timeline&op={hidden}", f"#{hidden}={hidden}"):  # fmt: skip
-                seen.go(place)
+            for place in ("search=", "answer=", "timeline&op=", "", f"{hidden}="):
+                seen.go(f"#{place}{hidden}")
         seen.page.wait_for_timeout(300)
         harmless(seen)
         seen.go("#search=")
@@ -216,7 +229,7 @@ def test_the_page_runs_no_script_but_its_own(opened: Any, url: str) -> None:
         seen.see("a.question")
         blocked = seen.page.evaluate(
             """() => new Promise((done) => {
-                addEventListener("securitypolicyviolation", (event) => done(event.violatedDirective));
+                addEventListener("securitypolicyviolation", (one) => done(one.violatedDirective));
                 const script = document.createElement("script");
                 script.textContent = "window.owned = 1";
                 document.body.append(script);
@@ -228,5 +241,4 @@ def test_the_page_runs_no_script_but_its_own(opened: Any, url: str) -> None:
         assert refused == "refused"
         shipped = Path(memtrace.__file__).parent / "viewing" / "assets"
         words = "".join(one.read_text(encoding="utf-8") for one in shipped.glob("*.js"))
-        for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "DOMParser"):  # fmt: skip
-            assert word not in words
+        assert [word for word in PARSERS if word in words] == []

@@ -81,7 +81,7 @@ def test_the_blamed_operation_is_a_filter(seen: Tab) -> None:
     seen.page.get_by_label("Blamed operation").select_option("retrieve")
     seen.page.wait_for_url("**operation=retrieve")
     seen.until(
-        "[...document.querySelectorAll('a.question .blame .name')].every(n => n.textContent === 'retrieve')"
+        "[...document.querySelectorAll('.blame .name')].every(n => n.textContent === 'retrieve')"
     )
 
 
@@ -186,9 +186,7 @@ def test_the_timeline_is_filtered_and_grows(seen: Tab) -> None:
     seen.go("#timeline")
     seen.see("a.row.operation")
     seen.page.get_by_label("Kind").select_option("answer")
-    seen.until(
-        "[...document.querySelectorAll('a.row.operation .tag')].every(n => n.textContent === 'answer')"
-    )
+    seen.until("[...document.querySelectorAll('.row .tag')].every(n => n.textContent === 'answer')")
     assert seen.page.locator("a.row.operation").count() == 32
     seen.go("#timeline&name=trim")
     seen.until("document.querySelectorAll('a.row.operation').length === 1")

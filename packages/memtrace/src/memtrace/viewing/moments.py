@@ -15,7 +15,10 @@ from memtrace.graph.reading.database import Database
 __all__ = ["writes_around"]
 
 # `+item` keeps SQLite from the index of items: the walk along the numbers ends at once.
-_WRITES = "SELECT number, item, producer, is_deletion FROM variables WHERE +item IS NOT NULL AND source IS NULL"
+_WRITES = (
+    "SELECT number, item, producer, is_deletion FROM variables"
+    " WHERE +item IS NOT NULL AND source IS NULL"
+)
 _NAMED = "SELECT 1 FROM variables WHERE item >= ? AND item < ? LIMIT 1"
 
 

@@ -4,7 +4,7 @@ import { get, part } from "./api.js";
 import { button, fill, h } from "./dom.js";
 import { lineage } from "./lineage.js";
 import { factMark, operationLink, said, tell, verdict, waiting } from "./parts.js";
-import { beside, go, link, parse, to } from "./route.js";
+import { beside, go, link, to } from "./route.js";
 import { count, letter, percent, short } from "./words.js";
 
 const POLL_MS = 900;
@@ -131,10 +131,4 @@ function factsOf(found, reveal) {
 
 function asWords(value) {
   return typeof value === "string" ? value : Array.isArray(value) ? value.join(", ") : JSON.stringify(value);
-}
-
-/** The answer that the page is about, if any. */
-export function answerHere() {
-  const { params } = parse(location.hash);
-  return params.answer || params.note || null;
 }

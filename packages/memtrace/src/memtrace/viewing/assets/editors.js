@@ -103,5 +103,5 @@ function read(text, value) {
 
 function rowsFor(text) {
   const lines = text.split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / 70)), 0);
-  return Math.min(16, Math.max(2, lines));
+  return Math.min(16, Math.max(2, lines + 1));
 }

@@ -1,9 +1,8 @@
 // Keys. In: key presses outside of fields. Out: moves. `help.js` lists them for people.
 
-import { answerHere } from "./answer.js";
 import { closePanel } from "./panel.js";
 import { copyLink } from "./parts.js";
-import { beside, go, link, parse } from "./route.js";
+import { answerHere, beside, go, link, parse } from "./route.js";
 
 /** Listen for keys; `view()` is the mounted view. */
 export function listen({ view, session, help }) {

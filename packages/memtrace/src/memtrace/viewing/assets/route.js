@@ -79,3 +79,9 @@ function decode(text) {
     return text;
   }
 }
+
+/** The answer that the page is about, if any. */
+export function answerHere() {
+  const { params } = parse(location.hash);
+  return params.answer || params.note || null;
+}
