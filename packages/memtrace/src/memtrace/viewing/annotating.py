@@ -201,7 +201,8 @@ class Annotations:
 
     def _row(self, case: BuiltCase, one: Annotated) -> dict[str, Any]:
         return {
-            "answer": case.answer, "case": case.id, "annotator": one.annotator,
+            "answer": case.answer, "question": case.question, "case": case.id,
+            "annotator": one.annotator,
             "verdict": one.label.verdict, "operations": list(one.label.operations),
             "error_types": list(one.label.error_types), "reason": one.reason,
         }  # fmt: skip

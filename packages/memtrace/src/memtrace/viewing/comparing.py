@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lmcommon.errors import UserError
-from memtrace.graph.explaining.diff import Change, diff
+from memtrace.graph.explaining.diff import Diff, diff
+from memtrace.graph.ids import operation_number
 from memtrace.viewing.opened import Opened
 from memtrace.viewing.questions import AskedAnswer
 from memtrace.viewing.types import Ask
@@ -36,7 +37,7 @@ class Comparison:
         self._left, self._right = left, right
         self._pairs: list[_Pair] | None = None
         self._is_changed: dict[int, bool] = {}
-        self._causes: list[Change] | None = None
+        self._found: Diff | None = None
         self._failure = ""
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._diff, name="compare", daemon=True)
@@ -49,18 +50,22 @@ class Comparison:
     def page(self, ask: Ask, about: About) -> dict[str, Any]:
         """A page of questions; `changed=1` keeps those whose answer or verdict changed.
 
+        `both=1` leaves out those that only one of the runs was asked.
+
         Args:
-            ask: offset, limit, changed.
+            ask: offset, limit, changed, both.
             about: What attribution says of an answer of the left run.
         """
         offset, limit = ask.number("offset", 0), ask.number("limit", 100, most=200)
         pairs = list(enumerate(self._matched()))
         changed = [(place, pair) for place, pair in pairs if self._changed(place, pair)]
         chosen = changed if ask.number("changed", 0) else pairs
+        if ask.number("both", 0):
+            chosen = [(place, pair) for place, pair in chosen if None not in pair]
         return {
             "left": self._side(self._left), "right": self._side(self._right),
             "totals": self._totals(changed), "total": len(chosen),
-            "state": "failed" if self._failure else "pending" if self._causes is None else "done",
+            "state": "failed" if self._failure else "pending" if self._found is None else "done",
             "error": self._failure,
             "rows": [self._row(place, pair, about) for place, pair in
                      chosen[offset : offset + limit]],
@@ -77,7 +82,7 @@ class Comparison:
     def _changed(self, place: int, pair: _Pair) -> bool:
         if place not in self._is_changed:
             left, right = pair
-            self._is_changed[place] = left is None or right is None or (
+            self._is_changed[place] = left is not None and right is not None and (
                 left.verdict != right.verdict
                 or self._left.trace.variable(left.answer).digest
                 != self._right.trace.variable(right.answer).digest
@@ -111,29 +116,47 @@ class Comparison:
         }  # fmt: skip
 
     def _first(self, left: AskedAnswer | None, right: AskedAnswer | None) -> dict[str, Any] | None:
-        """The first operation behind either answer that had equal inputs and did something else."""
-        if not self._causes or left is None or right is None:
+        """Where the ways to both answers first part.
+
+        The first operation that had equal inputs and did something else; or one before it that
+        only the left run has; or, if there is neither, the first that only the right run has.
+        """
+        if self._found is None or left is None or right is None:
             return None
         ours = self._left.trace.graph.upstream(left.answer)
         theirs = self._right.trace.graph.upstream(right.answer)
-        for change in self._causes:
-            if change.a in ours or change.b in theirs:
-                return {
-                    "left": change.a, "right": change.b, "name": change.name,
-                    "kind": change.kind, "what": list(change.what),
-                    "details": list(change.details),
-                }  # fmt: skip
-        return None
+        cause = next(
+            (one for one in self._found.changes
+             if one.is_cause and (one.a in ours or one.b in theirs)), None,
+        )  # fmt: skip
+        gone = next((one for one in self._found.missing if one in ours), None)
+        if gone and (cause is None or operation_number(gone) < operation_number(cause.a)):
+            return _lone(self._left, "left", gone)
+        if cause is not None:
+            return {
+                "left": cause.a, "right": cause.b, "name": cause.name, "kind": cause.kind,
+                "what": list(cause.what), "details": list(cause.details),
+            }  # fmt: skip
+        come = next((one for one in self._found.added if one in theirs), None)
+        return _lone(self._right, "right", come) if come else None
 
     def _diff(self) -> None:
         try:
-            found = diff(self._left.path, self._right.path)
-            self._causes = [change for change in found.changes if change.is_cause]
+            self._found = diff(self._left.path, self._right.path)
         except (UserError, ValueError) as error:
             self._failure = str(error)
 
     def _side(self, opened: Opened) -> dict[str, str]:
         return {"key": opened.key, "path": str(opened.path), "run": opened.run}
+
+
+def _lone(opened: Opened, side: str, operation: str) -> dict[str, Any]:
+    """An operation that only one of the runs has."""
+    found = opened.trace.operation(operation)
+    return {
+        "left": None, "right": None, side: operation, "name": found.name, "kind": found.kind,
+        "what": ["only there" if side == "right" else "only here"], "details": [],
+    }  # fmt: skip
 
 
 def _match(left: Opened, right: Opened) -> Iterator[_Pair]:

@@ -19,6 +19,7 @@ from memtrace.graph.ids import variable_id
 from memtrace.graph.reading import rows
 from memtrace.graph.reading.database import Database
 from memtrace.types import Variable
+from memtrace.viewing.moments import writes_around
 from memtrace.viewing.opened import Opened
 from memtrace.viewing.texts import brief, clipped
 from memtrace.viewing.types import Ask, RefusedError
@@ -76,6 +77,7 @@ class MemoryStates:
             "seq": seq, "last_seq": last, "total": len(held),
             "state": "done" if is_done else "pending",
             "rows": [self._row(one) for one in self._trace.variables(ids=page)],
+            **writes_around(self._trace.path, seq, scope),
         }  # fmt: skip
 
     def history(self, item: str, scope: str) -> dict[str, Any]:

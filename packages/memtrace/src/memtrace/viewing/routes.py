@@ -13,8 +13,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from memtrace.graph.checking.check import check
+from memtrace.graph.reading.trace import Trace
 from memtrace.viewing.facts import traced
 from memtrace.viewing.lineage import draw_lineage
+from memtrace.viewing.memory import MemoryStates
+from memtrace.viewing.opened import Opened
 from memtrace.viewing.parts import operation_line, tell_operation, tell_variable
 from memtrace.viewing.questions import AskedAnswer
 from memtrace.viewing.site import Site
@@ -111,8 +114,18 @@ def _answer(site: Site, ask: Ask) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _opened_of(site: Site, ask: Ask) -> Opened:
+    """The trace of the page, or the other one that `run` names."""
+    key = ask.text("run")
+    return site.other(key) if key else site.opened
+
+
+def _trace_of(site: Site, ask: Ask) -> Trace:
+    return _opened_of(site, ask).trace
+
+
 def _operation(site: Site, ask: Ask) -> dict[str, Any]:
-    trace = site.opened.trace
+    trace = _trace_of(site, ask)
     return tell_operation(trace, trace.operation(ask.name))
 
 
@@ -122,7 +135,7 @@ def _points(site: Site, ask: Ask) -> dict[str, Any]:
 
 
 def _variable(site: Site, ask: Ask) -> dict[str, Any]:
-    trace = site.opened.trace
+    trace = _trace_of(site, ask)
     offset, limit = ask.number("offset", 0), ask.number("limit", 65_536, most=_LONGEST_PIECE)
     return tell_variable(trace, trace.variable(ask.name), offset, limit)
 
@@ -149,11 +162,12 @@ def _memory(site: Site, ask: Ask) -> dict[str, Any]:
 
 
 def _item(site: Site, ask: Ask) -> dict[str, Any]:
-    return site.memory.history(ask.name, ask.text("scope"))
+    memory = MemoryStates(_opened_of(site, ask)) if ask.text("run") else site.memory
+    return memory.history(ask.name, ask.text("scope"))
 
 
 def _diff(site: Site, ask: Ask) -> dict[str, Any]:
-    trace, texts = site.opened.trace, []
+    trace, texts = _trace_of(site, ask), []
     for side in ("left", "right"):
         variable = trace.variable(ask.text(side))
         text = "" if variable.is_deletion else shown(trace.value(variable.id))

@@ -94,13 +94,22 @@ class Site:
         Raises:
             RefusedError: There is no such other trace.
         """
+        other = self.other(key)
         with self._lock:
-            if key not in self.others:
-                known = ", ".join(self.others) or "none: start the page with 'others=[TRACE]'"
-                raise RefusedError(f"other: expected one of {known}; got {key!r}", 404)
             if key not in self._comparisons:
-                self._comparisons[key] = Comparison(self.opened, self.others[key])
+                self._comparisons[key] = Comparison(self.opened, other)
             return self._comparisons[key]
+
+    def other(self, key: str) -> Opened:
+        """Another trace that was given, or a replay that was made here.
+
+        Raises:
+            RefusedError: There is none of this key.
+        """
+        if key not in self.others:
+            known = ", ".join(self.others) or "none: start the page with 'others=[TRACE]'"
+            raise RefusedError(f"other: expected one of {known}; got {key!r}", 404)
+        return self.others[key]
 
     def replaying(self) -> Replays:
         """The replays.
