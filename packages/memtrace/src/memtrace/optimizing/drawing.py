@@ -137,7 +137,11 @@ class Draws:
             place[shown, stratum] += 1
             ranked.append((shown, place[shown, stratum], one))
         ranked.sort(key=lambda row: row[:2])
-        return [one for _, _, one in ranked[: self._settings.minibatch]]
+        drawn = [one for _, _, one in ranked]
+        if self._settings.focus and drawn:
+            first = self._stratum(drawn[0])
+            drawn = [one for one in drawn if self._stratum(one) == first]
+        return drawn[: self._settings.minibatch]
 
     def _stratum(self, scored: Scored) -> tuple[str, str, str]:
         """Question type, kind of error, guilty prompt; the latter where they are known."""

@@ -17,10 +17,13 @@ from memtrace.memory.templates import ChatTemplate
 from memtrace.optimizing.template_rules import TemplateRules
 from memtrace.optimizing.types import Proposal, Record, Spending
 
-__all__ = ["Proposer", "ReplyForm", "read_prompt", "told_records"]
+__all__ = ["Proposer", "ReplyForm", "read_prompt", "told_records", "with_sentence"]
 
 _REPLY = re.compile(r"<prompt>\n?(.*?)\n?</prompt>", re.DOTALL)
 _PREPARED = ("component", "text", "tried", "cases", "rules")
+_MARK = re.compile(r"^### (?:system|user|assistant)$", re.MULTILINE)
+_FIELD = re.compile(r"\{[A-Za-z_]\w*\}")
+_QUOTES = "\"'`*\u201c\u201d "
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,9 @@ class Proposer:
         self._template = ChatTemplate(
             load_prompt("memtrace.optimizing", "prompts/rewrite.md", _PREPARED)
         )
+        self._sentence = ChatTemplate(
+            load_prompt("memtrace.optimizing", "prompts/sentence.md", _PREPARED[:-1])
+        )
 
     def rules(self, component: str, secrets: Sequence[str] = ()) -> TemplateRules:
         """The rules of one prompt."""
@@ -64,6 +70,7 @@ class Proposer:
     def propose(
         self, component: str, text: str, records: Sequence[Record], *,
         secrets: Sequence[str] = (), tried: Sequence[str] = (), draw: int = 0,
+        edit: str = "rewrite",
     ) -> Proposal:  # fmt: skip
         """Ask for a new text.
 
@@ -74,8 +81,16 @@ class Proposer:
             secrets: Answers of the cases, which the new text must not hold.
             tried: Texts that were tried before and refused by the gate.
             draw: Which independent reply this is.
+            edit: `rewrite`: the whole text is written anew; `sentence`: one sentence is added.
         """
         rules = self.rules(component, secrets)
+        if edit == "sentence":
+            added = self._sentence.fill(
+                component=component, text=text, cases=told_records(records),
+                tried=_told_tried([_difference(text, one) for one in tried]),
+            )  # fmt: skip
+            form = ReplyForm(read=lambda reply: with_sentence(text, reply), told="of one sentence")
+            return self.ask(component, added, rules, draw=draw, present=text, form=form)
         messages = self._template.fill(
             component=component, text=text, cases=told_records(records),
             tried=_told_tried(tried), rules="\n".join(f"- {rule}" for rule in rules.described()),
@@ -129,6 +144,42 @@ class Proposer:
         if response.failure is not None:
             return "", f"{response.failure.kind}: {response.failure.message}"
         return response.text, None
+
+
+def with_sentence(text: str, reply: str) -> str | None:
+    """A prompt with one more sentence, where its instructions end; None: the reply holds none.
+
+    They end before the second message, or before the first paragraph with a placeholder.
+
+    Args:
+        text: The prompt.
+        reply: What the model said: the last line that is not empty counts.
+    """
+    lines = [line.strip(_QUOTES) for line in reply.splitlines() if line.strip(_QUOTES)]
+    sentence = _FIELD.sub("", lines[-1].removeprefix("- ")).strip() if lines else ""
+    if len(sentence.split()) < 3 or sentence.startswith("#"):
+        return None
+    sentence = sentence if sentence[-1] in ".!?" else f"{sentence}."
+    marks = list(_MARK.finditer(text))
+    if len(marks) > 1:
+        end = marks[1].start()
+        return f"{text[:end].rstrip()} {sentence}\n{text[end:]}"
+    paragraphs = text.split("\n\n")
+    with_field = [n for n, one in enumerate(paragraphs) if _FIELD.search(one)]
+    if not with_field:
+        return f"{text.rstrip()} {sentence}"
+    place = with_field[0]
+    if place:
+        paragraphs[place - 1] += f" {sentence}"
+    else:
+        paragraphs.insert(0, sentence)
+    return "\n\n".join(paragraphs)
+
+
+def _difference(before: str, after: str) -> str:
+    """What a text has that another one has not, sentence by sentence."""
+    known = set(re.split(r"(?<=[.!?])\s+", before))
+    return " ".join(one for one in re.split(r"(?<=[.!?])\s+", after) if one not in known)
 
 
 def read_prompt(reply: str) -> str | None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["BlindSettings", "GreedySettings", "PaperSettings"]
+from lmcommon.errors import UserError
+
+__all__ = ["EDITS", "BlindSettings", "GreedySettings", "PaperSettings"]
+
+EDITS = ("rewrite", "sentence")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +28,18 @@ class GreedySettings:
     """Rounds in a row without an accepted version, until it gives up."""
     explore: float = 0.1
     """How often another guilty prompt than the guiltiest is rewritten."""
+    edit: str = "rewrite"
+    """rewrite: the reflection model writes the whole prompt anew. sentence: it writes one sentence,
+    which is added; a small model can do that where it cannot copy a prompt without harm."""
+    focus: bool = False
+    """Whether a rewrite is shown failures of one question type and one kind of error only."""
     blame: str = "attribution"
     """attribution, or uniform: any prompt is as guilty as any other (a baseline)."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.edit not in EDITS:
+            raise UserError(f"loop.edit: expected one of {', '.join(EDITS)}; got {self.edit!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

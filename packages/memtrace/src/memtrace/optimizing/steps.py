@@ -131,6 +131,7 @@ class Steps:
                 component, round_.parent[component], shown,
                 secrets=secrets_of(one.example for one in round_.failures),
                 tried=self._tried[digest_of(round_.parent), component], draw=round_.number,
+                edit=self._settings.edit,
             )  # fmt: skip
             if proposal.refused is None:
                 texts[component] = proposal.text

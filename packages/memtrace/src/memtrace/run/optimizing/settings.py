@@ -58,9 +58,14 @@ class LoopConfig:
     search: int | None = None
     """Training questions asked at a time, in search of failures (6)."""
     patience: int | None = None
-    """Rounds in a row without an accepted version, until the loop ends (6; gepa_blind: never)."""
+    """Rounds in a row without an accepted version, until the loop ends (10; gepa_blind: never)."""
     explore: float | None = None
     """How often another guilty prompt than the guiltiest is rewritten (0.1)."""
+    edit: str | None = None
+    """rewrite: the whole prompt anew. sentence: one sentence is added, for small reflection models
+    (rewrite)."""
+    focus: bool | None = None
+    """Whether a rewrite is shown failures of one question type and kind of error only (false)."""
     idle: int | None = None
     """gepa_blind: rounds in a row that asked nothing new, until it ends (12)."""
     rounds: int | None = None
@@ -91,7 +96,7 @@ class AttributionConfig:
     """A method of memtrace-attribute: replayed (by program, proved by replay), full, llm_free."""
     max_replays: int = 12
     """Replays a failure may take."""
-    proofs: int = 2
+    proofs: int = 1
     """Failures of a version that are proved by replay for each prompt; a further one that leads to
     a prompt so proved is believed."""
 
