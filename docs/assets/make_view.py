@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent
 NAMES = ("chromium", "chromium-headless-shell", "google-chrome", "chrome")
-PATIENCE_MS = 300_000
+PATIENCE_MS = 100_000
 
 
 def main(run: str, question: str, text: str, *more: str) -> None:
@@ -40,7 +40,7 @@ def main(run: str, question: str, text: str, *more: str) -> None:
         picture(page, "dark")
         page.emulate_media(color_scheme="light")
         page.locator("a.box[aria-label^='build_context,']").click()
-        page.locator("#panel h2:text-is('build_context')").wait_for()
+        page.locator("#panel h2:has-text('build_context')").wait_for()
         page.locator("#panel a:has-text('What if')").click()
         page.locator(".point textarea").first.fill(text)
         page.locator(".price").wait_for()

@@ -2,6 +2,7 @@
 
 const KEPT = 300;
 const kept = new Map();
+const early = new Map();
 
 /** What went wrong, in words for people. */
 export class ApiError extends Error {
@@ -18,7 +19,18 @@ export async function get(path, params = {}, { signal } = {}) {
     if (value !== null && value !== undefined && value !== "") words.set(key, value);
   }
   const query = words.toString();
-  return read(`/api/${path}${query ? `?${query}` : ""}`, { signal });
+  const address = `/api/${path}${query ? `?${query}` : ""}`;
+  const asked = early.get(address);
+  early.delete(address);
+  return asked ?? read(address, { signal });
+}
+
+/** Ask now for what the view that is about to come will ask for: it gets this answer. */
+export function expect(path, params) {
+  const asked = get(path, params);
+  asked.catch(() => {});
+  const words = new URLSearchParams(Object.entries(params).filter(([, value]) => value !== ""));
+  early.set(`/api/${path}?${words}`, asked);
 }
 
 /** GET of what never changes: a second ask costs nothing. */

@@ -1,8 +1,9 @@
 // The page: which view stands in the middle, what lies in the panel beside it.
 // In: the hash of the address. Out: one mounted view, told whenever the hash changes.
 
-import { ApiError, get } from "./api.js";
+import { ApiError, expect, get } from "./api.js";
 import { button, fill, h } from "./dom.js";
+import { firstAsk } from "./questions.js";
 import { listen } from "./keys.js";
 import { mountPanel } from "./panel.js";
 import { link, parse, refreshLink } from "./route.js";
@@ -41,6 +42,8 @@ async function start() {
   // The key in the address has become a cookie: no bookmark or screenshot needs it.
   history.replaceState(null, "", location.pathname + location.hash);
   const root = document.getElementById("view");
+  const first = parse(location.hash);
+  if (first.view === "questions") expect("questions", firstAsk(first.params));
   try {
     page.session = await get("trace");
   } catch (error) {

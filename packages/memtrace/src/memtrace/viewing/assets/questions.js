@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { button, fill, h } from "./dom.js";
 import { blame, empty, said, scopeChoice, select, settled, verdict } from "./parts.js";
 import { go, link } from "./route.js";
-import { virtualList } from "./virtual.js";
+import { PAGE, virtualList } from "./virtual.js";
 import { count } from "./words.js";
 
 const FILTERS = ["q", "verdict", "operation", "scope"];
@@ -99,6 +99,11 @@ export function mount(root, about) {
       list.unmount();
     },
   };
+}
+
+/** What the list asks for first, so that it can be asked before the view is there. */
+export function firstAsk(params) {
+  return { ...pick(params), offset: 0, limit: PAGE };
 }
 
 function pick(params) {

@@ -3,7 +3,8 @@
 import { fill, h } from "./dom.js";
 import { failure } from "./parts.js";
 
-const PAGE = 100;
+/** Rows of one request. */
+export const PAGE = 100;
 const AROUND = 12;
 
 /**
