@@ -16,7 +16,7 @@ from lmcommon.lazy import lazy_exports
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from memtrace.attribution import Attribution, attribute
+    from memtrace.attribution import Attribution, attribute, investigate
     from memtrace.graph.checking.check import check
     from memtrace.graph.checking.findings import CheckReport, Problem
     from memtrace.graph.checking.repair import RepairReport, repair
@@ -45,18 +45,19 @@ if TYPE_CHECKING:
     from memtrace.interchange.smartcomment.files import import_memtracebench
     from memtrace.interchange.types import ExportReport, ImportReport
     from memtrace.memory.attach import Attachment, attach
-    from memtrace.replaying import Replay, Replayer, replay
+    from memtrace.memory.functions import replayable
+    from memtrace.replaying import Replay, Replayer, Rerunner, replay
     from memtrace.show import explain
     from memtrace.types import Operation, OperationError, SearchHit, Slice, Variable
 
 __all__ = [
     "Annotation", "Attachment", "Attribution", "CheckReport", "Diff", "EdgeWarning",
     "ExportReport", "Graph", "Handle", "ImportReport", "Operation", "OperationError", "Problem",
-    "Recorder", "RepairReport", "Replay", "Replayer", "SearchHit", "Slice", "Step", "Trace",
-    "Variable", "Why", "WhyNot", "attach", "attribute", "bind", "check", "current", "diff",
-    "explain", "export_memtracebench", "export_otlp",
-    "import_memtracebench", "import_otlp", "join", "merge", "open", "operation", "read_annotations",
-    "record", "repair", "replay", "step", "variable",
+    "Recorder", "RepairReport", "Replay", "Replayer", "Rerunner", "SearchHit", "Slice", "Step",
+    "Trace", "Variable", "Why", "WhyNot", "attach", "attribute", "bind", "check", "current", "diff",
+    "explain", "export_memtracebench", "export_otlp", "import_memtracebench", "import_otlp",
+    "investigate", "join", "merge", "open", "operation", "read_annotations", "record", "repair",
+    "replay", "replayable", "step", "variable",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -67,7 +68,7 @@ __getattr__, __dir__ = lazy_exports(
         "check": "memtrace.graph.checking.check",
         "repair": "memtrace.graph.checking.repair",
         "Attribution": "memtrace.attribution",
-        **dict.fromkeys(("Replay", "Replayer", "replay"), "memtrace.replaying"),
+        **dict.fromkeys(("Replay", "Replayer", "Rerunner", "replay"), "memtrace.replaying"),
         **dict.fromkeys(("Diff", "diff"), "memtrace.graph.explaining.diff"),
         "EdgeWarning": "memtrace.graph.explaining.edges",
         "Graph": "memtrace.graph.reading.graph",
@@ -78,7 +79,7 @@ __getattr__, __dir__ = lazy_exports(
         "Trace": "memtrace.graph.reading.trace",
         "Why": "memtrace.graph.explaining.why",
         "WhyNot": "memtrace.graph.explaining.why_not",
-        "attribute": "memtrace.attribution",
+        **dict.fromkeys(("attribute", "investigate"), "memtrace.attribution"),
         "explain": "memtrace.show",
         **dict.fromkeys(("export_otlp", "import_otlp"), "memtrace.interchange.otlp"),
         **dict.fromkeys(
@@ -89,6 +90,7 @@ __getattr__, __dir__ = lazy_exports(
         **dict.fromkeys(("ExportReport", "ImportReport"), "memtrace.interchange.types"),
         **dict.fromkeys(("Attachment", "attach"), "memtrace.memory.attach"),
         "open": "memtrace.graph.reading.trace",
+        "replayable": "memtrace.memory.functions",
         **dict.fromkeys(
             ("bind", "current", "join", "operation", "record", "step", "variable"),
             "memtrace.graph.recording.tracing",

@@ -6,12 +6,13 @@ the answer that hold the gold answer and share words with the question.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from memtrace.attribution.facts import CriticalFact, Witness
 from memtrace.attribution.matching import content_words, normal_words
 from memtrace.attribution.naming import speaker_of, spoken_words
 from memtrace.attribution.reader import TraceReader
+from memtrace.execution.replies import place_of
 from memtrace.types import Slice, Variable
 
 __all__ = ["find_witnesses", "likely_witnesses", "named_witnesses", "restatements"]
@@ -49,10 +50,21 @@ def named_witnesses(
 def find_witnesses(
     reader: TraceReader, gold: str, question: str, back: Slice, until_seq: int
 ) -> list[Witness]:
-    """Guess the witnesses without evidence: who says the gold answer about the question's words."""
+    """Guess the witnesses without evidence: who says the gold answer about the question's words.
+
+    Those behind the answer come first; where the facts of a message never got that far, all that
+    was put into the memory which was asked.
+    """
+    found = _saying(reader, gold, question, back.variables, until_seq)
+    return found or _saying(reader, gold, question, _put_in(reader, back), until_seq)
+
+
+def _saying(
+    reader: TraceReader, gold: str, question: str, messages: Iterable[str], until_seq: int
+) -> list[Witness]:
     phrase, subject = " ".join(normal_words(gold)), content_words(question)
     scored: list[tuple[int, int, Witness]] = []
-    for identifier in back.variables:
+    for identifier in messages:
         variable = reader.variable(identifier)
         if variable.kind != "message" or variable.seq > until_seq:
             continue
@@ -64,6 +76,16 @@ def find_witnesses(
     scored.sort(key=lambda entry: entry[:2])
     best = scored[0][0] if scored else 0
     return [witness for shared, _, witness in scored[:_GUESSES] if shared == best and shared < 0]
+
+
+def _put_in(reader: TraceReader, back: Slice) -> Iterator[str]:
+    """The messages that were added to the memories an answer comes from."""
+    behind = (place_of(reader.operation(one)) for one in back.operations)
+    scopes = {place.scope for place in behind if place is not None}
+    for operation in reader.trace.operations(kind="ingest"):
+        place = place_of(operation)
+        if place is not None and place.scope in scopes:
+            yield from operation.inputs.get("messages", ())
 
 
 def likely_witnesses(
