@@ -2,7 +2,8 @@
 
 In: calls of a recorded memory. Out: they get real ids and the real time, which are noted in the
 operation of the call; in a re-run the same call gets what was noted. Beyond that (a repaired call
-may write more than the recorded one) ids come from places, and the time goes on by a microsecond.
+may write more than the recorded one) ids come from places, and the time goes on by microseconds
+from when the recorded call began.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Draws:
         self._known: Mapping[str, Any] = {}
         if recorded is not None and place is not None:
             self._known = recorded.drawn(place)
-        self._made: dict[str, list[str]] = {}
+        began = self._known.get("began") or [real_datetime.datetime.now(real_datetime.UTC).isoformat()]
+        self._made: dict[str, list[str]] = {"began": began}
         self._lock = threading.Lock()
 
     @property
@@ -69,15 +71,21 @@ class Draws:
             tz: The zone.
         """
         with self._lock:
-            known, made = self._next(kind), self._made.get(kind)
+            known = self._next(kind)
             if known is not None:
                 now = real_datetime.datetime.fromisoformat(known)
-            elif self._is_again and made:
-                now = real_datetime.datetime.fromisoformat(made[-1]) + _TICK
+            elif self._is_again:
+                now = self._later(kind)
+                now = now.astimezone(tz) if tz is not None else now.astimezone().replace(tzinfo=None)
             else:
                 now = real(tz)
             self._keep(kind, now.isoformat())
-        return now if now.tzinfo is None or tz is None else now.astimezone(tz)
+        return now
+
+    def _later(self, kind: str) -> real_datetime.datetime:
+        """A time for what the recorded call did not do."""
+        began = real_datetime.datetime.fromisoformat(self._made["began"][0])
+        return began + (1 + len(self._made.get(kind, ()))) * _TICK
 
     def _next(self, kind: str) -> str | None:
         known, made = self._known.get(kind, ()), self._made.get(kind, ())
@@ -104,5 +112,4 @@ def drawing(op: Stage) -> Iterator[None]:
         yield
     finally:
         _DRAWS.reset(token)
-        if made := draws.made:
-            op.note(DRAWN, made)
+        op.note(DRAWN, draws.made)

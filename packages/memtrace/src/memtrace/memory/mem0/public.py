@@ -96,12 +96,12 @@ class PublicTrace:
         self, op: Stage, original: Callable[..., Any], args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> Any:  # fmt: skip
-        """Everything goes, and the memory gets new parts."""
+        """Everything goes, and the memory gets new parts. What was never seen is not told of."""
         tracer = self._tracer
         held = tracer.memory.vector_store.list(**{tracer.release.limit: _ALL})
         rows = held[0] if isinstance(held, (list, tuple)) and held and isinstance(
             held[0], list) else held  # fmt: skip
-        ids = [row.id for row in rows or ()]
+        ids = [row.id for row in rows or () if str(row.id) in tracer.store.order]
         result = original(*args, **kwargs)
         tracer.wrap()
         for memory_id in ids:
