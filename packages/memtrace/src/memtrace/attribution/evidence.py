@@ -53,16 +53,26 @@ def find_witnesses(
     """Guess the witnesses without evidence: who says the gold answer about the question's words.
 
     Those behind the answer come first; where the facts of a message never got that far, all that
-    was put into the memory which was asked.
+    was put into the memory which was asked; of these the only one that says the gold answer counts
+    also without the question's words.
     """
     found = _saying(reader, gold, question, back.variables, until_seq)
-    return found or _saying(reader, gold, question, _put_in(reader, back), until_seq)
+    if found:
+        return found
+    put_in = list(_put_in(reader, back))
+    found = _saying(reader, gold, question, put_in, until_seq)
+    if found:
+        return found
+    said = _saying(reader, gold, None, put_in, until_seq)
+    return said if len(said) == 1 else []
 
 
 def _saying(
-    reader: TraceReader, gold: str, question: str, messages: Iterable[str], until_seq: int
+    reader: TraceReader, gold: str, question: str | None, messages: Iterable[str], until_seq: int
 ) -> list[Witness]:
-    phrase, subject = " ".join(normal_words(gold)), content_words(question)
+    """Messages that say the gold answer; with a question those that share most words with it."""
+    phrase = " ".join(normal_words(gold))
+    subject = frozenset[str]() if question is None else content_words(question)
     scored: list[tuple[int, int, Witness]] = []
     for identifier in messages:
         variable = reader.variable(identifier)
@@ -75,7 +85,8 @@ def _saying(
         scored.append((-shared, -variable.seq, witness))
     scored.sort(key=lambda entry: entry[:2])
     best = scored[0][0] if scored else 0
-    return [witness for shared, _, witness in scored[:_GUESSES] if shared == best and shared < 0]
+    found = [witness for shared, _, witness in scored if shared == best]
+    return found if question is None else found[:_GUESSES] if best < 0 else []
 
 
 def _put_in(reader: TraceReader, back: Slice) -> Iterator[str]:

@@ -25,7 +25,8 @@ def investigate(
 
     The program builds a new memory, attaches it (`memtrace.attach`), fills it, asks it, and answers
     in a function decorated with `memtrace.replayable`. It is run once for the recording, and once
-    for each repair that is tried; model calls whose request is what it was are not made again.
+    for each repair that is tried; model calls whose request is what it was are not made again. The
+    gold answer is taken as right: whoever asks about their own program knows it.
 
     Args:
         program: Called with nothing.
@@ -43,7 +44,10 @@ def investigate(
     if not Path(path).exists():
         _record(program, Path(path))
     with open(path) as trace:
-        return attribute(trace, gold=gold, question=question, evidence=evidence, rerun=program)
+        return attribute(
+            trace, gold=gold, question=question, evidence=evidence, stages=["survival"],
+            rerun=program,
+        )  # fmt: skip
 
 
 def _record(program: Callable[[], object], path: Path) -> None:
