@@ -1,4 +1,4 @@
-"""A scripted OpenAI-compatible endpoint on loopback: a memory's model, an answering one, vectors."""
+"""A scripted OpenAI-compatible endpoint on loopback: models of memory and answers, vectors."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def serving(script: Script) -> Iterator[str]:
         def log_message(self, *args: Any) -> None:
             """Nothing is printed."""
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             body = json.dumps(_reply(script, self.path, given)).encode()
             self.send_response(200)

@@ -89,7 +89,8 @@ def test_the_lost_fact_is_proved(tmp_path: Path, capsys: pytest.CaptureFixture[s
     blame = memtrace.investigate(program, tmp_path / "t.db", gold="Porto")
     assert blame.is_proved, str(blame)
     assert blame.warnings == ()
-    assert blame.decisive is not None and blame.decisive.is_minimal
+    assert blame.decisive is not None
+    assert blame.decisive.is_minimal
     with memtrace.open(tmp_path / "t.db") as trace:
         assert blame.operation is not None
         assert trace.operation(blame.operation).metadata["place"] == ["bot", "add 2/extract#0"]
@@ -124,7 +125,8 @@ def test_other_changes_are_replayed_and_asked_once(tmp_path: Path) -> None:
                     if one.place.path == "add 2/parse#0"]  # fmt: skip
         change = Insert(at=where.operation, role="facts", value="Ana moved to Faro now.")
         with laboratory.run([change], dry_run=True) as priced:
-            assert priced.price is not None and priced.price.calls >= 1
+            assert priced.price is not None
+            assert priced.price.calls >= 1
         before = len(program.asked)
         with laboratory.run([change]) as first:
             assert [one.after for one in first.changes] == ["Faro"]

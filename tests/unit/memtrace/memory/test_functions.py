@@ -1,4 +1,4 @@
-"""A program's own function as an operation: what it is given is recognised, never guessed in secret."""
+"""A program's own function as an operation: its arguments are recognised, a guess says so."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ from memtrace.replaying import Rerunner
 
 ROWS = [
     {"id": "5c0e0d2c-0000-4000-8000-000000000001", "memory": "Ana lives in Lisbon.", "score": 0.9},
-    {"id": "5c0e0d2c-0000-4000-8000-000000000002", "memory": "Ana likes \"green\" tea.", "score": 0.5},
+    {
+        "id": "5c0e0d2c-0000-4000-8000-000000000002",
+        "memory": 'Ana likes "green" tea.',
+        "score": 0.5,
+    },
 ]
 QUESTION = "Where does Ana live?"
 
@@ -216,7 +220,8 @@ def test_errors_are_the_programs_own(tmp_path: Path) -> None:
         answer()
     with memtrace.open(tmp_path / "t.db") as trace:
         (found,) = trace.operations(kind="answer")
-        assert found.error is not None and found.error.message == "no model"
+        assert found.error is not None
+        assert found.error.message == "no model"
 
 
 def test_outside_a_recording_it_is_the_function() -> None:

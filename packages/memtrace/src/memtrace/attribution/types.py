@@ -256,6 +256,8 @@ class Attribution:
         if self.decisive is not None:
             repaired = self.decisive.sufficiency
             rows["proved"] = f"repaired and run again: right {repaired.hits} of {repaired.trials}"
+        elif tried := [one for one in self.log if one.startswith("causal: ")]:
+            rows["unproved"] = tried[-1].removeprefix("causal: ")
         width = max(map(len, rows))
         lines = [f"{key:>{width}}  {value}" for key, value in rows.items()]
         return "\n".join([*lines, *(f"{'':>{width}}  ! {one}" for one in self.warnings)])

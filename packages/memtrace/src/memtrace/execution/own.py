@@ -92,12 +92,11 @@ class OwnClient:
         started = time.perf_counter()
         self._said = self._call()
         latency_ms = (time.perf_counter() - started) * 1e3
-        return [
-            ChatResponse(
-                text=self._spell(self._said), model=self._name, latency_ms=latency_ms,
-                usage=Usage(calls=1),
-            )  # fmt: skip
-        ]
+        said = ChatResponse(
+            text=self._spell(self._said), model=self._name, latency_ms=latency_ms,
+            usage=Usage(calls=1),
+        )  # fmt: skip
+        return [said]
 
     async def agenerate(self, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
         """The same."""

@@ -180,7 +180,8 @@ class _Given:
                 self.inputs[name] = [*certain, variable(value, kind="value", name=name)]
             elif matches:
                 self.inputs[name] = [
-                    *certain, variable(json.dumps(texts[name]), kind="value", name=name)
+                    *certain,
+                    variable(json.dumps(texts[name]), kind="value", name=name),
                 ]
             elif text is not None:
                 self.parameters[name] = json.loads(text)

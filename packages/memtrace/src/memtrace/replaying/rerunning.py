@@ -8,6 +8,7 @@ it is what was asked then, ids and the time are those of the trace, and only the
 
 from __future__ import annotations
 
+import gc
 import io
 import shutil
 import time
@@ -132,6 +133,7 @@ class Rerunner:
             "parent": {"path": str(self.trace.path.resolve()), "run": self.trace.metadata["run"]},
             "interventions": [one.to_dict() for one in interventions],
         }
+        gc.collect()  # an embedded store is locked for as long as the last run's memory is there
         with record(path, metadata={"replay": metadata}) as recorder, execute(recorder, execution):
             try:
                 with redirect_stdout(io.StringIO()):
@@ -143,9 +145,7 @@ class Rerunner:
                     f"re-run: the program failed: {type(error).__name__}: {error}"
                 ) from error
 
-    def _warnings(
-        self, trace: Trace, execution: Execution, *, is_factual: bool
-    ) -> Iterator[str]:
+    def _warnings(self, trace: Trace, execution: Execution, *, is_factual: bool) -> Iterator[str]:
         ledger = execution.ledger
         if ledger.called and not ledger.recorded and len(self._replies):
             yield (

@@ -55,7 +55,9 @@ class TheirModel:
         llm, messages = self._memory.llm, _messages(args, kwargs)
         op.request(messages)
         given = {
-            name: value for name, value in kwargs.items() if name != "messages" and value is not None
+            name: value
+            for name, value in kwargs.items()
+            if name != "messages" and value is not None
         }
         model = OwnClient(
             _identity(llm, given), lambda: original(*args, **kwargs),
@@ -134,9 +136,7 @@ _SETTINGS = ("model", "temperature", "max_tokens", "top_p", "top_k")
 def _settings(llm: Any) -> dict[str, Any]:
     config = getattr(llm, "config", None)
     found = {name: getattr(config, name, None) for name in _SETTINGS}
-    return {
-        name: value for name, value in found.items() if isinstance(value, (str, int, float))
-    }
+    return {name: value for name, value in found.items() if isinstance(value, (str, int, float))}
 
 
 def _messages(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -39,7 +39,9 @@ class Draws:
         self._known: Mapping[str, Any] = {}
         if recorded is not None and place is not None:
             self._known = recorded.drawn(place)
-        began = self._known.get("began") or [real_datetime.datetime.now(real_datetime.UTC).isoformat()]
+        began = self._known.get("began") or [
+            real_datetime.datetime.now(real_datetime.UTC).isoformat()
+        ]
         self._made: dict[str, list[str]] = {"began": began}
         self._lock = threading.Lock()
 
@@ -76,7 +78,9 @@ class Draws:
                 now = real_datetime.datetime.fromisoformat(known)
             elif self._is_again:
                 now = self._later(kind)
-                now = now.astimezone(tz) if tz is not None else now.astimezone().replace(tzinfo=None)
+                now = (
+                    now.astimezone(tz) if tz is not None else now.astimezone().replace(tzinfo=None)
+                )
             else:
                 now = real(tz)
             self._keep(kind, now.isoformat())
