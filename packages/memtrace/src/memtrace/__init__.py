@@ -16,7 +16,7 @@ from lmcommon.lazy import lazy_exports
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from memtrace.attribution import Attribution, attribute
+    from memtrace.attribution import Attribution, attribute, investigate
     from memtrace.graph.checking.check import check
     from memtrace.graph.checking.findings import CheckReport, Problem
     from memtrace.graph.checking.repair import RepairReport, repair
@@ -46,8 +46,9 @@ if TYPE_CHECKING:
     from memtrace.interchange.types import ExportReport, ImportReport
     from memtrace.memory.applying import apply_prompts
     from memtrace.memory.attach import Attachment, attach
+    from memtrace.memory.functions import replayable
     from memtrace.memory.prompt_files import load_prompts
-    from memtrace.replaying import Replay, Replayer, replay
+    from memtrace.replaying import Replay, Replayer, Rerunner, replay
     from memtrace.run.optimizing import Optimized, optimize
     from memtrace.show import explain
     from memtrace.types import Operation, OperationError, SearchHit, Slice, Variable
@@ -56,11 +57,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Annotation", "Attachment", "Attribution", "CheckReport", "Diff", "EdgeWarning",
     "ExportReport", "Graph", "Handle", "ImportReport", "Operation", "OperationError", "Optimized",
-    "Problem", "Recorder", "RepairReport", "Replay", "Replayer", "SearchHit", "Slice", "Step",
-    "Trace", "Variable", "View", "Why", "WhyNot", "apply_prompts", "attach", "attribute", "bind",
-    "check", "current", "diff", "explain", "export_memtracebench", "export_otlp",
-    "import_memtracebench", "import_otlp", "join", "load_prompts", "merge", "open", "operation",
-    "optimize", "read_annotations", "record", "repair", "replay", "step", "variable", "view",
+    "Problem", "Recorder", "RepairReport", "Replay", "Replayer", "Rerunner", "SearchHit", "Slice",
+    "Step", "Trace", "Variable", "View", "Why", "WhyNot", "apply_prompts", "attach", "attribute",
+    "bind", "check", "current", "diff", "explain", "export_memtracebench", "export_otlp",
+    "import_memtracebench", "import_otlp", "investigate", "join", "load_prompts", "merge", "open",
+    "operation", "optimize", "read_annotations", "record", "repair", "replay", "replayable",
+    "step", "variable", "view",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -71,7 +73,7 @@ __getattr__, __dir__ = lazy_exports(
         "check": "memtrace.graph.checking.check",
         "repair": "memtrace.graph.checking.repair",
         "Attribution": "memtrace.attribution",
-        **dict.fromkeys(("Replay", "Replayer", "replay"), "memtrace.replaying"),
+        **dict.fromkeys(("Replay", "Replayer", "Rerunner", "replay"), "memtrace.replaying"),
         **dict.fromkeys(("Diff", "diff"), "memtrace.graph.explaining.diff"),
         "EdgeWarning": "memtrace.graph.explaining.edges",
         "Graph": "memtrace.graph.reading.graph",
@@ -82,7 +84,7 @@ __getattr__, __dir__ = lazy_exports(
         "Trace": "memtrace.graph.reading.trace",
         "Why": "memtrace.graph.explaining.why",
         "WhyNot": "memtrace.graph.explaining.why_not",
-        "attribute": "memtrace.attribution",
+        **dict.fromkeys(("attribute", "investigate"), "memtrace.attribution"),
         "explain": "memtrace.show",
         **dict.fromkeys(("export_otlp", "import_otlp"), "memtrace.interchange.otlp"),
         **dict.fromkeys(
@@ -96,6 +98,7 @@ __getattr__, __dir__ = lazy_exports(
         "load_prompts": "memtrace.memory.prompt_files",
         **dict.fromkeys(("Optimized", "optimize"), "memtrace.run.optimizing"),
         "open": "memtrace.graph.reading.trace",
+        "replayable": "memtrace.memory.functions",
         **dict.fromkeys(
             ("bind", "current", "join", "operation", "record", "step", "variable"),
             "memtrace.graph.recording.tracing",

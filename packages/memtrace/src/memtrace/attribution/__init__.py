@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from memtrace.attribution.case import Case, Question
     from memtrace.attribution.causal import CausalStage
     from memtrace.attribution.facts import CriticalFact, Witness, critical_facts
+    from memtrace.attribution.investigating import investigate
     from memtrace.attribution.paraphrasing import Paraphrases
     from memtrace.attribution.reader import TraceReader
     from memtrace.attribution.second_opinion import EvidenceJudge, Judges
@@ -33,7 +34,7 @@ __all__ = [
     "CriticalFact", "DecisiveSet", "ErrorType", "EvidenceJudge", "FactPath", "FactStep", "Judges",
     "LossKind", "Paraphrases", "Question", "Rate", "SurvivalStage", "Suspect", "TraceReader",
     "Trial", "ValidityStage", "Verdict", "Witness", "attribute", "critical_facts", "examine",
-    "rate",
+    "investigate", "rate",
 ]  # fmt: skip
 
 _HOMES = {
@@ -41,6 +42,7 @@ _HOMES = {
     "case": ("Case", "Question"),
     "causal": ("CausalStage",),
     "facts": ("CriticalFact", "Witness", "critical_facts"),
+    "investigating": ("investigate",),
     "paraphrasing": ("Paraphrases",),
     "reader": ("TraceReader",),
     "second_opinion": ("EvidenceJudge", "Judges"),

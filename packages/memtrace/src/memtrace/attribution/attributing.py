@@ -8,7 +8,7 @@ what it found into the log; one that closes the case is the last that runs.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from memtrace.attribution.case import Case, Question
@@ -42,21 +42,24 @@ class AttributionStage(Protocol):
 
 
 def attribute(
-    trace: Trace | TraceReader, answer: str, *, gold: str | None,
+    trace: Trace | TraceReader, answer: str | None = None, *, gold: str | None,
     evidence: Sequence[str] | None = None, question: str | None = None,
     judged: bool | None = None, stages: Sequence[str | AttributionStage] = STAGES,
+    rerun: Callable[[], object] | None = None,
 ) -> Attribution:  # fmt: skip
     """Say which operation of a trace is to blame for a wrong answer.
 
     Args:
         trace: The trace, or a `TraceReader` over it (cheaper for many answers of one trace).
-        answer: Variable id of the answer.
+        answer: Variable id of the answer; None: the last one (to `question`, if that is given).
         gold: The right answer; None when the right behaviour was to abstain.
         evidence: Names of the messages (turn ids) or sessions that hold the right answer; None:
             they are looked for by the gold answer.
         question: The question's text; None: the question variable behind the answer.
         judged: What the recorded judge said; None: the answer is said to be wrong.
         stages: Names of `STAGES`, or stages that were built (`CausalStage(replayer)`).
+        rerun: The program that was recorded, to prove the blame: suspects are repaired, and it is
+            run again (see `memtrace.replaying.Rerunner`). Comes after `stages`.
 
     Returns:
         Ranked suspects with the path of every critical fact. `abstained` when the evidence is
@@ -65,12 +68,24 @@ def attribute(
     Raises:
         ValueError: An unknown stage, or a variable that no operation made.
         KeyError: The trace has no such variable.
+        UserError: It has no answer, or cannot be run again.
     """
+    from memtrace.replaying.answers import chosen_answer
+
+    whole = trace if isinstance(trace, Trace) else trace.trace
+    if answer is None:
+        answer = chosen_answer(whole, question).variable
     asked = Question(
         answer=answer, gold=gold, evidence=None if evidence is None else tuple(evidence),
         text=question, judged=judged,
     )  # fmt: skip
-    return examine(trace, asked, stages)
+    if rerun is None:
+        return examine(trace, asked, stages)
+    from memtrace.attribution.causal.stage import CausalStage
+    from memtrace.replaying.rerunning import Rerunner
+
+    with Rerunner(whole, rerun) as laboratory:
+        return examine(trace, asked, [*stages, CausalStage(laboratory)])
 
 
 def examine(

@@ -6,12 +6,13 @@ the answer that hold the gold answer and share words with the question.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from memtrace.attribution.facts import CriticalFact, Witness
 from memtrace.attribution.matching import content_words, normal_words
 from memtrace.attribution.naming import speaker_of, spoken_words
 from memtrace.attribution.reader import TraceReader
+from memtrace.execution.replies import place_of
 from memtrace.types import Slice, Variable
 
 __all__ = ["find_witnesses", "likely_witnesses", "named_witnesses", "restatements"]
@@ -49,10 +50,31 @@ def named_witnesses(
 def find_witnesses(
     reader: TraceReader, gold: str, question: str, back: Slice, until_seq: int
 ) -> list[Witness]:
-    """Guess the witnesses without evidence: who says the gold answer about the question's words."""
-    phrase, subject = " ".join(normal_words(gold)), content_words(question)
+    """Guess the witnesses without evidence: who says the gold answer about the question's words.
+
+    Those behind the answer come first; where the facts of a message never got that far, all that
+    was put into the memory which was asked; of these the only one that says the gold answer counts
+    also without the question's words.
+    """
+    found = _saying(reader, gold, question, back.variables, until_seq)
+    if found:
+        return found
+    put_in = list(_put_in(reader, back))
+    found = _saying(reader, gold, question, put_in, until_seq)
+    if found:
+        return found
+    said = _saying(reader, gold, None, put_in, until_seq)
+    return said if len(said) == 1 else []
+
+
+def _saying(
+    reader: TraceReader, gold: str, question: str | None, messages: Iterable[str], until_seq: int
+) -> list[Witness]:
+    """Messages that say the gold answer; with a question those that share most words with it."""
+    phrase = " ".join(normal_words(gold))
+    subject = frozenset[str]() if question is None else content_words(question)
     scored: list[tuple[int, int, Witness]] = []
-    for identifier in back.variables:
+    for identifier in messages:
         variable = reader.variable(identifier)
         if variable.kind != "message" or variable.seq > until_seq:
             continue
@@ -63,7 +85,18 @@ def find_witnesses(
         scored.append((-shared, -variable.seq, witness))
     scored.sort(key=lambda entry: entry[:2])
     best = scored[0][0] if scored else 0
-    return [witness for shared, _, witness in scored[:_GUESSES] if shared == best and shared < 0]
+    found = [witness for shared, _, witness in scored if shared == best]
+    return found if question is None else found[:_GUESSES] if best < 0 else []
+
+
+def _put_in(reader: TraceReader, back: Slice) -> Iterator[str]:
+    """The messages that were added to the memories an answer comes from."""
+    behind = (place_of(reader.operation(one)) for one in back.operations)
+    scopes = {place.scope for place in behind if place is not None}
+    for operation in reader.trace.operations(kind="ingest"):
+        place = place_of(operation)
+        if place is not None and place.scope in scopes:
+            yield from operation.inputs.get("messages", ())
 
 
 def likely_witnesses(

@@ -244,6 +244,30 @@ class Attribution:
         """How the fact was lost; None when nothing is blamed."""
         return None if self._first is None else self._first.loss
 
+    def __str__(self) -> str:
+        rows = {
+            "question": self.question, "answered": self.prediction,
+            "right": "to abstain" if self.gold is None else self.gold, "verdict": self.verdict,
+        }  # fmt: skip
+        if self._first is not None:
+            named = f"{self._first.name} ({self._first.operation})"
+            rows["blame"] = f"{named}, {self.error_type}, {self.loss}"
+        rows["because"] = self.reason
+        if self.decisive is not None:
+            repaired = self.decisive.sufficiency
+            rows["proved"] = f"repaired and run again: right {repaired.hits} of {repaired.trials}"
+        elif tried := [one for one in self.log if one.startswith("causal: ")]:
+            rows["unproved"] = tried[-1].removeprefix("causal: ")
+        width = max(map(len, rows))
+        lines = [f"{key:>{width}}  {value}" for key, value in rows.items()]
+        return "\n".join([*lines, *(f"{'':>{width}}  ! {one}" for one in self.warnings)])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What in the log says that the proof may not hold for the recorded run."""
+        mark = "causal: warning: "
+        return tuple(one.removeprefix(mark) for one in self.log if one.startswith(mark))
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form."""
         body = asdict(self)

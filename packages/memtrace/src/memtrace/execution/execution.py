@@ -23,12 +23,12 @@ from memtrace.graph.recording import scope as recording
 
 if TYPE_CHECKING:
     from lmcommon.llm.base import ChatModel
-    from memtrace.execution.replies import RecordedReplies
+    from memtrace.execution.replies import Replies
     from memtrace.graph.recording.recorder import Recorder
 
 __all__ = [
     "Completed", "Decider", "Execution", "Ledger", "Origin", "Settled", "current_execution",
-    "execute",
+    "current_recorded", "execute",
 ]  # fmt: skip
 
 Origin = Literal["called", "recorded", "intervened", "guessed", "refused"]
@@ -100,14 +100,15 @@ class Execution:
         models: Stand in for the model a system asks.
         retries_failures: Ask again where the earlier run recorded a failed call.
         is_dry: Ask no model: the reply recorded at the same place stands in for a new one.
+        max_calls: So many requests go to models, no more; None: any number.
     """
 
     def __init__(
-        self, *, replies: RecordedReplies | None = None, interventions: Iterable[AtPoint] = (),
+        self, *, replies: Replies | None = None, interventions: Iterable[AtPoint] = (),
         models: Sequence[SwapModel] = (), defects: Iterable[AtPoint] = (),
-        retries_failures: bool = False, is_dry: bool = False,
+        retries_failures: bool = False, is_dry: bool = False, max_calls: int | None = None,
     ) -> None:  # fmt: skip
-        self._replies = replies
+        self._replies, self._max_calls = replies, max_calls
         self._models = tuple(models)
         self._retries_failures, self._is_dry = retries_failures, is_dry
         self._points = _by_point(interventions)
@@ -120,6 +121,11 @@ class Execution:
         self._usage = Usage()
         self.trail: list[tuple[Place, Origin]] = []
         """Every call in order: where it was made, and how it was answered."""
+
+    @property
+    def replies(self) -> Replies | None:
+        """Of the earlier run that is run again; None: this is no re-run."""
+        return self._replies
 
     @property
     def ledger(self) -> Ledger:
@@ -188,7 +194,7 @@ class Execution:
                 done[number] = answered
         for chosen in {id(one): one for one, _, _ in asked.values()}.values():
             numbers = [number for number, (one, _, _) in asked.items() if one is chosen]
-            responses = chosen.generate([asked[number][1] for number in numbers])
+            responses = self._asked(chosen, [asked[number][1] for number in numbers])
             for number, response in zip(numbers, responses, strict=True):
                 _, request, key = asked[number]
                 failure = response.failure
@@ -203,6 +209,14 @@ class Execution:
                     Completed(request, response, key, origin), places[number]
                 )
         return [done[number] for number in range(len(requests))]
+
+    def _asked(self, model: ChatModel, requests: Sequence[ChatRequest]) -> list[ChatResponse]:
+        """What a model says, as long as it may be asked."""
+        left = self._max_calls
+        if left is not None and self.ledger.called + len(requests) > left:
+            why = f"only {left} calls may be made"
+            return [ChatResponse.failed("budget", why, model=model.name) for _ in requests]
+        return model.generate(requests)
 
     def _model(self, model: ChatModel, place: Place | None) -> ChatModel:
         if place is not None:
@@ -337,6 +351,12 @@ def current_execution() -> Decider | None:
     if recorder.decider is None:
         recorder.decider = Execution()
     return cast("Decider", recorder.decider)
+
+
+def current_recorded() -> Replies | None:
+    """The earlier run that is run again here; None where nothing is."""
+    decider = current_execution()
+    return decider.replies if isinstance(decider, Execution) else None
 
 
 @contextmanager

@@ -11,17 +11,18 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from lmcommon.llm.types import ChatResponse, ModelFailure, Usage
 from memtrace.execution.places import Place
 from memtrace.graph.reading.trace import Trace
 from memtrace.types import Operation
 
-__all__ = ["CALL", "PLACE", "RecordedReplies", "place_of"]
+__all__ = ["CALL", "DRAWN", "PLACE", "RecordedReplies", "Replies", "place_of"]
 
-CALL, PLACE = "call", "place"
-"""Keys of an operation's metadata: what is known of its model call, and where it is."""
+CALL, DRAWN, PLACE = "call", "drawn", "place"
+"""Keys of an operation's metadata: what is known of its model call, what it drew from the world
+(ids, the time), and where it is."""
 
 
 def place_of(operation: Operation) -> Place | None:
@@ -40,6 +41,26 @@ class _Reply:
     usage: Mapping[str, Any]
 
 
+class Replies(Protocol):
+    """What an earlier run said: `RecordedReplies`, or several runs together."""
+
+    def find(self, place: Place, key: str) -> ChatResponse | None:
+        """The reply to this request; None: nobody has made it."""
+        ...
+
+    def at(self, place: Place) -> ChatResponse | None:
+        """The reply that was given at this place, whatever was asked."""
+        ...
+
+    def completion_tokens(self, place: Place) -> int | None:
+        """How long the reply at this place was, if that is known."""
+        ...
+
+    def drawn(self, place: Place) -> Mapping[str, Any]:
+        """What the operation at this place drew from the world."""
+        ...
+
+
 class RecordedReplies:
     """All model calls of a trace, by scope and key, and by place. Safe to use from threads.
 
@@ -52,9 +73,12 @@ class RecordedReplies:
         self._lock = threading.Lock()
         self._by_key: dict[tuple[str | None, str], _Reply] = {}
         self._by_place: dict[Place, _Reply] = {}
+        self._drawn: dict[Place, Mapping[str, Any]] = {}
         for operation in trace.operations():
             note = operation.metadata.get(CALL)
             place = place_of(operation)
+            if place is not None and DRAWN in operation.metadata:
+                self._drawn[place] = operation.metadata[DRAWN]
             if not isinstance(note, Mapping) or place is None:
                 continue
             made = operation.outputs.get(str(note.get("role")), ())
@@ -96,6 +120,10 @@ class RecordedReplies:
         reply = self._by_place.get(place)
         tokens = None if reply is None else reply.usage.get("completion_tokens")
         return int(tokens) if isinstance(tokens, (int, float)) else None
+
+    def drawn(self, place: Place) -> Mapping[str, Any]:
+        """What the operation at this place drew from the world; empty: nothing."""
+        return self._drawn.get(place, {})
 
     def _response(self, reply: _Reply) -> ChatResponse:
         usage = Usage(

@@ -9,11 +9,12 @@ if TYPE_CHECKING:
     from memtrace.replaying.outcome import AnswerChange, Price, Replay
     from memtrace.replaying.program import MemoryProgram, read_programs
     from memtrace.replaying.replayer import Replayer, replay
+    from memtrace.replaying.rerunning import Rerunner
     from memtrace.replaying.resolving import Point, points
 
 __all__ = [
     "AnswerChange", "MemoryProgram", "Mismatch", "Point", "Price", "Replay", "Replayer",
-    "first_mismatch", "points", "read_programs", "replay",
+    "Rerunner", "first_mismatch", "points", "read_programs", "replay",
 ]  # fmt: skip
 
 _HOMES = {
@@ -22,6 +23,7 @@ _HOMES = {
     "resolving": ("Point", "points"),
     "program": ("MemoryProgram", "read_programs"),
     "replayer": ("Replayer", "replay"),
+    "rerunning": ("Rerunner",),
 }
 __getattr__, __dir__ = lazy_exports(
     __name__,

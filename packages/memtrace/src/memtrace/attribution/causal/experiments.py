@@ -145,6 +145,7 @@ class Experiments:
                 break
             self._open.callback(replay.close)
             self._spent(replay)
+            self._warned(replay)
             calls += replay.calls
             right, said, made = self._outcome(replay)
             rights.append(right)
@@ -155,6 +156,12 @@ class Experiments:
             repairs=repairs, rights=tuple(rights), answers=tuple(answers), calls=calls,
             replay=first, answer=variable, failure=failure,
         )  # fmt: skip
+
+    def _warned(self, replay: Replay) -> None:
+        """What a replay warns of, once, in the log of the case."""
+        for told in replay.warnings:
+            if f"causal: warning: {told}" not in self.case.log:
+                self.case.note("causal", f"warning: {told}")
 
     def _resampled(self, repairs: Sequence[Repair], draw: int) -> list[AtPoint]:
         """Another draw of the answer, unless that is repaired."""

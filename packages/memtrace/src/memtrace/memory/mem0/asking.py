@@ -1,17 +1,21 @@
-"""Making the model calls of Mem0: ours through the execution, a user's by the user's own object.
+"""Making the model calls of Mem0: by a model of ours, or by the user's own object.
 
-In: the operation, and what Mem0 says. Out: the reply that Mem0 goes on with, and its variable.
+In: the operation, and what Mem0 says. Out: the reply that Mem0 goes on with, and its variable. Both
+ways lead through the execution, so that a re-run is answered from the recording.
 """
 
 from __future__ import annotations
 
-import time
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.types import ChatRequest, Message, Sampling
 from memtrace.execution.calls import complete
+from memtrace.execution.execution import note_of
+from memtrace.execution.own import OwnClient
+from memtrace.execution.replies import CALL
 from memtrace.execution.stage import Stage
 from memtrace.graph.recording.handle import Handle
 from memtrace.memory.mem0.types import ModelCallError
@@ -33,21 +37,46 @@ class Asking(Protocol):
 
 
 class TheirModel:
-    """The object's own model: it is called as ever, and what it says is recorded."""
+    """The object's own model: it is called as ever, and what it says is recorded.
+
+    Args:
+        memory: Whose model it is; the model's class and settings are part of what a recorded reply
+            answers to.
+    """
+
+    def __init__(self, memory: Any) -> None:
+        self._memory = memory
 
     def ask(
         self, op: Stage, original: Callable[..., Any], args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> Reply:  # fmt: skip
-        """Call the original; its errors pass."""
-        op.request(_messages(args, kwargs))
-        started = time.perf_counter()
-        said = original(*args, **kwargs)
-        op.usage(latency_ms=(time.perf_counter() - started) * 1e3)
-        if not isinstance(said, str):
+        """Call the original, unless a re-run knows the reply; its errors pass."""
+        llm, messages = self._memory.llm, _messages(args, kwargs)
+        op.request(messages)
+        given = {
+            name: value
+            for name, value in kwargs.items()
+            if name != "messages" and value is not None
+        }
+        model = OwnClient(
+            _identity(llm, given), lambda: original(*args, **kwargs),
+            name=str(_settings(llm).get("model", "")),
+        )  # fmt: skip
+        if any(not isinstance(one["content"], str) for one in messages):
+            messages = [{**one, "content": json.dumps(one["content"], default=str)}
+                        for one in messages]  # fmt: skip
+        said, completed = model.ask(
+            tuple(Message(one["role"], one["content"]) for one in messages), op.place,
+            temperature=_settings(llm).get("temperature"),
+        )  # fmt: skip
+        if completed.response.latency_ms:
+            op.usage(latency_ms=completed.response.latency_ms)
+        if not isinstance(said, str):  # calls of tools; they are made again in a re-run
             return said, op.output("reply", repr(said), kind="reply")
-        said = op.settle("reply", said)
-        return said, op.output("reply", said, kind="reply")
+        made = op.output("reply", said, kind="reply")
+        op.note(CALL, dict(note_of(completed, "reply")))
+        return said, made
 
 
 class OurModel:
@@ -89,6 +118,25 @@ class OurModel:
                     content = ours + content[len(theirs) :]
             made.append(Message(one["role"], content))
         return tuple(made)
+
+
+def _identity(llm: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the replies of a user's model beside the messages; no secret and no address."""
+    kind = type(llm)
+    return {
+        "kind": "own client", "class": f"{kind.__module__}.{kind.__qualname__}",
+        **{name: value for name, value in _settings(llm).items() if value is not None},
+        "given": json.loads(json.dumps(given, default=lambda value: type(value).__qualname__)),
+    }  # fmt: skip
+
+
+_SETTINGS = ("model", "temperature", "max_tokens", "top_p", "top_k")
+
+
+def _settings(llm: Any) -> dict[str, Any]:
+    config = getattr(llm, "config", None)
+    found = {name: getattr(config, name, None) for name in _SETTINGS}
+    return {name: value for name, value in found.items() if isinstance(value, (str, int, float))}
 
 
 def _messages(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 from lmcommon.errors import UserError
 from memtrace.execution.places import Scope
 from memtrace.memory.mem0.releases import checked_release
+from memtrace.memory.mem0.shims import freeze
 from memtrace.memory.mem0.tracer import MARK, Tracer
 
 __all__ = ["attach"]
@@ -42,6 +43,7 @@ def attach(obj: Any, name: str | None = None) -> Tracer:
                 f"attach: expected a memory that is not attached yet; this one is attached as "
                 f"{before.scope.name!r}; detach it first"
             )
+        freeze(main, import_module("mem0.memory.storage"), import_module("mem0.configs.prompts"))
         tracer = Tracer(obj, main, release, Scope(name or "mem0"))
         setattr(obj, MARK, tracer)
     return tracer

@@ -10,12 +10,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from memtrace.execution.execution import current_recorded
 from memtrace.execution.places import within
 from memtrace.execution.stage import Stage
 from memtrace.graph.recording.handle import Handle
 from memtrace.graph.recording.scope import current_scope
 from memtrace.graph.recording.tracing import variable
+from memtrace.memory.links import current_links
+from memtrace.memory.mem0.draws import drawing
+from memtrace.memory.mem0.fresh import check_fresh
 from memtrace.memory.mem0.hits import settle_memories
+from memtrace.memory.mem0.types import Call
 
 if TYPE_CHECKING:
     from memtrace.memory.mem0.tracer import Tracer
@@ -50,6 +55,8 @@ class PublicTrace:
             if name == "reset":
                 tracer.wrap()
             return result
+        if current_recorded() is not None:
+            check_fresh(tracer, name)
         number = tracer.scope.count(name)
         with within(f"{name} {number}", scope=tracer.scope):
             known: dict[str, Any] = {}
@@ -72,31 +79,46 @@ class PublicTrace:
                     call.step = op
                 if name == "reset":
                     return self._reset(op, original, args, kwargs)
-                result = original(*args, **kwargs)
+                with drawing(op):
+                    result = original(*args, **kwargs)
                 if name == "get" and result is not None:
                     with Stage("retrieve", kind="retrieval", points=("hits",)) as inner:
-                        kept, _ = settle_memories(inner, tracer.store, [result], tracer.memory.get)
-                    return kept[0] if kept else None
+                        kept, call.found = settle_memories(
+                            inner, tracer.store, [result], tracer.memory.get
+                        )
+                    result = kept[0] if kept else None
                 if call.step is not None:
                     tracer.store.changed(op)
+                _link(call, result)
                 return result
 
     def _reset(
         self, op: Stage, original: Callable[..., Any], args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> Any:  # fmt: skip
-        """Everything goes, and the memory gets new parts."""
+        """Everything goes, and the memory gets new parts. What was never seen is not told of."""
         tracer = self._tracer
         held = tracer.memory.vector_store.list(**{tracer.release.limit: _ALL})
         rows = held[0] if isinstance(held, (list, tuple)) and held and isinstance(
             held[0], list) else held  # fmt: skip
-        ids = [row.id for row in rows or ()]
+        ids = [row.id for row in rows or () if str(row.id) in tracer.store.order]
         result = original(*args, **kwargs)
         tracer.wrap()
         for memory_id in ids:
             tracer.store.deleted(op, {"vector_id": memory_id})
         tracer.store.changed(op)
         return result
+
+
+def _link(call: Call, result: Any) -> None:
+    """Let the program's own functions recognise what it was given."""
+    links = current_links()
+    if links is None:
+        return
+    if call.question is not None:
+        links.asked(call.question.value, call.question)
+    if call.found:
+        links.returned(result, {str(one.id): one.handle for one in call.found})
 
 
 def _first(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

@@ -2,8 +2,8 @@
 
 `carry_context` lets Mem0's thread pools carry context variables, which is needed to know what an
 operation belongs to; it works while something is attached. `freeze` lets ids and time come from
-places inside `frozen(...)` blocks: everywhere else, and for memories of users, they are the real
-ones. Both touch Mem0's own modules only.
+places inside `frozen(...)` blocks, and from the recording where a user's program is run again
+(`draws`); everywhere else they are the real ones. Both touch Mem0's own modules only.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from memtrace.execution.places import next_id, now
+from memtrace.memory.mem0.draws import current_draws
 
 __all__ = ["Clock", "carry_context", "freeze", "frozen", "release_context"]
 
@@ -34,6 +35,12 @@ class _Delegate:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._real(*args, **kwargs)
+
+    def __instancecheck__(self, value: object) -> bool:
+        return isinstance(value, self._real)
 
 
 class _CarryingPool(concurrent.futures.ThreadPoolExecutor):
@@ -103,7 +110,9 @@ def frozen(clock: Clock) -> Iterator[None]:
 
 class _Uuid(_Delegate):
     def uuid4(self) -> real_uuid.UUID:
-        """An id of the present place, inside `frozen`."""
+        """An id of the present place, inside `frozen`; in a call of a user's, one that is noted."""
+        if (draws := current_draws()) is not None:
+            return draws.id(real_uuid.uuid4)
         drawn = next_id() if _FROZEN.get() is not None else None
         return drawn or real_uuid.uuid4()
 
@@ -112,7 +121,9 @@ class _Stamping(_Delegate):
     """`datetime` where rows are stamped."""
 
     def now(self, tz: real_datetime.tzinfo | None = None) -> real_datetime.datetime:
-        """The next stamp, inside `frozen`."""
+        """The next stamp, inside `frozen`; in a call of a user's, one that is noted."""
+        if (draws := current_draws()) is not None:
+            return draws.time("stamps", real_datetime.datetime.now, tz)
         clock = _FROZEN.get()
         if clock is None:
             return real_datetime.datetime.now(tz)
@@ -123,7 +134,9 @@ class _Dating(_Delegate):
     """`datetime` where prompts say what day it is."""
 
     def now(self, tz: real_datetime.tzinfo | None = None) -> real_datetime.datetime:
-        """The time of the session, inside `frozen`."""
+        """The time of the session, inside `frozen`; in a call of a user's, one that is noted."""
+        if (draws := current_draws()) is not None:
+            return draws.time("dates", real_datetime.datetime.now, tz)
         here = now() if _FROZEN.get() is not None else None
         return real_datetime.datetime.now(tz) if here is None else here.replace(tzinfo=tz)
 

@@ -13,7 +13,8 @@ from contextvars import ContextVar
 from functools import lru_cache
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+from weakref import ReferenceType, ref
 
 from lmcommon.prompt import Prompt
 from memtrace.execution.places import Scope
@@ -29,6 +30,9 @@ from memtrace.memory.mem0.shims import carry_context, release_context
 from memtrace.memory.mem0.store import StoreTrace, arguments
 from memtrace.memory.mem0.types import Call
 from memtrace.memory.mem0.wrapping import Wrappers
+
+if TYPE_CHECKING:
+    from memtrace.graph.recording.recorder import Recorder
 
 __all__ = ["MARK", "Tracer"]
 
@@ -60,11 +64,13 @@ class Tracer:
         is_stable: bool = False,
     ) -> None:  # fmt: skip
         self.memory, self.main, self.release, self.scope = memory, main, release, scope
-        self.asking: Asking = asking or TheirModel()
+        self.asking: Asking = asking or TheirModel(memory)
         self.prompts = dict(prompts or {})
         self.store = StoreTrace(f"{scope.name}/")
         self.adding = AddTrace(self)
         self._is_stable = is_stable
+        self.begun: ReferenceType[Recorder] | None = None
+        """The re-run that it was begun in."""
         self._wrappers = Wrappers()
         self.is_attached = True
         carry_context(main)
@@ -97,6 +103,13 @@ class Tracer:
             self._wrappers.undo()
             vars(self.memory).pop(MARK, None)
             release_context(self.main)
+
+    def begin(self, recorder: Recorder) -> None:
+        """Know nothing and count from the start: the memory is empty, and this is a re-run."""
+        self.begun = ref(recorder)
+        self.scope.restore({})
+        self.store = StoreTrace(self.store.prefix)
+        self.adding.said.clear()
 
     def wrap(self) -> None:
         """Put the wrappers around the memory's present parts."""
