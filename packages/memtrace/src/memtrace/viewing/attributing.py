@@ -48,7 +48,7 @@ class Attributions:
         self._paths: dict[str, _Done] = {}
         """Made here where the recorded ones keep no paths of facts."""
         self._wanted: dict[str, None] = {}
-        """Asked for by name, the last one first in line."""
+        """Asked for by name; the last one is the first in line."""
         self._next = 0
         self._change = threading.Condition()
         self._is_closing = False
@@ -124,7 +124,9 @@ class Attributions:
         if not missing:
             return
         with self._change:
-            for one in missing:
+            for one in reversed(missing):
+                if wait_s:
+                    self._wanted.pop(one.answer, None)  # to the front, wherever it stood
                 self._wanted.setdefault(one.answer)
             self._change.notify_all()
             self._change.wait_for(
@@ -173,7 +175,7 @@ class Attributions:
                 if self._is_closing:
                     return None
                 if self._wanted:
-                    return self._opened.find(next(iter(self._wanted)))
+                    return self._opened.find(next(reversed(self._wanted)))
             asked = self._opened.asked
             for one in asked[self._next :]:
                 self._next += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -86,7 +87,7 @@ class Outside:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._process: subprocess.Popen[str] | None = None
-        self._is_stopped = False
+        self._stopped = threading.Event()
 
     def examine(self, question: Question) -> Mapping[str, Any]:
         """The attribution as JSON; a process that died is started anew for the next question."""
@@ -110,7 +111,7 @@ class Outside:
 
     def stop(self) -> None:
         """End the process, also in the middle of a question."""
-        self._is_stopped = True
+        self._stopped.set()
         process = self._process
         if process is not None:
             process.kill()
@@ -123,7 +124,7 @@ class Outside:
             process.communicate()
 
     def _started(self) -> subprocess.Popen[str]:
-        if self._is_stopped:
+        if self._stopped.is_set():
             raise OSError("the page is closing")
         if self._process is None:
             self._process = subprocess.Popen(
@@ -132,6 +133,8 @@ class Outside:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 text=True, encoding="utf-8",
             )  # fmt: skip
+            if self._stopped.is_set():  # meanwhile
+                self._process.kill()
         return self._process
 
 

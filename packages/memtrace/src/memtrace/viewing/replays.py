@@ -17,16 +17,16 @@ from typing import Any
 from lmcommon.errors import UserError
 from lmcommon.llm.base import ChatModel
 from lmcommon.llm.budget import Budget
-from memtrace.execution.interventions import Intervention, Oracle, from_dict
+from memtrace.execution.interventions import Oracle
 from memtrace.execution.replies import place_of
 from memtrace.graph.reading.trace import Trace
 from memtrace.replaying.outcome import Replay
 from memtrace.replaying.replayer import Replayer
 from memtrace.viewing.types import RefusedError
+from memtrace.viewing.wishes import Wish, question_at, read_wish
 
 __all__ = ["Job", "Replays"]
 
-_KEYS = ("interventions", "questions", "scopes")
 _MOST = 200
 """Jobs that are remembered."""
 
@@ -46,15 +46,6 @@ class Job:
         """What the page is told."""
         return {"job": str(self.number), "state": self.state, "done": self.done,
                 "total": self.total, "error": self.error, "result": self.result}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What is to be different, and for which questions."""
-
-    interventions: Sequence[Intervention]
-    questions: Sequence[str] | None = None
-    scopes: Sequence[str] | None = None
 
 
 class Replays:
@@ -97,7 +88,7 @@ class Replays:
         Raises:
             UserError: The interventions do not fit the trace.
         """
-        wish = _wish(body)
+        wish = read_wish(body)
         with self._run(wish, dry_run=True) as done:
             assert done.price is not None
             usage = done.price.usage
@@ -116,7 +107,7 @@ class Replays:
         Raises:
             UserError: The interventions are no interventions.
         """
-        wish = _wish(body)
+        wish = read_wish(body)
         with self._lock:
             job = Job(len(self._jobs) + 1)
             if job.number > _MOST:
@@ -169,15 +160,15 @@ class Replays:
         with Trace(self._path) as trace:
             place = place_of(trace.operation(operation))
         assert place is not None
-        wish = _Wish(
+        wish = Wish(
             [Oracle(at=operation, role=role, function=watch(role)) for role in roles],
-            scopes=[place.scope], questions=_asked_at(place.path),
+            scopes=[place.scope], questions=question_at(place.path),
         )  # fmt: skip
         self._run(wish, dry_run=True).close()
         return [{"role": role, "value": seen[role], "is_exact": True}
                 for role in roles if role in seen]  # fmt: skip
 
-    def _work(self, job: Job, wish: _Wish) -> None:
+    def _work(self, job: Job, wish: Wish) -> None:
         path = self._folder / f"replay-{job.number}.db"
         try:
             job.total = self._count(wish)
@@ -194,7 +185,7 @@ class Replays:
         except Exception as error:  # the border: systems of others run here
             job.error, job.state = f"{type(error).__name__}: {error}", "failed"
 
-    def _run(self, wish: _Wish, **options: Any) -> Replay:
+    def _run(self, wish: Wish, **options: Any) -> Replay:
         return self._made().run(
             wish.interventions, questions=wish.questions, scopes=wish.scopes,
             budget=None if options.get("dry_run") else self._budget, **options,
@@ -210,7 +201,7 @@ class Replays:
                 )
             return self._replayer
 
-    def _count(self, wish: _Wish) -> int:
+    def _count(self, wish: Wish) -> int:
         return sum(
             wish.questions is None or one.id in wish.questions
             for program in self._made().programs.values()
@@ -218,29 +209,6 @@ class Replays:
             for event in program.events
             for one in getattr(event, "questions", ())
         )
-
-
-def _wish(body: Mapping[str, Any]) -> _Wish:
-    if unknown := sorted(body.keys() - set(_KEYS)):
-        raise RefusedError(f"replay: expected {', '.join(_KEYS)}; got {unknown[0]!r}; leave it out")
-    rows = body.get("interventions", [])
-    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
-        raise RefusedError(
-            f"interventions: expected a list of objects {{kind, ...}}; got {rows!r:.80}; see "
-            "memtrace-replay"
-        )
-    chosen = {key: body.get(key) for key in ("questions", "scopes")}
-    for key, value in chosen.items():
-        is_list = isinstance(value, list) and all(isinstance(one, str) for one in value)
-        if value is not None and not is_list:
-            raise RefusedError(f"{key}: expected a list of names; got {value!r:.80}; or leave out")
-    return _Wish([from_dict(row) for row in rows], **{k: v or None for k, v in chosen.items()})
-
-
-def _asked_at(path: str) -> list[str] | None:
-    """The question that a place serves; None: it fills the memory, or serves several."""
-    head, _, rest = path.partition("/")
-    return [head.removeprefix("ask ")] if rest and head.startswith("ask ") else None
 
 
 def _result(done: Replay) -> dict[str, Any]:
