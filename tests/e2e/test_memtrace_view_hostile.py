@@ -65,11 +65,13 @@ _FOREIGN = """() => [...document.querySelectorAll("*")].filter((one) => {
     if (["iframe", "object", "embed", "base", "img", "video", "audio", "math", "template", "style",
          "foreignObject", "image", "use", "animate", "set"].includes(name)) return true;
     if (name === "script") return one.src !== location.origin + "/assets/app.js";
-    if (name === "link") return !["icon", "stylesheet"].includes(one.rel);
+    if (name === "link") return !["data:,", "assets/"].some((own) =>
+        one.getAttribute("href").startsWith(own));
     if (name === "meta") return one.httpEquiv !== "";
     return [...one.attributes].some(({ name, value }) =>
         name.startsWith("on") || /^\\s*(javascript|data|https?):/i.test(value)
             && ["href", "src", "action", "formaction", "xlink:href"].includes(name)
+            && one.localName !== "link"
             && !value.startsWith(location.origin));
 }).map((one) => one.outerHTML.slice(0, 200))"""
 """Elements and attributes that the page itself never makes."""
