@@ -71,7 +71,6 @@ _FOREIGN = """() => [...document.querySelectorAll("*")].filter((one) => {
     return [...one.attributes].some(({ name, value }) =>
         name.startsWith("on") || /^\\s*(javascript|data|https?):/i.test(value)
             && ["href", "src", "action", "formaction", "xlink:href"].includes(name)
-            && one.localName !== "link"
             && !value.startsWith(location.origin));
 }).map((one) => one.outerHTML.slice(0, 200))"""
 """Elements and attributes that the page itself never makes."""
