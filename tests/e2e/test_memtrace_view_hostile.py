@@ -65,7 +65,8 @@ _FOREIGN = """() => [...document.querySelectorAll("*")].filter((one) => {
     if (["iframe", "object", "embed", "base", "img", "video", "audio", "math", "template", "style",
          "foreignObject", "image", "use", "animate", "set"].includes(name)) return true;
     if (name === "script") return one.src !== location.origin + "/assets/app.js";
-    if (name === "link") return !["icon", "stylesheet"].includes(one.rel);
+    if (name === "link") return !["data:,", "assets/"].some((own) =>
+        one.getAttribute("href").startsWith(own));
     if (name === "meta") return one.httpEquiv !== "";
     return [...one.attributes].some(({ name, value }) =>
         name.startsWith("on") || /^\\s*(javascript|data|https?):/i.test(value)

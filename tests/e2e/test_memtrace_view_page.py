@@ -155,7 +155,7 @@ def test_versions_of_an_item_show_what_changed(seen: Tab) -> None:
 
 def test_the_memory_at_any_moment(seen: Tab) -> None:
     seen.go("#memory&seq=0")
-    assert "The memory is empty at this moment" in seen.text("#view")
+    seen.see("text=The memory is empty at this moment")
     seen.press("]")
     seen.see(".memory-row.fresh")
     first = seen.hash
@@ -197,7 +197,7 @@ def test_long_values_are_read_by_pages(opened: Any, tmp_path: Path) -> None:
         memtrace.variable("".join(f"line {n}\n" for n in range(20_000)), kind="message")
         memtrace.variable({"rows": [1, 2]}, kind="value")
     with view(tmp_path / "long.db") as page, tab(opened, page.url) as seen:
-        assert "This trace holds no answered question" in seen.text("#view")
+        seen.see("text=This trace holds no answered question")
         seen.go("#timeline&var=var-1")
         text = seen.see("#panel pre.value")
         assert len(str(text.text_content())) == 65_536

@@ -64,7 +64,10 @@ export function virtualList({ height, load, render, label, none, loaded = () => 
 
   function draw(fresh = false) {
     if (fresh) list.style.height = `${total * height}px`;
-    if (fresh && total === 0 && pages.get(0)?.rows) return void fill(frame, none());
+    if (total === 0 && pages.get(0)?.rows) {
+      if (fresh) fill(frame, none());
+      return undefined;
+    }
     if (!list.isConnected) fill(frame, list);
     const first = Math.max(0, Math.floor(frame.scrollTop / height) - AROUND);
     const last = Math.min(total, Math.ceil((frame.scrollTop + frame.clientHeight) / height) + AROUND);
