@@ -21,7 +21,9 @@ SHOWN = "http://localhost:8000/v1"
 
 def apps() -> list[str]:
     """The app before and after."""
-    found = re.findall(r"```python\n(import tempfile\n\nimport mem0\n.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    found = re.findall(
+        r"```python\n(import tempfile\n\nimport mem0\n.*?)```", PAGE.read_text("utf-8"), re.DOTALL
+    )
     assert len(found) == 2, "the page shows the app twice"
     return [str(code) for code in found]
 
