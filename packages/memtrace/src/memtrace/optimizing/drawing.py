@@ -70,6 +70,8 @@ class Draws:
         self._open = list(examples)
         self._aside: dict[str, Blame] = {}
         self._shown: Counter[str] = Counter()
+        self.refused = 0
+        """Rewrites of this version that were refused: each asks for a further failure to draw."""
 
     @property
     def aside(self) -> tuple[Blame, ...]:
@@ -102,6 +104,11 @@ class Draws:
             )  # fmt: skip
         return None
 
+    @property
+    def used(self) -> frozenset[str]:
+        """Keys of failures that rewrites of this version were made from."""
+        return frozenset(self._shown)
+
     def order(self) -> list[Example]:
         """The training questions as the next version should be asked them.
 
@@ -119,7 +126,7 @@ class Draws:
                 one for one in self._seen
                 if one.is_failure and one.example.key not in self._aside
             ]  # fmt: skip
-            if len(found) >= settings.minibatch or not self._open:
+            if len(found) >= settings.minibatch + self.refused or not self._open:
                 return self._spread(found, number)
             some = self._open[: settings.search]
             self._seen += self._evaluator.evaluate(self.candidate, some, keeps_trace=True)

@@ -19,9 +19,11 @@ from math import comb
 from lmcommon.rng import random_for
 from memtrace.optimizing.types import Decision, Example, Scored
 
-__all__ = ["Ask", "Gate", "counted", "one_sided_p"]
+__all__ = ["Again", "Ask", "Gate", "counted", "one_sided_p"]
 
 Ask = Callable[[Sequence[Example]], Sequence[Scored]]
+Again = Callable[[str], Sequence[Example]]
+"""From a question type to questions of it that neither version was made from."""
 
 
 def one_sided_p(wins: int, losses: int) -> float:
@@ -53,13 +55,16 @@ class Gate:
             )
         self.alpha, self.max_drop, self.chunk, self._seed = alpha, max_drop, chunk, seed
 
-    def decide_between(self, examples: Sequence[Example], parent: Ask, child: Ask) -> Decision:
+    def decide_between(
+        self, examples: Sequence[Example], parent: Ask, child: Ask, again: Again | None = None
+    ) -> Decision:
         """Ask both what is needed, and decide.
 
         Args:
             examples: All validation questions.
             parent: Scores of the parent on some of them.
             child: Scores of the child on some of them.
+            again: Further questions of a type that seems to fall; this gate asks none.
         """
         return self.decide(parent(examples), child)
 

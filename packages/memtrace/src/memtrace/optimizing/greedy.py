@@ -5,13 +5,14 @@ guilty prompts, the prompts with the most blame are rewritten (both of a proved 
 the child must mend failures it was shown, then pass the gate on validation questions. Failures that
 no prompt is to blame for are put aside for advice. A change that won more than it lost, but not
 enough to be taken, waits: the next change of another prompt is tried together with it, since faults
-of two prompts can hide each other. At the end the best version is confirmed on all
-validation questions, or an earlier one taken.
+of two prompts can hide each other, and the next change of the same prompt goes on from it. At the
+end the best version is confirmed on all validation questions, or an earlier one taken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from memtrace.optimizing.blaming import Blamer
 from memtrace.optimizing.drawing import Round, secrets_of
@@ -117,8 +118,9 @@ class _Loop:
         for candidate in reversed(self._chain):
             try:
                 decision = confirmed(
-                    evaluator.evaluate(seed, validation), evaluator.evaluate(candidate, validation)
-                )
+                    validation, partial(evaluator.evaluate, seed),
+                    partial(evaluator.evaluate, candidate), again=self._steps.again,
+                )  # fmt: skip
             except LimitReachedError:
                 return candidate, None
             if decision.accepted:
@@ -141,7 +143,7 @@ class _Loop:
         steps = self._steps
         chosen = steps.components(round_, avoid=self._waiting)
         texts, refused = steps.rewrite(
-            round_, {name: steps.records(round_, name) for name in chosen}
+            round_, {name: steps.records(round_, name) for name in chosen}, self._waiting
         )
         child = {**round_.parent, **self._waiting, **texts}
         validation = None
@@ -156,8 +158,10 @@ class _Loop:
             self._chain.append(child)
             self._waiting = {}
             self._draws = steps.draws(child, self._draws.order())
-        elif texts:
-            self._waiting = _promising(round_.parent, child, decision)
+        else:
+            self._draws.refused += 1
+            if texts:
+                self._waiting = _promising(round_.parent, child, decision)
         return self._log.add(
             round_.parent, child, decision, validation=validation, mass=round_.told_mass,
             refused=refused,

@@ -14,14 +14,16 @@ fell after all.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from memtrace.optimizing.gate import Ask, Gate, counted
-from memtrace.optimizing.types import Decision, Example, Scored
+from memtrace.optimizing.gate import Again, Ask, Gate
+from memtrace.optimizing.seen import Seen
+from memtrace.optimizing.types import Decision, Example
 
 __all__ = ["SequentialGate", "confirmed"]
 
+_NO_DROPS: Mapping[str, float] = MappingProxyType({})
 _HOPELESS = 0.25
 """Capital below which asking on is not worth it."""
 
@@ -49,74 +51,76 @@ class SequentialGate(Gate):
             raise ValueError(f"expected 0 < stake < 1, patience >= 1; got {stake}, {patience}")
         self._stake, self._patience = stake, patience
 
-    def decide_between(self, examples: Sequence[Example], parent: Ask, child: Ask) -> Decision:
-        """Ask both what is needed, and decide."""
-        before: dict[str, Scored] = {}
-        after: dict[str, Scored] = {}
+    def decide_between(
+        self, examples: Sequence[Example], parent: Ask, child: Ask, again: Again | None = None
+    ) -> Decision:
+        """Ask both what is needed, and decide.
+
+        Args:
+            examples: All validation questions.
+            parent: Scores of the parent on some of them.
+            child: Scores of the child on some of them.
+            again: Further questions of a type that seems to fall: few were seen of each type, so
+                one unlucky answer would decide; they are asked of both, and count with the others.
+        """
+        seen = Seen()
         open_ = self.spread(examples)
         while open_:
             these, open_ = open_[: self.chunk], open_[self.chunk :]
-            known = [one for one in parent(these) if one.score is not None]
-            before |= {one.example.key: one for one in known}
-            after |= {one.example.key: one for one in child([one.example for one in known])}
-            wins, losses, nets = counted(before, after)
-            capital = self.capital(wins, losses)
-            fallen = sorted(category for category, net in nets.items() if net < 0)
-            if capital >= 1 / self.alpha and not fallen:
-                return self._decision(before, after, "")
-            if capital < _HOPELESS or (len(after) >= self._patience and wins <= losses):
-                return self._decision(before, after, "not worth asking on")
-        wins, losses, nets = counted(before, after)
-        if fallen := sorted(category for category, net in nets.items() if net < 0):
-            return self._decision(
-                before, after, f"questions of type {fallen[0] or '-'} fall by {-nets[fallen[0]]}"
-            )
-        return self._decision(before, after, "no proof that it is better")
+            seen.ask(these, parent, child)
+            capital = self.capital(seen.wins, seen.losses)
+            is_enough = capital >= 1 / self.alpha
+            if is_enough and not seen.fallen(self.max_drop, parent, child, again):
+                return self._decision(seen, "")
+            if capital < _HOPELESS or (seen.count >= self._patience and seen.wins <= seen.losses):
+                return self._decision(seen, "not worth asking on")
+        fallen = seen.fallen(self.max_drop, parent, child, again)
+        if fallen:
+            category, drop = min(fallen.items(), key=lambda item: item[1])
+            refusal = f"questions of type {category or '-'} fall by {-drop:.1%}"
+            return self._decision(seen, refusal, fallen)
+        return self._decision(seen, "no proof that it is better")
 
     def capital(self, wins: int, losses: int) -> float:
         """What the bet has come to. Its inverse is a p-value that may be looked at any time."""
         return float((1 + self._stake) ** wins * (1 - self._stake) ** losses)
 
     def _decision(
-        self, before: dict[str, Scored], after: dict[str, Scored], refusal: str
+        self, seen: Seen, refusal: str, drops: Mapping[str, float] = _NO_DROPS
     ) -> Decision:
-        wins, losses, _ = counted(before, after)
-        p_value = min(1.0, 1 / self.capital(wins, losses))
-        told = f"{wins} won, {losses} lost of {len(after)}, p = {p_value:.3g} at any time"
+        p_value = min(1.0, 1 / self.capital(seen.wins, seen.losses))
+        told = f"{seen.wins} won, {seen.losses} lost of {seen.count}, p = {p_value:.3g} at any time"
         return Decision(
-            accepted=not refusal, reason=f"{told}: {refusal}" if refusal else told, wins=wins,
-            losses=losses, p_value=p_value, seen=len(after),
-            unscored=sum(one.score is None for one in after.values()),
+            accepted=not refusal, reason=f"{told}: {refusal}" if refusal else told, drops=drops,
+            wins=seen.wins, losses=seen.losses, p_value=p_value, seen=seen.count,
+            unscored=seen.unscored,
         )  # fmt: skip
 
 
 def confirmed(
-    first: Sequence[Scored], last: Sequence[Scored], *, max_drop: float = 0.01
-) -> Decision:
+    examples: Sequence[Example], first: Ask, last: Ask, *, max_drop: float = 0.01,
+    again: Again | None = None,
+) -> Decision:  # fmt: skip
     """Whether a version is better than the first one on all validation questions.
 
     Args:
+        examples: All validation questions.
         first: Scores of the first version.
-        last: Scores of the version, on the same questions.
+        last: Scores of the version.
         max_drop: How far the accuracy of a question type may fall.
+        again: As in `SequentialGate.decide_between`.
     """
-    before = {one.example.key: one for one in first if one.score is not None}
-    after = {one.example.key: one for one in last if one.example.key in before}
-    sizes = Counter(one.example.category for one in before.values())
-    wins, losses, nets = counted(before, after)
-    drops = {
-        category: net / sizes[category]
-        for category, net in nets.items()
-        if net / sizes[category] < -max_drop
-    }
-    told = f"{wins} won, {losses} lost of {len(after)}"
+    seen = Seen()
+    seen.ask(examples, first, last)
+    drops = seen.fallen(max_drop, first, last, again)
+    told = f"{seen.wins} won, {seen.losses} lost of {seen.count}"
     refusal = ""
     if drops:
         category, drop = min(drops.items(), key=lambda item: item[1])
         refusal = f": questions of type {category or '-'} fall by {-drop:.1%}"
-    elif wins <= losses:
+    elif seen.wins <= seen.losses:
         refusal = ": no better than the first version"
     return Decision(
-        accepted=not refusal, reason=f"{told}{refusal}", wins=wins, losses=losses, drops=drops,
-        seen=len(after), unscored=sum(one.score is None for one in after.values()),
+        accepted=not refusal, reason=f"{told}{refusal}", wins=seen.wins, losses=seen.losses,
+        drops=drops, seen=seen.count, unscored=seen.unscored,
     )  # fmt: skip

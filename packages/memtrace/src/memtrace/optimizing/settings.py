@@ -15,14 +15,14 @@ EDITS = ("rewrite", "sentence")
 class GreedySettings:
     """Settings of a guided loop: our own, and ours on GEPA.
 
-    Example: `GreedySettings(minibatch=4, patience=6)`
+    Example: `GreedySettings(minibatch=6, patience=10)`
     """
 
-    minibatch: int = 4
+    minibatch: int = 6
     """Failures a rewrite is shown, at most."""
     kept: int = 2
     """Successes it is shown besides."""
-    search: int = 6
+    search: int = 8
     """Training questions asked at a time, in search of failures."""
     patience: int = 10
     """Rounds in a row without an accepted version, until it gives up."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from lmcommon.rng import random_for
 from memtrace.attribution.types import Attribution, Verdict
@@ -31,6 +32,8 @@ from memtrace.optimizing.types import (
 
 __all__ = ["Steps"]
 
+_NO_DRAFTS: Mapping[str, str] = MappingProxyType({})
+
 
 class Steps:
     """What every guided loop does the same.
@@ -50,6 +53,7 @@ class Steps:
     ) -> None:  # fmt: skip
         self._evaluator, self._splits, self._proposer = evaluator, splits, proposer
         self._blamer, self._gate, self._settings = blamer, gate, settings
+        self._shown: set[str] = set()
         self._tried: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
 
     @property
@@ -88,8 +92,13 @@ class Steps:
             round_: The round.
             avoid: Prompts that are only taken where no other is guilty.
         """
-        mass = {name: share for name, share in round_.mass.items() if name not in avoid}
-        mass = mass or dict(round_.mass)
+        parent = digest_of(round_.parent)
+        mass = {
+            # A prompt whose rewrites came to nothing so far leaves the next try to others.
+            name: share / (1 + len(self._tried[parent, name]))
+            for name, share in round_.mass.items()
+            if name not in avoid or set(avoid) >= round_.mass.keys()
+        }
         rng = random_for(self._settings.seed, "component", round_.number)
         if self.is_blind:
             return (rng.choice(sorted(mass)),)
@@ -114,13 +123,15 @@ class Steps:
         return records if any(not one.is_kept for one in records) else []
 
     def rewrite(
-        self, round_: Round, records: Mapping[str, Sequence[Record]]
-    ) -> tuple[dict[str, str], dict[str, str]]:
+        self, round_: Round, records: Mapping[str, Sequence[Record]],
+        drafts: Mapping[str, str] = _NO_DRAFTS,
+    ) -> tuple[dict[str, str], dict[str, str]]:  # fmt: skip
         """New texts, and why there is none, by component.
 
         Args:
             round_: The round.
             records: What the rewrite of each prompt is shown.
+            drafts: Promising texts to go on from, instead of the parent's.
         """
         texts, refused = {}, {}
         for component, shown in records.items():
@@ -128,7 +139,7 @@ class Steps:
                 refused[component] = "no failure shows a use of it"
                 continue
             proposal = self._proposer.propose(
-                component, round_.parent[component], shown,
+                component, drafts.get(component, round_.parent[component]), shown,
                 secrets=secrets_of(one.example for one in round_.failures),
                 tried=self._tried[digest_of(round_.parent), component], draw=round_.number,
                 edit=self._settings.edit,
@@ -168,6 +179,7 @@ class Steps:
 
     def _decided(self, round_: Round, child: Candidate) -> Decision:
         shown = len(round_.guilty)
+        self._shown.update(one.key for one in self._minibatch(round_))
         scores = self._evaluator.evaluate(child, self._minibatch(round_))
         mended = sum(one.score == 1 for one in scores[:shown])
         broken = sum(one.score != 1 for one in scores[shown:])
@@ -181,7 +193,15 @@ class Steps:
             self._splits.validation,
             lambda examples: self._evaluator.evaluate(round_.parent, examples),
             lambda examples: self._evaluator.evaluate(child, examples),
+            self.again,
         )
+
+    def again(self, category: str) -> list[Example]:
+        """Training questions of a type that no rewrite was made from."""
+        return [
+            one for one in self._splits.train
+            if one.category == category and one.key not in self._shown
+        ]  # fmt: skip
 
     def _minibatch(self, round_: Round) -> list[Example]:
         return [one.example for one in (*round_.failures, *round_.kept)]

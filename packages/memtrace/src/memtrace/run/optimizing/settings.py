@@ -52,11 +52,11 @@ class LoopConfig:
     """The search for versions; null leaves the method its own number."""
 
     minibatch: int | None = None
-    """Failures a rewrite is shown, at most (4; gepa_blind: questions, 3)."""
+    """Failures a rewrite is shown, at most (6; gepa_blind: questions, 3)."""
     kept: int | None = None
     """Right answers it is shown besides (2)."""
     search: int | None = None
-    """Training questions asked at a time, in search of failures (6)."""
+    """Training questions asked at a time, in search of failures (8)."""
     patience: int | None = None
     """Rounds in a row without an accepted version, until the loop ends (10; gepa_blind: never)."""
     explore: float | None = None
