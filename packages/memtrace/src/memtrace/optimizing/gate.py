@@ -38,6 +38,9 @@ class Gate:
     Args:
         alpha: A child is taken if the test's p-value is at most this.
         max_drop: How far the accuracy of a question type may fall: 0.01 is one point.
+        least_lost: A type falls only if it loses at least so many questions more than it wins. One
+            question is the smallest step there is: of few questions it is many points, and says
+            nothing. 1 takes `max_drop` by the letter.
         chunk: Questions asked at a time.
         seed: Decides the order in which they are asked.
     """
@@ -46,13 +49,15 @@ class Gate:
     """Whether it decides on nothing less than all validation questions of the parent."""
 
     def __init__(
-        self, *, alpha: float = 0.05, max_drop: float = 0.01, chunk: int = 8, seed: int = 0
-    ) -> None:
-        if not 0 < alpha < 1 or max_drop < 0 or chunk < 1:
+        self, *, alpha: float = 0.05, max_drop: float = 0.01, least_lost: int = 2, chunk: int = 8,
+        seed: int = 0,
+    ) -> None:  # fmt: skip
+        if not 0 < alpha < 1 or max_drop < 0 or least_lost < 1 or chunk < 1:
             raise ValueError(
-                f"expected 0 < alpha < 1, max_drop >= 0, chunk >= 1; got {alpha}, {max_drop}, "
-                f"{chunk}"
+                "expected 0 < alpha < 1, max_drop >= 0, least_lost >= 1, chunk >= 1; got "
+                f"{alpha}, {max_drop}, {least_lost}, {chunk}"
             )
+        self.least_lost = least_lost
         self.alpha, self.max_drop, self.chunk, self._seed = alpha, max_drop, chunk, seed
 
     def decide_between(
@@ -89,7 +94,7 @@ class Gate:
         drops = {
             category: net / sizes[category]
             for category, net in nets.items()
-            if net / sizes[category] < -self.max_drop
+            if self._falls(net, sizes[category])
         }
         p_value = one_sided_p(wins, losses) if wins + losses else None
         if not hopeless:
@@ -131,12 +136,16 @@ class Gate:
                 f"p <= {self.alpha:g}"
             )
         for category, net in nets.items():
-            if (net + still[category]) / sizes[category] < -self.max_drop:
+            if self._falls(net + still[category], sizes[category]):
                 return (
                     f"questions of type {category or '-'} fall by {-net / sizes[category]:.1%}; "
                     f"{wins} won, {losses} lost after {len(after)}"
                 )
         return ""
+
+    def _falls(self, net: int, size: int) -> bool:
+        """Whether a type that won so many more questions than it lost has fallen."""
+        return net <= -self.least_lost and net / size < -self.max_drop
 
     def _refusal(self, wins: int, losses: int, drops: dict[str, float]) -> str:
         told = f"{wins} won, {losses} lost"

@@ -72,6 +72,7 @@ class _Loop:
         log: VersionLog, *, needs_all: bool,
     ) -> None:  # fmt: skip
         self._needs_all = needs_all
+        self._allowed = steps.allowed
         self._chain: list[dict[str, str]] = []
         """Versions that were accepted, in order."""
         self._waiting: dict[str, str] = {}
@@ -120,6 +121,7 @@ class _Loop:
                 decision = confirmed(
                     validation, partial(evaluator.evaluate, seed),
                     partial(evaluator.evaluate, candidate), again=self._steps.again,
+                    **self._allowed,
                 )  # fmt: skip
             except LimitReachedError:
                 return candidate, None

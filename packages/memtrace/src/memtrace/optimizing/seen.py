@@ -15,9 +15,15 @@ __all__ = ["Seen"]
 
 
 class Seen:
-    """Paired verdicts. Questions on which the first version is unscored are left out."""
+    """Paired verdicts. Questions on which the first version is unscored are left out.
 
-    def __init__(self) -> None:
+    Args:
+        max_drop: How far the accuracy of a question type may fall.
+        least_lost: See `Gate`.
+    """
+
+    def __init__(self, max_drop: float, least_lost: int) -> None:
+        self._max_drop, self._least_lost = max_drop, least_lost
         self._before: dict[str, Scored] = {}
         self._after: dict[str, Scored] = {}
 
@@ -48,31 +54,30 @@ class Seen:
         """Answers of the second version that came to no score."""
         return sum(one.score is None for one in self._after.values())
 
-    def fallen(
-        self, max_drop: float, first: Ask, second: Ask, again: Again | None
-    ) -> dict[str, float]:
+    def fallen(self, first: Ask, second: Ask, again: Again | None) -> dict[str, float]:
         """Question types whose accuracy falls by more than is allowed, with the change.
 
         Args:
-            max_drop: How far it may fall.
             first: Asked further questions.
             second: Likewise.
             again: Further questions of a type that seems to fall; None: there are none.
         """
-        drops = self._drops(max_drop)
+        drops = self._drops()
         if again is None or not drops:
             return drops
         found = {}
         for category in drops:
-            more = Seen()
+            more = Seen(self._max_drop, self._least_lost)
             more._before, more._after = dict(self._before), dict(self._after)
             more.ask([one for one in again(category) if one.key not in self._before], first, second)
-            if (still := more._drops(max_drop).get(category)) is not None:
+            if (still := more._drops().get(category)) is not None:
                 found[category] = still
         return found
 
-    def _drops(self, max_drop: float) -> dict[str, float]:
+    def _drops(self) -> dict[str, float]:
         sizes = Counter(one.example.category for one in self._before.values())
-        nets = counted(self._before, self._after)[2]
-        changes = {category: net / sizes[category] for category, net in nets.items()}
-        return {category: change for category, change in changes.items() if change < -max_drop}
+        return {
+            category: net / sizes[category]
+            for category, net in counted(self._before, self._after)[2].items()
+            if net <= -self._least_lost and net / sizes[category] < -self._max_drop
+        }

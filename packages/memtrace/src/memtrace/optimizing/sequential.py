@@ -34,6 +34,7 @@ class SequentialGate(Gate):
     Args:
         alpha: How often a child that is no better is taken, at most.
         max_drop: How far the accuracy of a question type may fall.
+        least_lost: See `Gate`.
         chunk: Questions asked at a time.
         seed: Decides the order in which they are asked.
         stake: What part of the capital is bet on each discordant pair.
@@ -43,10 +44,12 @@ class SequentialGate(Gate):
     needs_all = False
 
     def __init__(
-        self, *, alpha: float = 0.05, max_drop: float = 0.01, chunk: int = 8, seed: int = 0,
-        stake: float = 0.8, patience: int = 24,
+        self, *, alpha: float = 0.05, max_drop: float = 0.01, least_lost: int = 2, chunk: int = 8,
+        seed: int = 0, stake: float = 0.8, patience: int = 24,
     ) -> None:  # fmt: skip
-        super().__init__(alpha=alpha, max_drop=max_drop, chunk=chunk, seed=seed)
+        super().__init__(
+            alpha=alpha, max_drop=max_drop, least_lost=least_lost, chunk=chunk, seed=seed
+        )
         if not 0 < stake < 1 or patience < 1:
             raise ValueError(f"expected 0 < stake < 1, patience >= 1; got {stake}, {patience}")
         self._stake, self._patience = stake, patience
@@ -63,18 +66,18 @@ class SequentialGate(Gate):
             again: Further questions of a type that seems to fall: few were seen of each type, so
                 one unlucky answer would decide; they are asked of both, and count with the others.
         """
-        seen = Seen()
+        seen = Seen(self.max_drop, self.least_lost)
         open_ = self.spread(examples)
         while open_:
             these, open_ = open_[: self.chunk], open_[self.chunk :]
             seen.ask(these, parent, child)
             capital = self.capital(seen.wins, seen.losses)
             is_enough = capital >= 1 / self.alpha
-            if is_enough and not seen.fallen(self.max_drop, parent, child, again):
+            if is_enough and not seen.fallen(parent, child, again):
                 return self._decision(seen, "")
             if capital < _HOPELESS or (seen.count >= self._patience and seen.wins <= seen.losses):
                 return self._decision(seen, "not worth asking on")
-        fallen = seen.fallen(self.max_drop, parent, child, again)
+        fallen = seen.fallen(parent, child, again)
         if fallen:
             category, drop = min(fallen.items(), key=lambda item: item[1])
             refusal = f"questions of type {category or '-'} fall by {-drop:.1%}"
@@ -99,7 +102,7 @@ class SequentialGate(Gate):
 
 def confirmed(
     examples: Sequence[Example], first: Ask, last: Ask, *, max_drop: float = 0.01,
-    again: Again | None = None,
+    least_lost: int = 2, again: Again | None = None,
 ) -> Decision:  # fmt: skip
     """Whether a version is better than the first one on all validation questions.
 
@@ -108,11 +111,12 @@ def confirmed(
         first: Scores of the first version.
         last: Scores of the version.
         max_drop: How far the accuracy of a question type may fall.
+        least_lost: See `Gate`.
         again: As in `SequentialGate.decide_between`.
     """
-    seen = Seen()
+    seen = Seen(max_drop, least_lost)
     seen.ask(examples, first, last)
-    drops = seen.fallen(max_drop, first, last, again)
+    drops = seen.fallen(first, last, again)
     told = f"{seen.wins} won, {seen.losses} lost of {seen.count}"
     refusal = ""
     if drops:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from lmcommon.rng import random_for
 from memtrace.attribution.types import Attribution, Verdict
@@ -60,6 +61,11 @@ class Steps:
     def is_blind(self) -> bool:
         """Whether any prompt is as guilty as any other."""
         return self._settings.blame != "attribution"
+
+    @property
+    def allowed(self) -> dict[str, Any]:
+        """What the gate lets question types fall, as arguments of `confirmed`."""
+        return {"max_drop": self._gate.max_drop, "least_lost": self._gate.least_lost}
 
     def draws(self, candidate: Candidate, examples: Sequence[Example] | None = None) -> Draws:
         """Failures of a version.

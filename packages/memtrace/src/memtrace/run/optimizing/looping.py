@@ -38,7 +38,9 @@ def run_loop(
         proofs=plan.proofs, seed=plan.seed,
     )  # fmt: skip
     kind = SequentialGate if plan.is_sequential else Gate
-    gate = kind(alpha=plan.alpha, max_drop=plan.max_drop, seed=plan.seed)
+    gate = kind(
+        alpha=plan.alpha, max_drop=plan.max_drop, least_lost=plan.least_lost, seed=plan.seed
+    )
     return run_method(
         plan.method, evaluator, splits, reflection, seed=plan.seed, settings=plan.settings,
         blamer=blamer, gate=gate, temperature=plan.temperature, max_tokens=plan.max_tokens,

@@ -38,6 +38,7 @@ class Plan:
     compares versions on all questions, so there it is always exact."""
     alpha: float = 0.05
     max_drop: float = 0.01
+    least_lost: int = 2
     max_metric_calls: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Of the method, by name; see `memtrace.optimizing.settings`."""
@@ -67,6 +68,8 @@ class Plan:
             raise UserError(f"gate.alpha: expected a number between 0 and 1; got {self.alpha!r}")
         if not 0 <= self.max_drop <= 1:
             raise UserError(f"gate.max_drop: expected 0 to 1; got {self.max_drop!r}")
+        if self.least_lost < 1:
+            raise UserError(f"gate.least_lost: expected at least 1; got {self.least_lost!r}")
         if self.temperature < 0 or self.max_tokens < 1:
             raise UserError(
                 f"reflection: expected a temperature of at least 0 and max_tokens of at least 1; "

@@ -37,6 +37,8 @@ class GateConfig:
     """Most that the p-value of the paired test on validation questions may be."""
     max_drop: float = 0.01
     """How far the accuracy of a question type may fall: 0.01 is one point."""
+    least_lost: int = 2
+    """A type falls only if it loses at least so many questions more than it wins (1: any)."""
 
 
 @dataclass(kw_only=True)
