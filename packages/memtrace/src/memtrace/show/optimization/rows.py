@@ -124,7 +124,7 @@ def advice_summary(advice: Advice) -> list[str]:
         lines.append(f"Proved to help: {'; '.join(helping)}.")
     elif advice.effects:
         lines.append("No setting that was tried is proved to help.")
-    else:
+    elif not advice.stopped:
         lines.append("No setting of this system is known to sit at these operations.")
     if advice.effects and advice.measured < advice.validation:
         lines.append(f"Measured on {advice.measured} of {advice.validation} validation questions.")
