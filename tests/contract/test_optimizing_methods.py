@@ -38,7 +38,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "memtrace": {"patience": 1}, "gepa": {"patience": 1}, "gepa_blind": {"patience": 3},
     "paper": {}, "uniform": {"patience": 2},
 }  # fmt: skip
-LIMIT = 90
+LIMIT = 160
+VALIDATE_FIRST = ("gepa", "gepa_blind")
+"""Methods that begin with the whole validation set."""
 
 
 def slow(value: object) -> Any:
@@ -119,7 +121,7 @@ def test_versions_tell_the_story(run: Run) -> None:
     for one in versions:
         assert one.parent in parents, "made from a version that was accepted"
         assert one.decision.reason
-        assert one.decision.accepted == (one.validation is not None)
+        assert one.decision.accepted or one.validation is None
         if one.decision.accepted:
             parents.add(one.digest)
     assert digest_of(run.result.best) in parents
@@ -154,7 +156,7 @@ def test_the_limit_ends_it_gracefully(name: str, more: int, trace: Path, tmp_pat
     result = done.result
     assert result.spending.metric_calls <= 18 + more
     assert result.stopped
-    if more < 0:
+    if more < 0 and name in VALIDATE_FIRST:
         assert (result.best, result.seed_validation) == (result.seed, None)
     else:
         assert result.best_validation is not None

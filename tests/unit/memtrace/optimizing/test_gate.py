@@ -25,14 +25,16 @@ def scored(number: int, category: str, score: float | None, digest: str) -> Scor
     return Scored(example=example, digest=digest, score=score)
 
 
-def decided(verdicts: Verdicts, *, chunk: int = 3, max_drop: float = 0.01) -> Decision:
+def decided(
+    verdicts: Verdicts, *, chunk: int = 3, max_drop: float = 0.01, least_lost: int = 2
+) -> Decision:
     parent = [scored(n, row[0], row[1], "parent") for n, row in enumerate(verdicts)]
     child = {f"m::q{n}": scored(n, row[0], row[2], "child") for n, row in enumerate(verdicts)}
 
     def ask(examples: Sequence[Example]) -> list[Scored]:
         return [child[one.key] for one in examples]
 
-    return Gate(chunk=chunk, max_drop=max_drop).decide(parent, ask)
+    return Gate(chunk=chunk, max_drop=max_drop, least_lost=least_lost).decide(parent, ask)
 
 
 @given(VERDICTS, st.sampled_from([0.0, 0.01, 0.2]))
@@ -75,12 +77,19 @@ def test_the_level_holds_where_both_are_equally_good() -> None:
 
 def test_no_question_type_may_fall() -> None:
     better: Verdicts = [("a", 0.0, 1.0)] * 12
-    worse: Verdicts = [("b", 1.0, 1.0)] * 9 + [("b", 1.0, 0.0)]
+    worse: Verdicts = [("b", 1.0, 1.0)] * 18 + [("b", 1.0, 0.0)] * 2
     decision = decided([*better, *worse])
     assert not decision.accepted
     assert decision.drops == {"b": -0.1}
     assert "type b" in decision.reason
     assert decided([*better, *worse], max_drop=0.1).accepted
+
+
+def test_one_lost_question_is_no_fall_unless_it_is_taken_by_the_letter() -> None:
+    better: Verdicts = [("a", 0.0, 1.0)] * 12
+    worse: Verdicts = [("b", 1.0, 1.0)] * 9 + [("b", 1.0, 0.0)]
+    assert decided([*better, *worse]).accepted
+    assert decided([*better, *worse], least_lost=1).drops == {"b": -0.1}
 
 
 def test_failing_questions_are_no_way_through() -> None:
