@@ -20,7 +20,7 @@ from lmcommon.testing.stub_server import StubServer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration/memtrace"))
 
-from optimizing_support import CURE, served
+from optimize_support import CURE, served
 
 pytestmark = pytest.mark.e2e
 

@@ -1,7 +1,7 @@
 """`memtrace.optimize` on real traces: a fault is mended, proved, written down, loaded; and resumed.
 
 The system under test is real RAG with a model that half obeys its prompt; see
-`optimizing_support`.
+`optimize_support`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from memtrace.run.optimizing import Optimized
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests have no package
 
-from optimizing_support import (
+from optimize_support import (
     CURE,
     IDLE,
     conversations,
@@ -36,7 +36,7 @@ from optimizing_support import (
 )
 
 OPTIONS = {
-    "max_metric_calls": 160, "settings": {"patience": 3}, "shares": (0.35, 0.45, 0.2), "seed": 1,
+    "max_metric_calls": 260, "settings": {"patience": 3}, "shares": (0.35, 0.45, 0.2), "seed": 1,
     "proofs": 1, "advice_calls": 70,
 }  # fmt: skip
 
@@ -81,7 +81,7 @@ def test_held_out_questions_are_asked_when_the_loop_has_ended(made: Optimized) -
     assert not any(is_locked[: is_locked.index(True)])
     assert all(is_locked[is_locked.index(True) :]), "nothing is learned or chosen after that"
     spending = made.optimization.spending
-    assert made.figures["metric_calls"] == spending.metric_calls <= 160
+    assert made.figures["metric_calls"] == spending.metric_calls <= 260
     assert made.held_out_calls == 2 * len(locked)
 
 
@@ -155,7 +155,7 @@ def test_the_limit_of_metric_calls_is_hard(trace: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert ended.figures["metric_calls"] <= 40
     assert ended.prompts == dict(ended.optimization.seed)
-    assert "metric calls are spent" in ended.optimization.stopped
+    assert "metric call" in ended.optimization.stopped
 
 
 @pytest.mark.parametrize(
