@@ -73,7 +73,7 @@ class Tab:
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         self.page.on("dialog", self._dialog)
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.set_default_timeout(8_000)
+        self.page.set_default_timeout(25_000)
 
     def _dialog(self, dialog: Any) -> None:
         self.dialogs.append(dialog.message)
