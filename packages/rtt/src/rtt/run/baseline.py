@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -22,13 +22,16 @@ from lmcommon.llm.weights import quiet_loading
 from rtt.policy.pretrained import PretrainedPolicy
 from rtt.policy.tiny import Policy
 from rtt.records import RolloutRecord, read_rollouts, rollouts_in
-from rtt.run.baseline_rows import MetricRows, report, told_at_the_end
+from rtt.run.baseline_rows import report, told_at_the_end
 from rtt.run.judging import open_scorer
 from rtt.run.method import keep_rows
 from rtt.run.schemas import GROUPS
 from rtt.train.baselines.choosing import Chosen, choose_examples, choose_pairs
 from rtt.train.baselines.settings import DpoBaseline, SftBaseline
 from rtt.train.heldout import Heldout, refuse_sharded
+
+if TYPE_CHECKING:
+    from rtt.run.metric_rows import MetricRows
 
 __all__ = ["BaselineConfig", "baseline", "main"]
 
@@ -61,6 +64,7 @@ def baseline(config: BaselineConfig, run: Run) -> dict[str, Any]:
 
     import transformers
 
+    from rtt.run.metric_rows import MetricRows
     from rtt.train.trl.installed import same_everywhere
     from rtt.train.trl.resume import last_checkpoint
 
