@@ -167,3 +167,20 @@ def test_help_lists_the_options(verb: Path) -> None:
     done = call(verb, "--help")
     assert done.returncode == 0, done.stderr
     assert "fruit=        apple* pear" in done.stdout, done.stdout
+
+
+def test_runs_that_start_together_have_a_folder_each(verb: Path) -> None:
+    elsewhere = verb.parent / "elsewhere"
+    elsewhere.mkdir()
+    started = [
+        subprocess.Popen(
+            [sys.executable, str(verb), f"seed={seed}"], cwd=elsewhere, stdout=subprocess.PIPE,
+            env={**os.environ, "LMCOMMON_CONF": str(verb.parent / "conf")}, text=True,
+        )
+        for seed in range(3)
+    ]  # fmt: skip
+    told = [json.loads(one.communicate(timeout=120)[0].splitlines()[-1]) for one in started]
+    assert [one.returncode for one in started] == [0, 0, 0]
+    folders = {str((elsewhere / figures["run"]).relative_to(elsewhere)) for figures in told}
+    assert folders == {str(path.relative_to(elsewhere)) for path in runs(verb)}
+    assert len(folders) == 3

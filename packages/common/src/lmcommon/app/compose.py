@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lmcommon.app.explain import explain, schemas_by_name
+from lmcommon.app.folders import register_resolver
 from lmcommon.errors import UserError
 
 __all__ = ["Groups", "compose", "conf_dir", "register", "typed"]
@@ -40,6 +41,7 @@ def register(name: str, schema: type, groups: Groups) -> None:
     """Make a verb's schemas known to Hydra: `schema/root/<name>` and `schema/<group>/<option>`."""
     from hydra.core.config_store import ConfigStore
 
+    register_resolver()
     store = ConfigStore.instance()
     store.store(group="schema/root", name=name.replace("/", "_"), node=_thawed(schema))
     for group, options in groups.items():
