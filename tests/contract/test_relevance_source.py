@@ -51,17 +51,22 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return path
 
 
+class Readers(dict[str, CharacterReader]):
+    def __missing__(self, where: str) -> CharacterReader:
+        pytest.skip(f"{where}: started for {KINDS[0]} alone, since it takes long")
+
+
 @pytest.fixture(scope="module")
 def readers(folder: Path) -> Iterator[dict[str, CharacterReader]]:
     load = partial(load_reader, folder=str(folder), context=None, settings=ReadSettings())
     with ExitStack() as opened:
         here = load("cpu")
-        pool = opened.enter_context(closing(ReaderPool(load, ["cpu", "cpu"])))
         server = opened.enter_context(RelevanceServer(load("cpu"), token="secret"))
         remote = opened.enter_context(closing(RemoteReader(server.url, token="secret")))
-        yield {
-            "in process": here, "kept": KeptReader(here), "processes": pool, "server": remote,
-        }  # fmt: skip
+        found = Readers({"in process": here, "kept": KeptReader(here), "server": remote})
+        if folder.parent.name.rstrip("0123456789") == KINDS[0]:
+            found["processes"] = opened.enter_context(closing(ReaderPool(load, ["cpu", "cpu"])))
+        yield found
 
 
 WHERE = ["in process", "kept", "processes", "server"]

@@ -25,6 +25,8 @@ from rtt.tasks.words import WordsTask
 from rtt.train.scoring import Scorer
 from rtt.types import Group, Rollout
 
+from .verb_support import run
+
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(
@@ -43,10 +45,7 @@ def command(*arguments: str, name: str = "baseline") -> list[str]:
 
 
 def verb(*arguments: str, cwd: Path, name: str = "baseline") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments, name=name), cwd=cwd, capture_output=True, text=True, timeout=300,
-        check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    return run(name, *arguments, cwd=cwd)
 
 
 def record(folder: Path, *, care: float, split: str = "train") -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -21,27 +20,13 @@ from rtt.records import read_rollouts
 from rtt.run.rollout import main as rollout_main
 from rtt.run.validate import main as validate_main
 
+from .verb_support import command, environment, figures, run
+
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(not is_available("hydra"), reason="needs lmcommon[app]"),
 ]
 SMALL = ["warm_start.steps=0", "policy.hidden=32", "prompts=6", "samples=3", "batch=2"]
-
-
-def command(verb: str, *words: str) -> list[str]:
-    return [sys.executable, "-m", f"rtt.run.{verb}", *words]
-
-
-def run(verb: str, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(verb, *words), cwd=cwd, capture_output=True, text=True, timeout=300, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-
-
-def figures(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def write_prompts(folder: Path, number: int = 2) -> str:
@@ -167,7 +152,7 @@ def test_killed_and_resumed_is_as_if_it_had_not_been(tmp_path: Path) -> None:
     victim = subprocess.Popen(
         command("rollout", *arguments, "hydra.run.dir=killed"), cwd=tmp_path,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env=environment(),
     )  # fmt: skip
     file = tmp_path / "killed" / "rollouts.jsonl"
     deadline = time.monotonic() + 120

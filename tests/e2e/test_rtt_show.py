@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,8 @@ from rtt.run.show import main
 from rtt.train.scoring import Scorer
 from rtt.types import Group, Rollout
 
+from .verb_support import run
+
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(not is_available("hydra"), reason="needs lmcommon[app]"),
@@ -25,11 +25,7 @@ pytestmark = [
 
 
 def show(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "rtt.run.show", *words],
-        cwd=cwd, capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    return run("show", *words, cwd=cwd)
 
 
 def group(name: str, *texts: str) -> Group:

@@ -15,6 +15,8 @@ import pytest
 from lmcommon.extras import is_available
 from rtt.records import read_rollouts
 
+from .verb_support import run
+
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(not is_available("hydra"), reason="needs lmcommon[app]"),
@@ -25,16 +27,8 @@ SMALL = [
 ]  # fmt: skip
 
 
-def verb(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", f"rtt.run.{name}", *arguments],
-        cwd=cwd, capture_output=True, text=True, timeout=300, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-
-
 def test_train_ends_with_its_figures_as_json(tmp_path: Path) -> None:
-    done = verb("train", *SMALL, "experiment=rtt/words_rtt_aon", cwd=tmp_path)
+    done = run("train", *SMALL, "experiment=rtt/words_rtt_aon", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
     assert figures["method"] == "RTT-AON"
@@ -51,7 +45,7 @@ def test_train_ends_with_its_figures_as_json(tmp_path: Path) -> None:
 
 
 def test_a_wrong_scheme_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
-    done = verb("train", "credit.scheme=intro", cwd=tmp_path)
+    done = run("train", "credit.scheme=intro", cwd=tmp_path)
     assert done.returncode == 2
     assert "none, intra, inter" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -60,11 +54,11 @@ def test_a_wrong_scheme_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_run_killed_and_resumed_has_the_metrics_of_an_uninterrupted_one(tmp_path: Path) -> None:
     arguments = [*SMALL, "train.steps=40", "train.checkpoint_every=3", "train.record_every=5"]
-    whole = verb("train", *arguments, "hydra.run.dir=whole", cwd=tmp_path)
+    whole = run("train", *arguments, "hydra.run.dir=whole", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
     victim = start([], arguments, cwd=tmp_path)
     before = rows_when_dead(victim, [victim.pid], tmp_path)
-    resumed = verb("train", "resume=killed", cwd=tmp_path)
+    resumed = run("train", "resume=killed", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     assert 6 <= before < 41, before
     assert rows(tmp_path / "killed" / "metrics.jsonl") == rows(tmp_path / "whole" / "metrics.jsonl")
@@ -79,7 +73,7 @@ def test_a_sharded_run_killed_and_resumed_has_the_metrics_of_an_uninterrupted_on
 ) -> None:
     """One of two processes is killed; the two that go on end as one that was never disturbed."""
     arguments = [*SMALL, "train.steps=20", "train.checkpoint_every=3", "engine.parallel=fsdp2"]
-    whole = verb("train", *arguments, "hydra.run.dir=whole", cwd=tmp_path)
+    whole = run("train", *arguments, "hydra.run.dir=whole", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     victim = start(launcher, arguments, cwd=tmp_path)
@@ -134,7 +128,7 @@ def rows(path: Path) -> list[dict[str, object]]:
 @pytest.mark.slow
 @pytest.mark.skipif(not is_available("matplotlib"), reason="needs rtt-llm[plot]")
 def test_demo_trains_side_by_side_and_names_its_files(tmp_path: Path) -> None:
-    done = verb("demo", *SMALL, "methods=[aon,rtt_aon]", cwd=tmp_path)
+    done = run("demo", *SMALL, "methods=[aon,rtt_aon]", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
     assert set(figures["methods"]) == {"AON", "RTT-AON"}

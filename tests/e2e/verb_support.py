@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +27,61 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def run(verb: str, *words: str, cwd: Path, processes: int = 1) -> subprocess.CompletedProcess[str]:
-    """A verb, waited for."""
-    return subprocess.run(
-        command(verb, *words, processes=processes), cwd=cwd, env=environment(), text=True,
-        capture_output=True, timeout=300, check=False,
+@cache
+def warm_process() -> subprocess.Popen[str]:
+    """See warm_start.py; one for all tests of a worker."""
+    script = Path(__file__).with_name("warm_start.py")
+    process = subprocess.Popen(
+        [sys.executable, str(script)], env=environment(), text=True, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )  # fmt: skip
+    atexit.register(process.kill)
+    return process
+
+
+def run(
+    verb: str, *words: str, cwd: Path, processes: int = 1, timeout_s: float = 300
+) -> subprocess.CompletedProcess[str]:
+    """A verb, waited for; one process alone is forked from one that is warm.
+
+    Raises:
+        TimeoutError: It was still at work after `timeout_s`, and was killed.
+    """
+    typed = command(verb, *words, processes=processes)
+    if processes > 1 or not hasattr(os, "fork"):
+        return subprocess.run(
+            typed, cwd=cwd, env=environment(), text=True, capture_output=True, timeout=timeout_s,
+            check=False,
+        )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="verb-") as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        out.touch()
+        err.touch()
+        asked = {"module": f"rtt.run.{verb}", "words": words, "cwd": str(cwd), "out": str(out),
+                 "err": str(err), "environment": environment()}  # fmt: skip
+        code = _in_warm_process(json.dumps(asked), timeout_s)
+        told = [one.read_text(encoding="utf-8", errors="replace") for one in (out, err)]
+    return subprocess.CompletedProcess(typed, code, *told)
+
+
+def _in_warm_process(asked: str, timeout_s: float) -> int:
+    warm = warm_process()
+    assert warm.stdin is not None
+    assert warm.stdout is not None
+    print(asked, file=warm.stdin, flush=True)
+    pid, late = int(warm.stdout.readline()), threading.Event()
+
+    def stop() -> None:
+        late.set()
+        os.kill(pid, signal.SIGKILL)
+
+    timer = threading.Timer(timeout_s, stop)
+    timer.start()
+    code = int(warm.stdout.readline())
+    timer.cancel()
+    if late.is_set():
+        raise TimeoutError(f"expected an end within {timeout_s:g} s: {asked}")
+    return code
 
 
 def start(verb: str, *words: str, cwd: Path, processes: int = 1) -> subprocess.Popen[bytes]:

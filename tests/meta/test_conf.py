@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,6 +15,7 @@ from lmcommon.app import Verb, compose
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
+@cache
 def verbs() -> dict[str, Verb]:
     found = {}
     for point in entry_points(group="console_scripts"):
@@ -62,6 +64,8 @@ def test_option_composes(option: str) -> None:
             for verb in verbs().values()
             if name in verb.groups.get(group, {})
         ]
+        if tried:  # verbs share the schemas of a group: one stands for all, not always the same
+            tried = [tried[len(option) % len(tried)]]
     assert tried, f"no verb can choose conf/{option}.yaml"
     for verb_name, overrides in tried:
         verb = verbs()[verb_name]

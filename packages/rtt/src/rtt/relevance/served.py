@@ -69,6 +69,14 @@ class DiscriminatorSource(_Keeping):
             raise UserError(f"relevance.threads: expected at least 1; got {self.threads!r}")
         self.settings()
 
+    def check_named(self) -> None:
+        """Raises `UserError` if no folder was given."""
+        if not self.folder:
+            raise UserError(
+                "relevance.folder: expected the folder of a trained discriminator, got nothing; "
+                "give relevance.folder=..., or take relevance=spans"
+            )
+
     def settings(self) -> ReadSettings:
         """How it reads."""
         return ReadSettings(
@@ -82,11 +90,7 @@ class DiscriminatorSource(_Keeping):
         Raises:
             UserError: No folder was given, it cannot be read, or a process did not start.
         """
-        if not self.folder:
-            raise UserError(
-                "relevance.folder: expected the folder of a trained discriminator, got nothing; "
-                "give relevance.folder=..., or take relevance=spans"
-            )
+        self.check_named()
         load = partial(
             load_reader, folder=self.folder, context=self.context, settings=self.settings()
         )

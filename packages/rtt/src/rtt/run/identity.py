@@ -43,11 +43,12 @@ def inputs_of(relevance: Any, **paths: str | Path | None) -> dict[str, Path | Se
             are left out.
 
     Raises:
-        UserError: The server of a discriminator cannot be reached.
+        UserError: A discriminator is not named, or its server cannot be reached.
     """
     named = dict(paths)
     if isinstance(relevance, DiscriminatorSource):
-        named["relevance.folder"] = relevance.folder or None
+        relevance.check_named()
+        named["relevance.folder"] = relevance.folder
     found: dict[str, Path | Served] = {
         key: Path(one) for key, one in named.items() if one is not None and Path(one).exists()
     }
