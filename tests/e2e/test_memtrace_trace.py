@@ -133,6 +133,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert told == [row["prediction"] for row in after]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_a_killed_run_with_workers_loses_no_episode_and_leaves_no_worker(tmp_path: Path) -> None:
     with StubServer(latency_s=0.2) as server:

@@ -79,6 +79,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.slow
 def test_sft_learns_recorded_responses_and_rtt_rollout_samples_what_came_of_it(
     tmp_path: Path,
 ) -> None:

@@ -63,6 +63,7 @@ def relevances(folder: Path) -> list[object]:
     return [record.scored.relevance for record in read_rollouts(folder / FILE)]
 
 
+@pytest.mark.slow
 def test_a_served_discriminator_weighs_as_one_in_the_process(tmp_path: Path) -> None:
     folder = model(tmp_path / "model", seed=1)
     told = figures(run("rollout", *SMALL, "hydra.run.dir=drawn", cwd=tmp_path))

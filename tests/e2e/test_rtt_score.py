@@ -223,6 +223,7 @@ def test_killed_and_resumed_no_verdict_is_paid_for_twice(tmp_path: Path) -> None
     assert 80 <= calls <= 80 + again, "the costs count on"
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_command_on_two_processes(tmp_path: Path) -> None:
     given_unjudged(tmp_path, ["Hello, dear!", "Hm.", "What?", "Oh dear"])
     with StubServer(judged) as server:

@@ -70,6 +70,7 @@ def test_arms_are_trained_once_from_one_start_and_set_beside_the_papers(tmp_path
     assert "train.steps differ" in other.stderr, other.stderr
 
 
+@pytest.mark.slow
 def test_the_jobs_of_a_multirun_share_a_folder(tmp_path: Path) -> None:
     done = run(
         "study", "-m", "tables=null", "arms=base,rl_aon", "seeds=1", *SMALL, cwd=tmp_path
@@ -79,6 +80,7 @@ def test_the_jobs_of_a_multirun_share_a_folder(tmp_path: Path) -> None:
     assert sorted(shown["arm_means"]["tiny"]) == ["base", "rl_aon"]
 
 
+@pytest.mark.slow
 def test_two_jobs_with_one_arm_in_common_train_it_once(tmp_path: Path) -> None:
     words = ["tables=null", "arms=[rtt_aon]", "seeds=1", *SMALL, "train.steps=20",
              "warm_start.steps=5"]  # fmt: skip
@@ -90,6 +92,7 @@ def test_two_jobs_with_one_arm_in_common_train_it_once(tmp_path: Path) -> None:
     assert steps == sorted(set(steps)), steps
 
 
+@pytest.mark.slow
 def test_a_benchmark_that_is_added_later_is_measured_without_training_again(
     tmp_path: Path,
 ) -> None:
@@ -118,6 +121,7 @@ def test_a_benchmark_that_is_added_later_is_measured_without_training_again(
     assert "| IFEval prompt |" in page, page
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not is_available("trl"), reason="needs rtt-llm[trl]")
 def test_sft_and_dpo_learn_from_the_start_s_own_responses(tmp_path: Path) -> None:
     keys = ("rows_at_once=8", "accumulation=1", "steps=2", "heldout=0", "learning_rate=1e-3")

@@ -66,6 +66,7 @@ def check_whole(folder: Path, episodes: list[Episode]) -> None:
     assert not (folder / "parts").exists()
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
     with StubServer() as server:
         one = go(tmp_path / "one", setup_for(server), workers=1)
@@ -167,6 +168,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.e2e
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("limit", [40_000, 150_000, 400_000])

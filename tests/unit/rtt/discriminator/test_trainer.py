@@ -171,6 +171,7 @@ def _victim(folder: str) -> None:
     train(tiny(), examples(60), settings(steps=60, save_every=10), folder)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_the_weights_are_the_same(tmp_path: Path) -> None:
     undisturbed = tiny()
     train(undisturbed, examples(60), settings(steps=60, save_every=10), tmp_path / "whole")

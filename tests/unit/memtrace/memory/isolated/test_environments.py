@@ -242,6 +242,7 @@ def test_a_cache_that_cannot_be_written_is_told_in_a_line(
         prepare(ENVIRONMENTS["mem0"])
 
 
+@pytest.mark.slow
 def test_an_environment_whose_interpreter_is_gone_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
