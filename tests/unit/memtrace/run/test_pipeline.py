@@ -23,7 +23,8 @@ from memtrace.run.pipeline import (
     check_conversations,
     record_episodes,
 )
-from memtrace.run.tables import as_markdown, headline, overview
+from memtrace.run.tables import headline, overview
+from memtrace.show.markdown import as_markdown
 from memtrace.testing import perfect_reader
 
 ROW = generate_conversation(4, num_sessions=5, num_people=2, num_questions=9)

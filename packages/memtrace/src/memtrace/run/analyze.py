@@ -15,9 +15,10 @@ from lmcommon.extras import is_available
 from lmcommon.runlog import write_atomic
 from memtrace.attribution.types import Rate
 from memtrace.run.attributing.rows import read_failures
-from memtrace.run.tables import as_markdown, as_table
+from memtrace.run.tables import as_table
 from memtrace.scoring.analysis import KEYS, Cell, Failure, tabulate
 from memtrace.show.bars import draw_bars
+from memtrace.show.markdown import as_markdown
 
 __all__ = ["AnalyzeConfig", "analyze", "main"]
 

@@ -19,8 +19,9 @@ from memtrace.faultbench.plugins import Plugins, installed
 from memtrace.faultbench.recipes import FIRST_SEEDS, HELD_OUT, write_recipes
 from memtrace.faultbench.types import Recipe
 from memtrace.faultbench.verifying import Verified
-from memtrace.run.tables import as_markdown, as_table
+from memtrace.run.tables import as_table
 from memtrace.run.ticking import ticking
+from memtrace.show.markdown import as_markdown
 
 __all__ = ["FaultBenchConfig", "build", "main"]
 

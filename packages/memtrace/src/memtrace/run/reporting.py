@@ -9,8 +9,9 @@ from lmcommon.runlog import Run
 from memtrace.attribution.types import Attribution
 from memtrace.evaluate.types import Episode
 from memtrace.run.pipeline import Results
-from memtrace.run.tables import as_markdown, as_table, facts_line, overview
+from memtrace.run.tables import as_table, facts_line, overview
 from memtrace.show.html import write_html
+from memtrace.show.markdown import as_markdown
 
 __all__ = ["worked_example", "write_reports"]
 

@@ -13,7 +13,7 @@ from memtrace.run.pipeline import Results
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["as_markdown", "as_table", "cost_line", "cost_of", "headline", "overview"]
+__all__ = ["as_table", "cost_line", "cost_of", "headline", "overview"]
 
 
 def overview(results: Results, systems: Iterable[str]) -> list[dict[str, str]]:
@@ -74,14 +74,6 @@ def as_table(rows: list[dict[str, str]], title: str) -> Table:
     return table
 
 
-def as_markdown(rows: list[dict[str, str]]) -> str:
-    """The rows as a Markdown table."""
-    if not rows:
-        return "(nothing)\n"
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "".join(f"| {' | '.join(_cell(cell) for cell in line)} |\n" for line in lines)
-
-
 def _row(results: Results, system: str) -> dict[str, str]:
     episodes = results.of(system)
     verdicts = [v for key, v in results.verdicts.items() if key[0] == system]
@@ -110,10 +102,6 @@ def _shown(kind: ErrorType, results: Results) -> bool:
 
 def _counts(names: Iterable[str]) -> dict[str, int]:
     return dict(Counter(names).most_common())
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.splitlines()).replace("<", "&lt;").replace("|", "\\|")
 
 
 def facts_line(facts: Mapping[str, str]) -> str:

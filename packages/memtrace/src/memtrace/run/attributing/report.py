@@ -14,9 +14,10 @@ from lmcommon.extras import is_available
 from lmcommon.runlog import Run, finite, write_atomic
 from memtrace.attribution.types import Rate
 from memtrace.run.attributing import tables
-from memtrace.run.tables import as_markdown, as_table, facts_line
+from memtrace.run.tables import as_table, facts_line
 from memtrace.scoring import WORDS, Outcome, Score, score
 from memtrace.show.bars import draw_bars
+from memtrace.show.markdown import as_markdown
 
 __all__ = ["report"]
 

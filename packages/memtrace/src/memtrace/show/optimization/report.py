@@ -15,6 +15,7 @@ from memtrace.memory.prompt_diffs import diff_lines, diff_text
 from memtrace.optimizing.advising import Advice
 from memtrace.optimizing.comparing import Compared
 from memtrace.optimizing.types import Blame, Optimization
+from memtrace.show.markdown import as_line, as_markdown
 from memtrace.show.optimization.curve import curve
 from memtrace.show.optimization.rows import (
     advice_cells,
@@ -24,7 +25,6 @@ from memtrace.show.optimization.rows import (
     share,
     version_cells,
 )
-from memtrace.show.optimization.tables import as_line, as_markdown
 
 __all__ = ["View", "markdown", "write_html"]
 
