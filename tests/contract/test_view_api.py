@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -229,3 +230,18 @@ def test_the_trace_is_not_written(path: Path, page: Browser) -> None:
     for address in ("questions", "memory", "kinds", "search?q=Chidi"):
         page.get(address)
     assert path.read_bytes() == before
+
+
+def test_a_closed_page_keeps_no_connection(path: Path) -> None:
+    with memtrace.view(path) as opened:
+        browser = Browser(opened.url)
+        line = http.client.HTTPConnection(browser.address, timeout=10)
+        asked = ("GET", "/api/trace", None, {"Cookie": browser.cookie})
+        line.request(*asked)
+        response = line.getresponse()
+        assert response.status == 200
+        response.read()
+    kept = line.sock
+    assert kept is not None, "the browser would ask again on this connection"
+    assert kept.recv(1) == b"", "the server has hung up"
+    line.close()

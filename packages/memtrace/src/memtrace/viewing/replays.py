@@ -68,11 +68,13 @@ class Replays:
         self._replayer: Replayer | None = None
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
+        self._closing = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="replay")
         self._points: dict[str, list[dict[str, Any]]] = {}
 
     def close(self) -> None:
-        """Finish the replay that runs; those that wait are given up."""
+        """Give up the replay that runs after its present question, and those that wait."""
+        self._closing.set()
         self._pool.shutdown(cancel_futures=True)
         if self._replayer is not None:
             self._replayer.close()
@@ -175,6 +177,11 @@ class Replays:
 
             def tick(_: Any) -> None:
                 job.done += 1
+                if self._closing.is_set() and job.done < job.total:
+                    raise UserError(
+                        f"replay: given up after {job.done} of {job.total} questions, since the "
+                        f"page was closed; what was replayed is in {path}"
+                    )
 
             with self._run(wish, out=path, on_episode=tick) as done:
                 result = _result(done)

@@ -12,6 +12,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -69,6 +70,7 @@ class PageServer:
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()
+        self._http.hang_up()
 
 
 class _Http(ThreadingHTTPServer):
@@ -77,8 +79,28 @@ class _Http(ThreadingHTTPServer):
 
     def __init__(self, page: PageServer, host: str, port: int) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._lines: set[socket.socket] = set()
+        self._lock = threading.Lock()
         super().__init__((host, port), _Handler)
         self.page = page
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """One connection, over all its requests."""
+        with self._lock:
+            self._lines.add(request)
+        try:
+            super().finish_request(request, client_address)
+        finally:
+            with self._lock:
+                self._lines.discard(request)
+
+    def hang_up(self) -> None:
+        """End the connections that browsers keep for further requests."""
+        with self._lock:
+            lines = list(self._lines)
+        for line in lines:
+            with suppress(OSError):  # it has just ended by itself
+                line.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is its own affair."""
