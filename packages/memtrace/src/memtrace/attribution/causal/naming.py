@@ -6,6 +6,7 @@ from memtrace.attribution.case import Case
 from memtrace.attribution.causal.located import places
 from memtrace.attribution.causal.repairs import Repair
 from memtrace.attribution.causal.search import Chosen
+from memtrace.attribution.prompting import prompt_used
 from memtrace.execution.places import Place
 from memtrace.execution.replies import place_of
 
@@ -45,13 +46,7 @@ class Naming:
 
     def prompt(self, operation: str | None) -> str | None:
         """The name of the prompt an operation used."""
-        if operation is None:
-            return None
-        for identifier in self._case.reader.operation(operation).input_ids:
-            variable = self._case.reader.variable(identifier)
-            if variable.kind == "prompt" and variable.name:
-                return variable.name
-        return None
+        return None if operation is None else prompt_used(self._case.reader, operation)
 
     def _named(self, place: Place | None) -> str | None:
         if place is None:

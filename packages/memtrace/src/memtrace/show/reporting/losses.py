@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from memtrace.attribution.attributing import examine
+from memtrace.attribution.prompting import prompt_used
 from memtrace.attribution.reader import TraceReader
 from memtrace.attribution.taxonomy import LossKind
 from memtrace.scoring.sources.asked import AskedQuestion
@@ -63,22 +64,7 @@ def prompt_of(body: Mapping[str, Any], reader: TraceReader | None) -> str | None
     blamed = body.get("operation")
     if reader is None or blamed is None or not reader.graph.has_operation(blamed):
         return None
-    operation = reader.operation(blamed)
-    near = [operation.id, *_makers(reader, operation.input_ids)]
-    for identifier in near:
-        for variable in map(reader.variable, reader.operation(identifier).input_ids):
-            if variable.kind == "prompt" and variable.name:
-                return variable.name
-    return None
-
-
-def _makers(reader: TraceReader, variables: tuple[str, ...]) -> list[str]:
-    """Who rendered the prompts that an operation read: they know the template by its name."""
-    found = []
-    for variable in map(reader.variable, variables):
-        if variable.kind == "prompt" and variable.producer is not None:
-            found.append(variable.producer)
-    return found
+    return prompt_used(reader, blamed)
 
 
 def _rank(death: Mapping[str, Any], reader: TraceReader | None) -> int | None:
