@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from .verb_support import run_module
+
 pytestmark = pytest.mark.e2e
 
 
 def describe(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lmcommon.run.describe", *arguments],
-        cwd=folder, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    return run_module("lmcommon.run.describe", *arguments, cwd=folder)
 
 
 def figures(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from .verb_support import run_module
+
 pytestmark = pytest.mark.e2e
 
 
 def verb(folder: Path, name: str, *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", f"memtrace.run.{name}", *arguments], cwd=folder, timeout=180,
-        capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    done = run_module(f"memtrace.run.{name}", *arguments, cwd=folder, OMP_NUM_THREADS="1")
     return done.returncode, done.stdout, done.stderr
 
 

@@ -16,6 +16,8 @@ import pytest
 from memtrace.faultbench.recipes import write_recipes
 from memtrace.faultbench.types import Recipe
 
+from .verb_support import run_module
+
 pytestmark = pytest.mark.e2e
 
 SMALL = Path(__file__).parents[1] / "data/memtrace/smartcomment_small.json"
@@ -30,9 +32,8 @@ def start(folder: Path, name: str, *arguments: str) -> subprocess.Popen[str]:
 
 
 def verb(folder: Path, name: str, *arguments: str) -> tuple[int, str, str]:
-    process = start(folder, name, *arguments)
-    out, err = process.communicate(timeout=180)
-    return process.returncode, out, err
+    done = run_module(f"memtrace.run.{name}", *arguments, cwd=folder, OMP_NUM_THREADS="1")
+    return done.returncode, done.stdout, done.stderr
 
 
 def figures(out: str) -> dict[str, Any]:

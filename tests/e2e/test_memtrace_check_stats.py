@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import memtrace
+
+from .verb_support import run_module
 
 pytestmark = pytest.mark.e2e
 
@@ -25,10 +26,7 @@ def trace(tmp_path: Path) -> Path:
 
 
 def call(verb: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", f"memtrace.run.{verb}", *arguments],
-        cwd=cwd, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    return run_module(f"memtrace.run.{verb}", *arguments, cwd=cwd)
 
 
 def test_a_sound_trace_leaves_with_0(trace: Path) -> None:

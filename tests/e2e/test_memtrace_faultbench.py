@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,8 @@ from memtrace.faultbench.plugins import installed
 from memtrace.faultbench.recipes import read_recipes
 from memtrace.faultbench.source import FaultBenchSource
 
+from .verb_support import run_module
+
 pytestmark = pytest.mark.e2e
 
 WORDS = (
@@ -26,11 +26,7 @@ WORDS = (
 
 
 def built(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "memtrace.run.faultbench", *words],
-        cwd=folder, capture_output=True, text=True, timeout=300, check=False,
-        env={**os.environ, "OPENAI_API_KEY": "unused"},
-    )  # fmt: skip
+    return run_module("memtrace.run.faultbench", *words, cwd=folder, OPENAI_API_KEY="unused")
 
 
 def figures(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from .verb_support import run_module
+
 pytestmark = pytest.mark.e2e
 
 
 def run(module: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", f"memtrace.run.{module}", *words], cwd=folder, capture_output=True,
-        text=True, timeout=120,
-    )  # fmt: skip
+    return run_module(f"memtrace.run.{module}", *words, cwd=folder)
 
 
 def figures(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

@@ -22,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "integration/memtrace"))
 
 from optimize_support import CURE, served
 
+from .verb_support import run_module
+
 pytestmark = pytest.mark.e2e
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OPENAI_API_KEY": "unused"}
@@ -48,10 +50,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def optimized(folder: Path, *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        command(*arguments), cwd=folder, timeout=300, capture_output=True, text=True, check=False,
-        env=ENVIRONMENT,
-    )  # fmt: skip
+    done = run_module("memtrace.run.optimize", *arguments, cwd=folder, **ENVIRONMENT)
     return done.returncode, done.stdout, done.stderr
 
 

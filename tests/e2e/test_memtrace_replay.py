@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,15 +13,13 @@ import memtrace
 from lmcommon.testing.stub_server import StubServer
 from memtrace.replaying import points
 
+from .verb_support import run_module
+
 pytestmark = pytest.mark.e2e
 
 
 def verb(folder: Path, name: str, *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", f"memtrace.run.{name}", *arguments], cwd=folder, timeout=120,
-        capture_output=True, text=True, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENAI_API_KEY": "unused"},
-    )  # fmt: skip
+    done = run_module(f"memtrace.run.{name}", *arguments, cwd=folder, OPENAI_API_KEY="unused")
     return done.returncode, done.stdout, done.stderr
 
 

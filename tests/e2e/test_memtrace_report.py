@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,15 +18,14 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit/memtrace/show"))
 
 from reporting_support import NASTY, hostile
 
+from .verb_support import run_module
+
 pytestmark = pytest.mark.e2e
 needs_browser = pytest.mark.skipif(browser() is None, reason="needs a Chromium")
 
 
 def verb(folder: Path, name: str, *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", f"memtrace.run.{name}", *arguments], cwd=folder, text=True,
-        capture_output=True, timeout=180, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    done = run_module(f"memtrace.run.{name}", *arguments, cwd=folder, OMP_NUM_THREADS="1")
     return done.returncode, done.stdout, done.stderr
 
 

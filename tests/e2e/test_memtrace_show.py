@@ -12,14 +12,13 @@ import pytest
 
 import memtrace
 
+from .verb_support import run_module
+
 pytestmark = pytest.mark.e2e
 
 
 def _show(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "memtrace.run.show", *words],
-        cwd=cwd, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    return run_module("memtrace.run.show", *words, cwd=cwd)
 
 
 @pytest.fixture(scope="module")

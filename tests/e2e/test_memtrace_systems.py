@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from .verb_support import run_module
+
 pytestmark = pytest.mark.e2e
 
 
 def call(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "memtrace.run.systems", *arguments], cwd=cwd, capture_output=True,
-        text=True, timeout=120, check=False,
-        env={**os.environ, "LMCOMMON_CACHE": str(cwd / "cache"), **env},
-    )  # fmt: skip
+    env = {"LMCOMMON_CACHE": str(cwd / "cache"), **env}
+    return run_module("memtrace.run.systems", *arguments, cwd=cwd, **env)
 
 
 def figures(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

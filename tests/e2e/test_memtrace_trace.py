@@ -16,6 +16,8 @@ import pytest
 import memtrace
 from lmcommon.testing.stub_server import StubServer
 
+from .verb_support import run_module
+
 pytestmark = pytest.mark.e2e
 
 QUICK = ("llm=scripted", "memory=rag_bm25", "data.size=tiny")
@@ -30,9 +32,10 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def trace(folder: Path, *arguments: str) -> tuple[int, str, str]:
-    process = start(folder, *arguments)
-    out, err = process.communicate(timeout=120)
-    return process.returncode, out, err
+    done = run_module(
+        "memtrace.run.trace", *arguments, cwd=folder, OMP_NUM_THREADS="1", OPENAI_API_KEY="unused"
+    )
+    return done.returncode, done.stdout, done.stderr
 
 
 def last_line(out: str) -> dict[str, Any]:

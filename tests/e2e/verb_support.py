@@ -1,4 +1,4 @@
-"""The verbs of rtt as commands: alone, or as the processes that torchrun starts."""
+"""The verbs as commands: alone, or as the processes that torchrun starts."""
 
 from __future__ import annotations
 
@@ -27,45 +27,62 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-@cache
-def warm_process() -> subprocess.Popen[str]:
-    """See warm_start.py; one for all tests of a worker."""
-    script = Path(__file__).with_name("warm_start.py")
-    process = subprocess.Popen(
-        [sys.executable, str(script)], env=environment(), text=True, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+def run(verb: str, *words: str, cwd: Path, processes: int = 1) -> subprocess.CompletedProcess[str]:
+    """A verb of rtt, waited for; one process alone is forked from one that is warm."""
+    if processes == 1:
+        return run_module(f"rtt.run.{verb}", *words, cwd=cwd, **environment())
+    return subprocess.run(
+        command(verb, *words, processes=processes), cwd=cwd, env=environment(), text=True,
+        capture_output=True, timeout=300, check=False,
     )  # fmt: skip
-    atexit.register(process.kill)
-    return process
 
 
-def run(
-    verb: str, *words: str, cwd: Path, processes: int = 1, timeout_s: float = 300
+def run_module(
+    module: str, *words: str, cwd: Path, timeout_s: float = 300, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """A verb, waited for; one process alone is forked from one that is warm.
+    """`python -m` of a verb, forked from a process that is warm, and waited for.
+
+    Args:
+        module: Such as `memtrace.run.trace`.
+        words: Its arguments.
+        cwd: Where it runs.
+        timeout_s: When it is killed.
+        variables: Of its environment, beside those of this process.
 
     Raises:
-        TimeoutError: It was still at work after `timeout_s`, and was killed.
+        TimeoutError: It was killed.
     """
-    typed = command(verb, *words, processes=processes)
-    if processes > 1 or not hasattr(os, "fork"):
+    typed, variables = [sys.executable, "-m", module, *words], {**os.environ, **variables}
+    if not hasattr(os, "fork"):
         return subprocess.run(
-            typed, cwd=cwd, env=environment(), text=True, capture_output=True, timeout=timeout_s,
+            typed, cwd=cwd, env=variables, text=True, capture_output=True, timeout=timeout_s,
             check=False,
         )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="verb-") as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
         out.touch()
         err.touch()
-        asked = {"module": f"rtt.run.{verb}", "words": words, "cwd": str(cwd), "out": str(out),
-                 "err": str(err), "environment": environment()}  # fmt: skip
-        code = _in_warm_process(json.dumps(asked), timeout_s)
+        asked = {"module": module, "words": words, "cwd": str(cwd), "out": str(out),
+                 "err": str(err), "environment": variables}  # fmt: skip
+        code = _in_warm_process(module.partition(".")[0], json.dumps(asked), timeout_s)
         told = [one.read_text(encoding="utf-8", errors="replace") for one in (out, err)]
     return subprocess.CompletedProcess(typed, code, *told)
 
 
-def _in_warm_process(asked: str, timeout_s: float) -> int:
-    warm = warm_process()
+@cache
+def _warm_process(package: str) -> subprocess.Popen[str]:
+    """See warm_start.py; one for all tests of a worker."""
+    script = Path(__file__).with_name("warm_start.py")
+    process = subprocess.Popen(
+        [sys.executable, str(script), package], env=environment(), text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    atexit.register(process.kill)
+    return process
+
+
+def _in_warm_process(package: str, asked: str, timeout_s: float) -> int:
+    warm = _warm_process("rtt" if package == "rtt" else "")
     assert warm.stdin is not None
     assert warm.stdout is not None
     print(asked, file=warm.stdin, flush=True)

@@ -1,11 +1,12 @@
-"""A process that has imported torch and transformers, and forks for every command it is given.
+"""A process that has imported what verbs import, and forks for every command it is given.
 
-The imports take seconds, a small verb less than one: the fork is a process of its own, with its
-own arguments, folder, environment and exit code, and has only the reading of libraries behind it.
-What a cold start does is seen by the tests that use `start`, launchers or `python -m` themselves.
+The imports take longer than a small verb, with torch and transformers much longer: the fork is a
+process of its own, with its own arguments, folder, environment and exit code, and has only the
+reading of libraries behind it. What a cold start does is seen by the tests that use `start`,
+launchers or `python -m` themselves.
 
 In: a JSON line for each command on standard input. Out: two lines for each, the process id and
-the exit code.
+the exit code. Argument: `rtt`, or nothing for the verbs that need no torch.
 """
 
 from __future__ import annotations
@@ -14,15 +15,21 @@ import json
 import os
 import runpy
 import sys
+from importlib import import_module
 from typing import Any, NoReturn
 
+LIGHT = ["hydra.main", "hydra._internal.hydra", "lmcommon.app", "lmcommon.data.config",
+         "lmcommon.embed.config", "memtrace.run.pipeline", "memtrace.run.pool", "rich.progress",
+         "rich.table"]  # fmt: skip
+HEAVY = ["hydra.main", "peft", "torch", "rtt.run.schemas"]
 
-def warm() -> None:
-    import peft  # noqa: F401
-    import torch  # noqa: F401
-    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast, Trainer  # noqa: F401
 
-    import rtt.run.schemas  # noqa: F401
+def warm(package: str) -> None:
+    """No verb itself: one that is known before it is started is warned of."""
+    for name in HEAVY if package == "rtt" else LIGHT:
+        import_module(name)
+    if package == "rtt":
+        from transformers import LlamaForCausalLM, PreTrainedTokenizerFast, Trainer  # noqa: F401
 
 
 def become(asked: dict[str, Any]) -> NoReturn:
@@ -41,7 +48,7 @@ def become(asked: dict[str, Any]) -> NoReturn:
 
 
 def main() -> None:
-    warm()
+    warm(*sys.argv[1:] or [""])
     for line in iter(sys.stdin.readline, ""):
         asked = json.loads(line)
         pid = os.fork()
