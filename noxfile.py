@@ -111,8 +111,8 @@ def test(session: nox.Session) -> None:
 def test_slow(session: nox.Session) -> None:
     """What takes longer: the bundled language model, learning runs, kills at random moments."""
     marks = "slow and not vllm and not gpu and not ray and not verl"
-    # A file stays with one worker: its models are loaded once.
-    pytest(session, "-m", marks, "-n", "2", "--dist", "loadfile")
+    # Outages, kills and servers are mostly waited for: a worker more than cores.
+    pytest(session, "-m", marks, "-n", "3", "--dist", "worksteal")
 
 
 @nox.session

@@ -180,7 +180,8 @@ def test_killed_and_resumed_the_weights_are_the_same(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[4]
     paths = os.pathsep.join([str(root), *sys.path])
     process = subprocess.Popen(
-        [sys.executable, "-c", command], env={**os.environ, "PYTHONPATH": paths},
+        [sys.executable, "-c", command],
+        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": str(torch.get_num_threads())},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     while last_checkpoint(tmp_path / "killed") is None and process.poll() is None:
