@@ -5,7 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from lmcommon.app.folders import own_folder
+from lmcommon.errors import UserError
 
 
 def test_a_folder_that_is_taken_is_numbered(tmp_path: Path) -> None:
@@ -18,3 +21,11 @@ def test_nobody_shares(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         places = list(pool.map(own_folder, [str(tmp_path / "r")] * 32))
     assert len(set(places)) == 32
+
+
+@pytest.mark.parametrize("file", ["runs", "runs/verb"])
+def test_where_no_folder_can_be_is_told(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    with pytest.raises(UserError, match=r"hydra\.run\.dir: expected a place"):
+        own_folder(str(tmp_path / "runs/verb/now"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import count
 from pathlib import Path
 
+from lmcommon.errors import UserError
+
 __all__ = ["own_folder", "register_resolver"]
 
 
@@ -14,18 +16,21 @@ def own_folder(wanted: str) -> str:
     It is taken by being made, so two processes never get the same one.
 
     Raises:
-        OSError: The folder cannot be made.
+        UserError: The folder cannot be made.
     """
-    place = Path(wanted)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    for number in count(2):
+    place, numbers = Path(wanted), count(2)
+    while True:
         try:
+            place.parent.mkdir(parents=True, exist_ok=True)
             place.mkdir()
-        except FileExistsError:
-            place = Path(f"{wanted}-{number}")
-        else:
-            break
-    return str(place)
+            return str(place)
+        except OSError as error:
+            if not place.exists():
+                raise UserError(
+                    f"hydra.run.dir: expected a place for the folder of the run; got {place} "
+                    f"({error.strerror}); start elsewhere, or give hydra.run.dir=FOLDER"
+                ) from error
+        place = Path(f"{wanted}-{next(numbers)}")
 
 
 def register_resolver() -> None:
