@@ -45,7 +45,7 @@ def test_two_processes_write_what_one_writes(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds its victim in /proc")
-@pytest.mark.parametrize(("before", "after"), [(2, 1), (2, 3)])
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (2, 3), (1, 2)])
 def test_killed_and_resumed_by_another_number_of_processes(
     tmp_path: Path, before: int, after: int
 ) -> None:

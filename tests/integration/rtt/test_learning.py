@@ -8,7 +8,7 @@ from rtt.train import Credit, LocalTrainer, TrainSettings, WarmStart
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["intra"])  # plain GRPO learns in the demo
+@pytest.mark.parametrize("scheme", ["none", "intra"])
 def test_sixty_steps_raise_the_satisfied_rate(scheme: str) -> None:
     task = WordsTask()
     policy = TinyPolicy().build(task.tokens, seed=0)

@@ -28,5 +28,5 @@ def test_damage_is_told(harness: ModuleType, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_much_damage_is_told(harness: ModuleType, tmp_path: Path) -> None:
-    ends = harness.fuzz(1_000, 2, tmp_path, limit_s=60)
+    ends = harness.fuzz(2_000, 2, tmp_path, limit_s=60)
     assert all(ends[end] for end in ("imported", "problems", "refused")), ends

@@ -24,7 +24,7 @@ from lmcommon.errors import UserError
 
 FIRST_SEED = int(os.environ.get("MEMTRACE_FUZZ_SEED", "0"))
 FEW = 200
-MANY = int(os.environ.get("MEMTRACE_FUZZ_CASES", "800"))
+MANY = int(os.environ.get("MEMTRACE_FUZZ_CASES", "1500"))
 PATIENCE_S = 120
 """A case takes milliseconds. One that takes this long ends the whole process, with a traceback."""
 
